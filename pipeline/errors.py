@@ -1,0 +1,129 @@
+"""Everything that can go wrong, said so that a reader knows what to do.
+
+    PaperlineError                    what happened, where, what to do next
+    ├── Transient                     the same call may succeed later
+    │   ├── Busy                      another run holds the lock                  exit 75
+    │   ├── ArxivUnavailable          no complete answer from arXiv               exit 1
+    │   └── ModelUnavailable          timeouts, 408, 409, 429, 5xx, lost connections
+    └── Terminal                      it fails again until something is changed
+        ├── UsageError                the command line                            exit 2
+        │   ├── SettingsError         paperline.toml or the environment           exit 2
+        │   └── PromptError           prompts/                                    exit 2
+        ├── QueryRefused              arXiv does not accept the query             exit 1
+        ├── ModelRefused              401, 403, unknown model, exhausted quota
+        ├── AnswerRejected            the model answered, but not with usable lines
+        ├── OutputError               a file cannot be read or written            exit 1
+        └── DamagedFile               a file on disk is not what was written      exit 1
+
+ModelUnavailable, ModelRefused and AnswerRejected do not end a command: the papers
+they concern become gaps with the error as their reason, and the command ends with 3.
+All of them survive pickling.
+"""
+
+
+class PaperlineError(Exception):
+    """What happened, where, and the next thing to do, in one line.
+
+    `what` starts in lower case and carries no full stop; `where` is a file, an
+    address or a record's name; `next_step` is a full sentence without its stop.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, *, where: str = "", next_step: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        remedy = f". {self.next_step}" if self.next_step else ""
+        return f"{place}{self.what}{remedy}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.__dict__.copy())
+
+
+def _rebuild(kind: type[PaperlineError], state: dict[str, object]) -> PaperlineError:
+    error = kind.__new__(kind, state["what"])
+    error.__dict__.update(state)
+    return error
+
+
+class Transient(PaperlineError):
+    """The same call may succeed later."""
+
+
+class Terminal(PaperlineError):
+    """The same call fails again until something is changed."""
+
+
+class Busy(Transient):
+    """Another process holds a lock that this one needs."""
+
+    exit_code = 75
+
+
+class ArxivUnavailable(Transient):
+    """arXiv gave no complete answer within the tries that its etiquette allows."""
+
+
+class ModelUnavailable(Transient):
+    """The model's server failed in a way that passes.
+
+    `retry_after`: seconds the server asked to wait, or None.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        next_step: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(what, where=where, next_step=next_step)
+        self.retry_after = retry_after
+
+
+class UsageError(Terminal):
+    """The command line asks for something that does not exist or cannot be."""
+
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """paperline.toml or the environment holds something that cannot be used."""
+
+
+class PromptError(UsageError):
+    """A prompt or the glossary cannot be used."""
+
+
+class QueryRefused(Terminal):
+    """arXiv answered, and said that it does not accept the query."""
+
+
+class ModelRefused(Terminal):
+    """The provider refuses this key, this model or any further request: final for the run."""
+
+
+class AnswerRejected(Terminal):
+    """The model answered, but not with lines that can be used.
+
+    `code` names the defect (`not-json`, `refusal`, `wrong-language` ...), `what`
+    says it in words that the model can be told when it is asked again.
+    """
+
+    def __init__(self, code: str, what: str) -> None:
+        super().__init__(what)
+        self.code = code
+
+
+class OutputError(Terminal):
+    """A file or folder cannot be read or written: full disk, no permission, not a folder."""
+
+
+class DamagedFile(Terminal):
+    """A file on disk does not hold what was written to it."""

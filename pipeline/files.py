@@ -1,0 +1,179 @@
+"""Files that are whole or not there: replacing, appending, locking.
+
+Every write of the program goes through here. A failure of the operating system
+becomes an `OutputError` that says which file and what to do, and leaves the file
+as it was.
+"""
+
+import contextlib
+import errno
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pipeline.errors import Busy, DamagedFile, OutputError
+
+log = logging.getLogger(__name__)
+
+REMEDIES = {
+    errno.ENOSPC: "The disk is full: free some space and run the same command again",
+    errno.EDQUOT: "The disk quota is used up: free some space and run the same command again",
+    errno.EFBIG: "The file may not grow further: raise the limit and run the same command again",
+    errno.EROFS: "The file system is read-only: mount it writable or choose another folder",
+    errno.EACCES: "Give this user write permission or choose another folder",
+    errno.EPERM: "Give this user write permission or choose another folder",
+    errno.ENOTDIR: "A file stands where a folder is needed: move it away or choose another folder",
+    errno.EEXIST: "A file stands where a folder is needed: move it away or choose another folder",
+}
+
+
+def output_error(error: OSError, path: Path) -> OutputError:
+    """The `OutputError` that tells what the operating system said of `path`."""
+    remedy = REMEDIES.get(error.errno or 0, "Check the folder, then run the same command again")
+    return OutputError(
+        f"cannot be used: {error.strerror or error}", where=str(path), next_step=remedy
+    )
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, path) from error
+
+
+def ensure_folder(path: Path) -> None:
+    """Make `path` and its parents. Raises `OutputError`."""
+    with _translated(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file. Raises `OutputError`, or `DamagedFile` where it is not UTF-8."""
+    with _translated(path):
+        data = path.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DamagedFile(
+            f"is not UTF-8 at byte {error.start}",
+            where=str(path),
+            next_step="Restore it from a backup",
+        ) from error
+
+
+def replace(path: Path, text: str) -> None:
+    """Put `text` in place of the file at `path`, whole or not at all, also across a crash.
+
+    It is written beside, synced, then renamed over. Raises `OutputError`.
+    """
+    with _translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                os.fchmod(file.fileno(), 0o644)
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _sync_folder(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def append_line(path: Path, line: str, *, sync: bool = True) -> None:
+    """Append `line` and its newline whole, or leave the file as it was.
+
+    Hold the file's lock (`locked`) while calling. A torn last line, left by a
+    crash, is set aside first. Raises `OutputError`.
+    """
+    set_torn_tail_aside(path)
+    data = (line + "\n").encode("utf-8")
+    with _translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            before = os.fstat(handle).st_size
+            try:
+                written = os.write(handle, data)
+                if written != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if sync:
+                    os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, before)
+                raise
+        finally:
+            os.close(handle)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """The complete lines of a JSON Lines file, without newlines; none where it is absent.
+
+    A last line without its newline was never acknowledged: it is left out, with a warning.
+    """
+    if not path.exists():
+        return []
+    text = read_text(path)
+    lines = text.split("\n")
+    if lines.pop():
+        log.warning("%s: the last line is torn and was left out", path)
+    return lines
+
+
+def set_torn_tail_aside(path: Path) -> None:
+    """Move a last line that lacks its newline into a file of its own beside `path`."""
+    with _translated(path):
+        if not path.exists() or path.stat().st_size == 0:
+            return
+        with path.open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) == b"\n":
+                return
+            file.seek(0)
+            data = file.read()
+            keep = data.rfind(b"\n") + 1
+            aside = path.with_name(f"{path.name}.torn-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+            aside.write_bytes(data[keep:])
+            file.truncate(keep)
+            log.warning("%s: a torn last line was moved to %s", path, aside.name)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, timeout: float, holder: str) -> Iterator[None]:
+    """Hold the lock file at `path`; wait `timeout` seconds for it.
+
+    Raises `Busy`, naming `holder` (what the lock protects), when it stays taken.
+    The operating system frees it when the process ends, however it ends.
+    """
+    from filelock import FileLock, Timeout  # costs 70 ms, and status needs no lock
+
+    ensure_folder(path.parent)
+    lock = FileLock(path, timeout=timeout)
+    with _translated(path):
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise Busy(
+                f"{holder} is in use by another paperline process",
+                where=str(path),
+                next_step="Run the same command again when it has finished",
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,420 @@
+"""The records that stages pass through files, and the requests that executors carry.
+
+All are frozen, picklable structs; what comes from a file is validated by decoding it
+into one of them. Times are aware and in UTC, written `2026-05-01T04:05:00Z`.
+`docs/schema/` is generated from here. (msgspec rather than pydantic: its import takes
+a tenth of the time, which every command pays.)
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from pipeline.errors import DamagedFile
+
+FORMAT = 1
+"""Version of the files' format, kept in `run.json` and in every digest."""
+
+Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
+Origin = Literal["model", "embedded"]
+Action = Literal["approve", "edit", "exclude", "hold", "reopen"]
+Status = Literal["new", "revised", "seen", "withdrawn"]
+Policy = Literal["all", "flagged", "none"]
+Reason = Literal["first", "correction", "heal", "withdrawn"]
+Lines = dict[Language, str]
+
+ARXIV_ID = r"^(\d{4}\.\d{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/\d{7})$"
+"""arXiv's identifier since April 2007, and the one before it, without a version."""
+
+EMBEDDED = "embedded"
+"""The model name of the extractive stand-in that needs no network."""
+
+
+def utc(moment: datetime) -> datetime:
+    """`moment` in UTC, to the second: how every record keeps its times."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def utc_text(moment: datetime) -> str:
+    """ISO 8601 in UTC to the second, with a Z."""
+    return utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Utc = Annotated[datetime, Meta(tz=True)]
+ArxivId = Annotated[str, Meta(pattern=ARXIV_ID)]
+SnapshotName = Annotated[str, Meta(pattern=r"^\d{8}_\d{4}$")]
+Count = Annotated[int, Meta(ge=0)]
+Filled = Annotated[str, Meta(min_length=1)]
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all records: frozen, and strict about unknown fields when decoded."""
+
+    def to_json(self) -> str:
+        """The record as one line of JSON, non-ASCII characters kept."""
+        return msgspec.json.encode(self).decode("utf-8")
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> Self:
+        """The record that `text` holds. Raises `DamagedFile` naming `where` (file and line)."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.DecodeError as error:
+            raise DamagedFile(
+                f"does not hold a {cls.__name__}: {error}",
+                where=where,
+                next_step="Restore it from a backup, or move it away to have it made again",
+            ) from None
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with `changes` made."""
+        return msgspec.structs.replace(self, **changes)
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+def decode_lines(lines: Iterable[str], kind: type[Kind], *, where: str) -> list[Kind]:
+    """The records of a JSON Lines file, in order. Raises `DamagedFile` naming the line."""
+    return [
+        kind.from_json(line, where=f"{where}:{number}") for number, line in enumerate(lines, 1)
+    ]
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 in hexadecimal of `value` as canonical JSON (sorted keys, no spaces)."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+class Paper(Record, kw_only=True):
+    """One arXiv paper as the topic shows it: white space normalised, LaTeX kept.
+
+    `first` and `latest` are the submission times of version 1 and of `version`.
+    """
+
+    id: ArxivId
+    version: Annotated[int, Meta(ge=1)]
+    title: Filled
+    authors: tuple[str, ...]
+    abstract: str
+    first: Utc
+    latest: Utc
+    comments: str | None = None
+    venue: str | None = None
+    doi: str | None = None
+    primary_category: str
+    categories: tuple[str, ...]
+    url: str
+    pdf_url: str
+    status: Status = "new"
+
+
+class Usage(Record, kw_only=True):
+    """Tokens of one or more requests, and US dollars (None: the price is not known).
+
+    `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`.
+    """
+
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    cached_tokens: Count = 0
+    reasoning_tokens: Count = 0
+    usd: float | None = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """Prompt and completion tokens together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def plus(self, other: "Usage") -> "Usage":
+        """The sum; an unknown price makes the sum's unknown."""
+        known = self.usd is not None and other.usd is not None
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            usd=(self.usd or 0.0) + (other.usd or 0.0) if known else None,
+        )
+
+
+class Message(Record, kw_only=True):
+    """One turn of a conversation with a model."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Request(Record, kw_only=True):
+    """What is asked of a model about one paper.
+
+    `max_output_tokens` bounds the lines alone and is no part of the fingerprint: a
+    valid answer is valid under any bound.
+    """
+
+    messages: tuple[Message, ...]
+    model: str
+    parameters: dict[str, Any]
+    languages: tuple[Language, ...]
+    max_output_tokens: int
+
+    def fingerprint(self) -> str:
+        """Key of the answer in `cache/`: messages, model, parameters and answer schema."""
+        return fingerprint(
+            {
+                "messages": [[turn.role, turn.content] for turn in self.messages],
+                "model": self.model,
+                "parameters": self.parameters,
+                "schema": self.answer_schema(),
+            }
+        )
+
+    def answer_schema(self) -> dict[str, Any]:
+        """JSON schema of the answer: one string for each language, and nothing else."""
+        return {
+            "type": "object",
+            "properties": {language: {"type": "string"} for language in self.languages},
+            "required": list(self.languages),
+            "additionalProperties": False,
+        }
+
+
+class Answer(Record, kw_only=True):
+    """What a provider answered, as it is kept in `cache/` before it is looked at."""
+
+    content: str | None
+    refusal: str | None = None
+    finish_reason: str | None = None
+    model: str
+    usage: Usage
+    created: Utc
+
+
+class Job(Record, kw_only=True):
+    """A paper, and the request that asks a model for its lines."""
+
+    paper: Paper
+    request: Request
+
+
+class Failure(Record, kw_only=True):
+    """Why a paper has no model's line.
+
+    `kind`: `unavailable` and `refused` concern the provider, `budget` the run,
+    `content` what the model answered to this paper.
+    """
+
+    kind: Literal["unavailable", "refused", "budget", "content"]
+    reason: str
+
+
+class Outcome(Record, kw_only=True):
+    """What an executor delivers for one job: lines, or the failure to get them.
+
+    `usage` is what was paid in this run for it, zero when `from_cache`; `original`
+    is what the lines cost when they were made.
+    """
+
+    paper: ArxivId
+    lines: Lines | None = None
+    mended: tuple[str, ...] = ()
+    failure: Failure | None = None
+    usage: Usage = Usage()
+    original: Usage = Usage()
+    requests: int = 0
+    from_cache: bool = False
+    created: Utc
+
+
+class Summary(Record, kw_only=True):
+    """One candidate: a paper's lines by one prompt and one model.
+
+    `id` is the fingerprint's first 16 digits of paper, version, origin, model, prompt
+    and lines, so the same lines have the same id in every snapshot. The embedded
+    model uses no prompt: `prompt` is None, `prompt_fingerprint` that of the glossary.
+    """
+
+    id: str
+    paper: ArxivId
+    version: int
+    lines: Lines
+    origin: Origin
+    model: str
+    prompt: str | None
+    prompt_fingerprint: str
+    mended: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    created: Utc
+
+
+def summary_id(  # noqa: PLR0913  the six parts of the identity
+    paper: str, version: int, origin: str, model: str, prompt_fingerprint: str, lines: Lines
+) -> str:
+    """The id of the candidate with these parts; see `Summary`."""
+    return fingerprint([paper, version, origin, model, prompt_fingerprint, lines])[:16]
+
+
+class Decision(Record, kw_only=True):
+    """What an editor decided on one paper of one snapshot, and on exactly which text.
+
+    `summary` and `lines` are the candidate and the text the editor saw, or for
+    `edit` the text the editor wrote; both are None for hold, reopen and exclude of
+    a paper without lines.
+    """
+
+    paper: ArxivId
+    version: int
+    action: Action
+    summary: str | None
+    lines: Lines | None
+    editor: str
+    at: Utc
+    note: str = ""
+
+
+class DigestLine(Record, kw_only=True):
+    """One line as a reader sees it, and where it comes from."""
+
+    text: str
+    origin: Literal["model", "embedded", "editor"]
+    model: str | None
+    prompt: str | None
+
+
+class Entry(Record, kw_only=True):
+    """One paper of a digest.
+
+    `gap` is the reason why a model's line is missing where one was asked for;
+    `carried_from` the snapshot on which the decision was taken, if not this one.
+    """
+
+    paper: Paper
+    summary: str | None
+    lines: dict[Language, DigestLine]
+    gap: str | None = None
+    decision: Decision | None = None
+    carried_from: SnapshotName | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether an editor has approved or edited it (an excluded paper is no entry)."""
+        return self.decision is not None and self.decision.action in ("approve", "edit")
+
+
+class Digest(Record, kw_only=True):
+    """A snapshot's digest as it stands; `5-digest.json`.
+
+    `papers` are in digest order; `excluded` holds the decisions that took papers out.
+    `earlier` names at most 30 earlier snapshots, newest first, the way back from here.
+    """
+
+    format: int = FORMAT
+    topic: str
+    title: str
+    snapshot: SnapshotName
+    instant: Utc
+    time_zone: str
+    policy: Policy
+    status: Literal["draft", "published"]
+    prompt: str
+    model: str
+    papers: tuple[Entry, ...]
+    excluded: tuple[Decision, ...] = ()
+    earlier: tuple[SnapshotName, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def editors(self) -> tuple[str, ...]:
+        """Who decided on the papers it shows or leaves out, in order of appearance."""
+        taken = [e.decision for e in self.papers if e.decision and e.settled]
+        return tuple(dict.fromkeys(d.editor for d in [*taken, *self.excluded]))
+
+    @property
+    def gaps(self) -> tuple[Entry, ...]:
+        """The entries without a model's line."""
+        return tuple(entry for entry in self.papers if entry.gap)
+
+    @property
+    def undecided(self) -> tuple[Entry, ...]:
+        """The entries that no editor has settled."""
+        return tuple(entry for entry in self.papers if not entry.settled)
+
+
+class Publication(Record, kw_only=True):
+    """One line of `6-published.jsonl`: a release with every line as it was published.
+
+    `who`: the editors whose decisions it rests on; empty under a policy that needs none.
+    """
+
+    at: Utc
+    reason: Reason
+    who: tuple[str, ...]
+    digest: Digest
+
+
+class Waiting(Record, kw_only=True):
+    """One line of `waiting.jsonl`: a paper found but not yet in a snapshot."""
+
+    paper: Paper
+    reason: Literal["limit", "unfinished"]
+    since: Utc
+
+
+class Spend(Record, kw_only=True):
+    """One line of `spend.jsonl`: what one answer cost."""
+
+    at: Utc
+    topic: str
+    snapshot: SnapshotName
+    paper: ArxivId
+    model: str
+    usage: Usage
+
+
+class Stage(Record, kw_only=True):
+    """What one stage did, the last time it ran on a snapshot.
+
+    `inputs` are fingerprints of what it read, by name; `settings` of what it obeyed;
+    `seconds` is wall time; `complete` is false while something it should make is missing.
+    """
+
+    complete: bool
+    inputs: dict[str, str] = {}
+    settings: str = ""
+    counts: dict[str, int] = {}
+    usage: Usage = Usage()
+    started: Utc
+    seconds: float
+    versions: dict[str, str] = {}
+
+
+class Gap(Record, kw_only=True):
+    """A paper of a snapshot for which a model was asked and gave no line.
+
+    `nights` counts the nights on which the model's answers were unusable.
+    """
+
+    failure: Failure
+    nights: int = 0
+
+
+class Run(Record, kw_only=True):
+    """`run.json`: what was done to one snapshot. `active` is its prompt and model."""
+
+    format: int = FORMAT
+    topic: str
+    snapshot: SnapshotName
+    instant: Utc
+    time_zone: str
+    prompt: str | None = None
+    prompt_fingerprint: str | None = None
+    model: str | None = None
+    stages: dict[str, Stage] = {}
+    gaps: dict[str, Gap] = {}
