@@ -82,9 +82,7 @@ Kind = TypeVar("Kind", bound=Record)
 
 def decode_lines(lines: Iterable[str], kind: type[Kind], *, where: str) -> list[Kind]:
     """The records of a JSON Lines file, in order. Raises `DamagedFile` naming the line."""
-    return [
-        kind.from_json(line, where=f"{where}:{number}") for number, line in enumerate(lines, 1)
-    ]
+    return [kind.from_json(line, where=f"{where}:{number}") for number, line in enumerate(lines, 1)]
 
 
 def fingerprint(value: Any) -> str:

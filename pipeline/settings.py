@@ -83,9 +83,9 @@ class ModelSettings(Section, kw_only=True):
         NotEmpty,
         _help('the model; "embedded" needs no network and no key', env="PAPERLINE_MODEL"),
     ] = "gpt-5-mini"
-    base_url: Annotated[
-        str, _help("an OpenAI-compatible address", env="OPENAI_BASE_URL")
-    ] = "https://api.openai.com/v1"
+    base_url: Annotated[str, _help("an OpenAI-compatible address", env="OPENAI_BASE_URL")] = (
+        "https://api.openai.com/v1"
+    )
     api_key_env: Annotated[
         str,
         _help("the environment variable with this table's own key, sent to this base_url only"),
@@ -94,9 +94,9 @@ class ModelSettings(Section, kw_only=True):
         Literal["online", "embedded"],
         _help("how lines are made: online (concurrent requests) or embedded (no model is asked)"),
     ] = "online"
-    concurrency: Annotated[
-        int, Meta(ge=1, le=10_000), _help("most requests under way at once")
-    ] = 32
+    concurrency: Annotated[int, Meta(ge=1, le=10_000), _help("most requests under way at once")] = (
+        32
+    )
     requests_per_minute: Annotated[int, AtLeastOne, _help("the provider's limit")] = 500
     tokens_per_minute: Annotated[int, AtLeastOne, _help("the provider's limit")] = 200_000
     timeout: Annotated[float, Positive, _help("seconds to wait for one answer")] = 60.0
@@ -168,9 +168,9 @@ class TopicSettings(Section, kw_only=True):
 class Settings(Section, kw_only=True):
     """Everything that can be set."""
 
-    time_zone: Annotated[
-        str, _help("IANA name; it names snapshots and is shown on pages")
-    ] = "Asia/Shanghai"
+    time_zone: Annotated[str, _help("IANA name; it names snapshots and is shown on pages")] = (
+        "Asia/Shanghai"
+    )
     outputs: Annotated[Path, _help("digests, decisions and the site")] = Path("outputs")
     cache: Annotated[Path, _help("answers that were paid for")] = Path("cache")
     prompts: Annotated[Path, _help("prompts and the glossary")] = Path("prompts")
@@ -390,8 +390,7 @@ def _explained(message: str, source: _Source) -> SettingsError:
     """msgspec's message about the table, as ours."""
     text, _, path = message.partition(" - at `$")
     keys: Keys = tuple(
-        int(index) if index else key
-        for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", path)
+        int(index) if index else key for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", path)
     )
     if unknown := re.search(r"unknown field `(.*)`", text):
         keys = (*keys, unknown[1])

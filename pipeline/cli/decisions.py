@@ -1,0 +1,63 @@
+"""decide."""
+
+import getpass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.records import Action, Lines
+
+ACTIONS = click.Choice(["approve", "edit", "exclude", "hold", "reopen"])
+
+
+@click.command()
+@click.argument("snapshot")
+@click.argument("paper")
+@click.argument("action", type=ACTIONS)
+@click.option("--en", metavar="TEXT", help="The new English line, with edit.")
+@click.option("--zh", metavar="TEXT", help="The new Chinese line, with edit.")
+@click.option("--editor", metavar="NAME", help="Who decides; the login name where it is left out.")
+@click.option("--note", metavar="TEXT", default="", help="Kept with the decision.")
+@click.pass_obj
+def decide(
+    config: Path | None,
+    snapshot: str,
+    paper: str,
+    action: str,
+    en: str | None,
+    zh: str | None,
+    editor: str | None,
+    note: str,
+) -> None:
+    """Decide on one paper of a snapshot, on the lines that its digest shows now.
+
+    Settling the last paper publishes the digest.
+    """
+    from datetime import UTC, datetime
+
+    from pipeline import settings as configuration
+    from pipeline.decisions import waited_for
+    from pipeline.outputs import Outputs
+    from pipeline.run import release
+    from pipeline.stages import review
+
+    settings = configuration.load(config)
+    found = Outputs(settings.outputs).find(snapshot)
+    text = cast("Lines", {k: v for k, v in (("en", en), ("zh", zh)) if v is not None})
+    now = datetime.now(UTC)
+    with found.releasing():
+        review.decide(
+            found,
+            paper,
+            cast("Action", action),
+            editor=editor or getpass.getuser(),
+            at=now,
+            text=text,
+            note=note,
+        )
+    digest = release(settings, found, now)
+    waiting = len(waited_for(digest, digest.policy))
+    state = "published" if digest.status == "published" else f"waiting for {waiting} decisions"
+    click.echo(f"{found} {paper}: {action}; {state}")

@@ -1,0 +1,57 @@
+"""status, config, doctor: what is there, and is it well."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("snapshot", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
+    """What each topic has, and what is waited for; or one SNAPSHOT in detail."""
+    import msgspec
+
+    from pipeline import settings as configuration
+    from pipeline.outputs import Outputs
+    from pipeline.status import overview, snapshot_status
+
+    settings = configuration.load(config)
+    outputs = Outputs(settings.outputs)
+    states = [snapshot_status(outputs.find(snapshot))] if snapshot else overview(outputs)
+    if as_json:
+        click.echo(msgspec.json.encode(states).decode())
+        return
+    for state in states:
+        click.echo(state.sentence())
+        for paper in state.papers if snapshot else ():
+            click.echo(f"  {paper.id}  {paper.decision or 'undecided'}  {paper.gap or ''}".rstrip())
+    if not states:
+        click.echo(f"{settings.outputs}: no snapshot yet; paperline run makes one")
+
+
+@click.command()
+@click.pass_obj
+def config(config: Path | None) -> None:
+    """Every setting in force and where it came from; keys are never printed."""
+    from pipeline import settings as configuration
+
+    rows = list(configuration.effective(config))
+    width = max(len(row.name) + len(row.value) for row in rows if len(row.value) < 50) + 3
+    for row in rows:
+        click.echo(f"{f'{row.name} = {row.value}':<{width}}  # {row.origin}")
+
+
+@click.command()
+@click.pass_obj
+def doctor(config: Path | None) -> None:
+    """Check folders, time zone, token tables, key, arXiv and model; one line each."""
+    from pipeline import settings as configuration
+    from pipeline.doctor import examine
+
+    findings = list(examine(configuration.load(config)))
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.well else 'FAIL'}  {finding.subject}: {finding.what}")
+    sys.exit(0 if all(finding.well for finding in findings) else 1)

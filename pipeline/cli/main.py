@@ -1,0 +1,68 @@
+"""The `paperline` command: its groups, its log, its exit codes."""
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from pipeline.cli import decisions, diagnosis, nightly
+from pipeline.errors import PaperlineError
+from pipeline.version import VERSION
+
+EPILOG = """\b
+Exit codes:
+  0   done, also when there was nothing new or only editors are waited for
+  1   failed
+  2   usage or configuration
+  3   finished, but something is missing; run.json says what
+  75  not finished: run the same command again
+"""
+
+
+@click.group(
+    epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96}
+)
+@click.version_option(VERSION, prog_name="paperline")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Settings file; ./paperline.toml where it is left out.",
+)
+@click.option("--quiet", is_flag=True, help="No progress, only warnings and errors.")
+@click.pass_context
+def cli(context: click.Context, config: Path | None, quiet: bool) -> None:
+    """Turn each night's arXiv abstracts into a reviewed, bilingual digest."""
+    context.obj = config
+    logging.basicConfig(
+        level=logging.WARNING if quiet else logging.INFO,
+        format="%(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+    for noisy in ("httpx", "httpx2", "openai", "arxiv", "urllib3", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+for command in (
+    nightly.run,
+    nightly.fetch,
+    nightly.summarize,
+    nightly.assemble,
+    nightly.publish,
+    decisions.decide,
+    diagnosis.status,
+    diagnosis.config,
+    diagnosis.doctor,
+    nightly.demo,
+):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; an error of ours ends it with one line and its exit code."""
+    try:
+        cli(prog_name="paperline")
+    except PaperlineError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,27 @@
+"""Which key goes to which address."""
+
+import os
+from collections.abc import Mapping
+
+from pipeline.errors import SettingsError
+from pipeline.settings import ModelSettings
+
+OPENAI_HOST = "api.openai.com"
+PLACEHOLDER_KEY = "no-key-needed"
+
+
+def api_key(settings: ModelSettings, environ: Mapping[str, str] = os.environ) -> str:
+    """The key for `settings.base_url`, from the variable that its own table names.
+
+    Local servers want none, so a placeholder is sent to them. Raises `SettingsError`
+    naming the variable where OpenAI's own address has no key.
+    """
+    key = environ.get(settings.api_key_env, "").strip()
+    if not key and settings.host == OPENAI_HOST:
+        raise SettingsError(
+            f"the environment variable {settings.api_key_env} is not set",
+            where="[model] api_key_env",
+            next_step=f"Set it to a key of {OPENAI_HOST}, or set [model] base_url or name "
+            '("embedded" needs no key)',
+        )
+    return key or PLACEHOLDER_KEY

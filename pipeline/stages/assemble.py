@@ -1,0 +1,240 @@
+"""1-papers, 2-summaries and 4-decisions -> 5-digest: the digest as it stands.
+
+A paper shows its decided lines; else, once published, the published ones; else those of
+the snapshot's active prompt and model; else the embedded ones, which is a gap.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline.decisions import present
+from pipeline.outputs import Outputs, Snapshot
+from pipeline.records import (
+    EMBEDDED,
+    Decision,
+    Digest,
+    DigestLine,
+    Entry,
+    Language,
+    Lines,
+    Paper,
+    Policy,
+    Run,
+    Stage,
+    Summary,
+    fingerprint,
+    utc,
+)
+from pipeline.settings import Settings
+from pipeline.site.markdown import digest_markdown
+from pipeline.site.page import digest_page
+from pipeline.version import VERSION
+
+MOST_EARLIER = 30
+"""Earlier snapshots a page names; each of those names its own, so all can be reached."""
+
+ALL_LANGUAGES: tuple[Language, ...] = ("en", "zh")
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What the lines of a snapshot are chosen from, each by paper (`by_id` by candidate)."""
+
+    run: Run
+    active: Mapping[str, Summary]
+    stand_ins: Mapping[str, Summary]
+    by_id: Mapping[str, Summary]
+    decided: Mapping[str, tuple[Decision, str | None]]
+    published: Mapping[str, Entry]
+
+
+def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
+    """Choose the lines and write the digest's three files. Hold `snapshot.releasing()`.
+
+    The policy of the first assembly stays with the digest, so changing the setting
+    later releases nothing by itself. Raises `DamagedFile`, `OutputError`.
+    """
+    started, clock = utc(datetime.now(UTC)), time.monotonic()
+    run, papers = snapshot.run(), snapshot.papers()
+    before = snapshot.digest()
+    releases = snapshot.publications()
+    earlier = _earlier(settings, snapshot)
+    material = _material(snapshot, run, earlier)
+    entries, excluded = [], []
+    for paper in papers:
+        decision, _ = material.decided.get(paper.id, (None, None))
+        if decision is not None and decision.action == "exclude":
+            excluded.append(decision)
+        else:
+            entries.append(_entry(paper, material))
+    title = next((t.title for t in settings.topic if t.name == run.topic), "")
+    digest = Digest(
+        topic=run.topic,
+        title=title or settings.site.title,
+        snapshot=run.snapshot,
+        instant=run.instant,
+        time_zone=run.time_zone,
+        policy=_policy(settings, before),
+        status="published" if releases and _same(releases[-1].digest, entries) else "draft",
+        prompt=run.prompt or "",
+        model=run.model or "",
+        papers=tuple(entries),
+        excluded=tuple(excluded),
+        earlier=tuple(s.name for s in earlier[:MOST_EARLIER]),
+    )
+    write(snapshot, digest)
+    stage = Stage(
+        complete=True,
+        inputs=inputs(snapshot),
+        counts={
+            "papers": len(entries),
+            "excluded": len(excluded),
+            "gaps": len(digest.gaps),
+            "undecided": len(digest.undecided),
+        },
+        started=started,
+        seconds=round(time.monotonic() - clock, 3),
+        versions={"paperline": VERSION},
+    )
+    snapshot.write_run(run.but(stages={**run.stages, "assemble": stage}))
+    return digest
+
+
+def write(snapshot: Snapshot, digest: Digest) -> None:
+    """Write a digest's three forms."""
+    snapshot.write_digest(
+        digest,
+        markdown=digest_markdown(digest),
+        html=digest_page(digest, releases=snapshot.publications()),
+    )
+
+
+def inputs(snapshot: Snapshot) -> dict[str, str]:
+    """Fingerprints of what a digest is made from, to tell whether it is stale."""
+    return {
+        "summaries": fingerprint([summary.id for summary in snapshot.summaries()]),
+        "decisions": fingerprint([decision.to_json() for decision in snapshot.decisions()]),
+    }
+
+
+def _policy(settings: Settings, before: Digest | None) -> Policy:
+    return before.policy if before else settings.review.policy
+
+
+def _same(published: Digest, entries: list[Entry]) -> bool:
+    return published.papers == tuple(entries)
+
+
+def _earlier(settings: Settings, snapshot: Snapshot) -> list[Snapshot]:
+    """The snapshots before this one, newest first."""
+    everything = Outputs(settings.outputs).snapshots(snapshot.topic)
+    names = [s.name for s in everything]
+    return everything[: names.index(snapshot.name)][::-1]
+
+
+def _material(snapshot: Snapshot, run: Run, earlier: list[Snapshot]) -> _Material:
+    summaries = snapshot.summaries()
+    stand_ins = {s.paper: s for s in summaries if s.origin == "embedded"}
+    active = stand_ins if run.model == EMBEDDED else _active(run, summaries)
+    decided: dict[str, tuple[Decision, str | None]] = {
+        paper: (decision, None) for paper, decision in present(snapshot.decisions()).items()
+    }
+    touched = {decision.paper for decision in snapshot.decisions()}
+    for paper, carried in _carried(earlier[:1], active).items():
+        if paper not in touched:
+            decided[paper] = carried
+    releases = snapshot.publications()
+    published = releases[-1].digest.papers if releases else ()
+    return _Material(
+        run=run,
+        active=active,
+        stand_ins=stand_ins,
+        by_id={s.id: s for s in summaries},
+        decided=decided,
+        published={entry.paper.id: entry for entry in published},
+    )
+
+
+def _active(run: Run, summaries: list[Summary]) -> dict[str, Summary]:
+    """The lines of the active prompt and model; those of its exact text before later ones."""
+    found = {s.paper: s for s in summaries if (s.prompt, s.model) == (run.prompt, run.model)}
+    exact = {
+        paper: s
+        for s in summaries
+        if s.prompt_fingerprint == run.prompt_fingerprint
+        and (paper := s.paper) in found
+        and s.model == run.model
+    }
+    return {**found, **exact}
+
+
+def _carried(
+    previous: list[Snapshot], active: Mapping[str, Summary]
+) -> dict[str, tuple[Decision, str | None]]:
+    """Decisions of the snapshot before on the same paper, version and lines."""
+    digest = previous[0].digest() if previous else None
+    if digest is None:
+        return {}
+    taken = [
+        (entry.decision, entry.carried_from or digest.snapshot)
+        for entry in digest.papers
+        if entry.decision is not None and entry.settled
+    ]
+    taken += [(decision, digest.snapshot) for decision in digest.excluded]
+    return {
+        decision.paper: (decision, origin)
+        for decision, origin in taken
+        if decision.paper in active
+        and decision.summary == active[decision.paper].id
+        and decision.version == active[decision.paper].version
+    }
+
+
+def _entry(paper: Paper, material: _Material) -> Entry:
+    decision, carried_from = material.decided.get(paper.id, (None, None))
+    if decision is not None and decision.action in ("approve", "edit"):
+        seen = material.by_id.get(decision.summary or "")
+        return Entry(
+            paper=paper,
+            summary=decision.summary,
+            lines=_lines(decision.lines or {}, seen),
+            decision=decision,
+            carried_from=carried_from,
+        )
+    pinned = material.published.get(paper.id)
+    if pinned is not None and not pinned.gap and not pinned.settled:
+        return pinned.but(decision=decision)
+    summary = material.active.get(paper.id) or material.stand_ins.get(paper.id)
+    return Entry(
+        paper=paper,
+        summary=summary.id if summary else None,
+        lines=_lines(summary.lines, summary) if summary else {},
+        gap=_gap(paper, material),
+        decision=decision,
+    )
+
+
+def _gap(paper: Paper, material: _Material) -> str | None:
+    """Why a model's line is missing where one was asked for."""
+    if paper.id in material.active or paper.status == "withdrawn":
+        return None
+    gap = material.run.gaps.get(paper.id)
+    return gap.failure.reason if gap else "not summarized yet"
+
+
+def _lines(lines: Lines, summary: Summary | None) -> dict[Language, DigestLine]:
+    """Lines with their origin: the candidate's where they equal it, else an editor's."""
+    shown: dict[Language, DigestLine] = {}
+    for language in ALL_LANGUAGES:
+        if language not in lines:
+            continue
+        text = lines[language]
+        if summary is not None and summary.lines.get(language) == text:
+            shown[language] = DigestLine(
+                text=text, origin=summary.origin, model=summary.model, prompt=summary.prompt
+            )
+        else:
+            shown[language] = DigestLine(text=text, origin="editor", model=None, prompt=None)
+    return shown

@@ -1,0 +1,48 @@
+"""5-digest -> 6-published -> the site, which is built from 6-published alone."""
+
+from datetime import datetime
+
+from pipeline.outputs import Outputs, Snapshot
+from pipeline.records import Digest, Publication, Reason, utc
+from pipeline.settings import Settings
+from pipeline.site.build import pages
+
+
+def record(snapshot: Snapshot, digest: Digest, now: datetime) -> bool:
+    """Append the release of `digest`, unless the same papers and lines were released last.
+
+    Hold `snapshot.releasing()`; the gate is the caller's. Returns whether it was appended.
+    """
+    releases = snapshot.publications()
+    last = releases[-1].digest if releases else None
+    if last is not None and (last.papers, last.excluded) == (digest.papers, digest.excluded):
+        return False
+    publication = Publication(
+        at=utc(now), reason=_reason(last, digest), who=digest.editors, digest=digest
+    )
+    snapshot.append_publication(publication)
+    return True
+
+
+def build_site(settings: Settings) -> list[str]:
+    """Bring `outputs/site/` up to date; returns the paths that changed."""
+    outputs = Outputs(settings.outputs)
+    with outputs.publishing():
+        released = {}
+        for topic in outputs.topics():
+            of_topic = [s.publications() for s in outputs.snapshots(topic)]
+            if of_topic := [publications for publications in of_topic if publications]:
+                released[topic] = of_topic
+        return outputs.write_site(pages(released, settings.site)) if released else []
+
+
+def _reason(last: Digest | None, digest: Digest) -> Reason:
+    if last is None:
+        return "first"
+    before = {entry.paper.id: entry for entry in last.papers}
+    changed = [e for e in digest.papers if before.get(e.paper.id) != e]
+    healed = all(
+        e.paper.id in before and before[e.paper.id].gap and not e.gap and not e.decision
+        for e in changed
+    )
+    return "heal" if healed and last.excluded == digest.excluded else "correction"

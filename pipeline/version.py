@@ -1,0 +1,3 @@
+"""The version of the program: written into `run.json` and read by the build."""
+
+VERSION = "0.1.0"
