@@ -6,16 +6,17 @@ into one of them. Times are aware and in UTC, written `2026-05-01T04:05:00Z`.
 a tenth of the time, which every command pays.)
 """
 
-import hashlib
-import json
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta
 
-from pipeline.errors import DamagedFile
+from pipeline.encoding import Kind as Kind
+from pipeline.encoding import Record as Record
+from pipeline.encoding import decode_lines as decode_lines
+from pipeline.encoding import fingerprint as fingerprint
+from pipeline.encoding import utc as utc
+from pipeline.encoding import utc_text as utc_text
 
 FORMAT = 1
 """Version of the files' format, kept in `run.json` and in every digest."""
@@ -36,16 +37,6 @@ EMBEDDED = "embedded"
 """The model name of the extractive stand-in that needs no network."""
 
 
-def utc(moment: datetime) -> datetime:
-    """`moment` in UTC, to the second: how every record keeps its times."""
-    return moment.astimezone(UTC).replace(microsecond=0)
-
-
-def utc_text(moment: datetime) -> str:
-    """ISO 8601 in UTC to the second, with a Z."""
-    return utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 Utc = Annotated[datetime, Meta(tz=True)]
 ArxivId = Annotated[str, Meta(pattern=ARXIV_ID)]
 SnapshotName = Annotated[str, Meta(pattern=r"^\d{8}_\d{4}$")]
@@ -53,45 +44,7 @@ Count = Annotated[int, Meta(ge=0)]
 Filled = Annotated[str, Meta(min_length=1)]
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of all records: frozen, and strict about unknown fields when decoded."""
-
-    def to_json(self) -> str:
-        """The record as one line of JSON, non-ASCII characters kept."""
-        return msgspec.json.encode(self).decode("utf-8")
-
-    @classmethod
-    def from_json(cls, text: str, *, where: str) -> Self:
-        """The record that `text` holds. Raises `DamagedFile` naming `where` (file and line)."""
-        try:
-            return msgspec.json.decode(text, type=cls)
-        except msgspec.DecodeError as error:
-            raise DamagedFile(
-                f"does not hold a {cls.__name__}: {error}",
-                where=where,
-                next_step="Restore it from a backup, or move it away to have it made again",
-            ) from None
-
-    def but(self, **changes: Any) -> Self:
-        """A copy with `changes` made."""
-        return msgspec.structs.replace(self, **changes)
-
-
-Kind = TypeVar("Kind", bound=Record)
-
-
-def decode_lines(lines: Iterable[str], kind: type[Kind], *, where: str) -> list[Kind]:
-    """The records of a JSON Lines file, in order. Raises `DamagedFile` naming the line."""
-    return [kind.from_json(line, where=f"{where}:{number}") for number, line in enumerate(lines, 1)]
-
-
-def fingerprint(value: Any) -> str:
-    """SHA-256 in hexadecimal of `value` as canonical JSON (sorted keys, no spaces)."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
-
-
-class Paper(Record, kw_only=True):
+class Paper(Record, frozen=True, kw_only=True):
     """One arXiv paper as the topic shows it: white space normalised, LaTeX kept.
 
     `first` and `latest` are the submission times of version 1 and of `version`.
@@ -114,7 +67,7 @@ class Paper(Record, kw_only=True):
     status: Status = "new"
 
 
-class Usage(Record, kw_only=True):
+class Usage(Record, frozen=True, kw_only=True):
     """Tokens of one or more requests, and US dollars (None: the price is not known).
 
     `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`.
@@ -143,14 +96,14 @@ class Usage(Record, kw_only=True):
         )
 
 
-class Message(Record, kw_only=True):
+class Message(Record, frozen=True, kw_only=True):
     """One turn of a conversation with a model."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class Request(Record, kw_only=True):
+class Request(Record, frozen=True, kw_only=True):
     """What is asked of a model about one paper.
 
     `max_output_tokens` bounds the lines alone and is no part of the fingerprint: a
@@ -184,7 +137,7 @@ class Request(Record, kw_only=True):
         }
 
 
-class Answer(Record, kw_only=True):
+class Answer(Record, frozen=True, kw_only=True):
     """What a provider answered, as it is kept in `cache/` before it is looked at."""
 
     content: str | None
@@ -195,14 +148,14 @@ class Answer(Record, kw_only=True):
     created: Utc
 
 
-class Job(Record, kw_only=True):
+class Job(Record, frozen=True, kw_only=True):
     """A paper, and the request that asks a model for its lines."""
 
     paper: Paper
     request: Request
 
 
-class Failure(Record, kw_only=True):
+class Failure(Record, frozen=True, kw_only=True):
     """Why a paper has no model's line.
 
     `kind`: `unavailable` and `refused` concern the provider, `budget` the run,
@@ -213,7 +166,7 @@ class Failure(Record, kw_only=True):
     reason: str
 
 
-class Outcome(Record, kw_only=True):
+class Outcome(Record, frozen=True, kw_only=True):
     """What an executor delivers for one job: lines, or the failure to get them.
 
     `usage` is what was paid in this run for it, zero when `from_cache`; `original`
@@ -231,7 +184,7 @@ class Outcome(Record, kw_only=True):
     created: Utc
 
 
-class Summary(Record, kw_only=True):
+class Summary(Record, frozen=True, kw_only=True):
     """One candidate: a paper's lines by one prompt and one model.
 
     `id` is the fingerprint's first 16 digits of paper, version, origin, model, prompt
@@ -259,7 +212,7 @@ def summary_id(  # noqa: PLR0913  the six parts of the identity
     return fingerprint([paper, version, origin, model, prompt_fingerprint, lines])[:16]
 
 
-class Decision(Record, kw_only=True):
+class Decision(Record, frozen=True, kw_only=True):
     """What an editor decided on one paper of one snapshot, and on exactly which text.
 
     `summary` and `lines` are the candidate and the text the editor saw, or for
@@ -277,7 +230,7 @@ class Decision(Record, kw_only=True):
     note: str = ""
 
 
-class DigestLine(Record, kw_only=True):
+class DigestLine(Record, frozen=True, kw_only=True):
     """One line as a reader sees it, and where it comes from."""
 
     text: str
@@ -286,7 +239,7 @@ class DigestLine(Record, kw_only=True):
     prompt: str | None
 
 
-class Entry(Record, kw_only=True):
+class Entry(Record, frozen=True, kw_only=True):
     """One paper of a digest.
 
     `gap` is the reason why a model's line is missing where one was asked for;
@@ -306,7 +259,7 @@ class Entry(Record, kw_only=True):
         return self.decision is not None and self.decision.action in ("approve", "edit")
 
 
-class Digest(Record, kw_only=True):
+class Digest(Record, frozen=True, kw_only=True):
     """A snapshot's digest as it stands; `5-digest.json`.
 
     `papers` are in digest order; `excluded` holds the decisions that took papers out.
@@ -345,7 +298,7 @@ class Digest(Record, kw_only=True):
         return tuple(entry for entry in self.papers if not entry.settled)
 
 
-class Publication(Record, kw_only=True):
+class Publication(Record, frozen=True, kw_only=True):
     """One line of `6-published.jsonl`: a release with every line as it was published.
 
     `who`: the editors whose decisions it rests on; empty under a policy that needs none.
@@ -357,7 +310,7 @@ class Publication(Record, kw_only=True):
     digest: Digest
 
 
-class Waiting(Record, kw_only=True):
+class Waiting(Record, frozen=True, kw_only=True):
     """One line of `waiting.jsonl`: a paper found but not yet in a snapshot."""
 
     paper: Paper
@@ -365,7 +318,7 @@ class Waiting(Record, kw_only=True):
     since: Utc
 
 
-class Spend(Record, kw_only=True):
+class Spend(Record, frozen=True, kw_only=True):
     """One line of `spend.jsonl`: what one answer cost."""
 
     at: Utc
@@ -376,7 +329,7 @@ class Spend(Record, kw_only=True):
     usage: Usage
 
 
-class Stage(Record, kw_only=True):
+class Stage(Record, frozen=True, kw_only=True):
     """What one stage did, the last time it ran on a snapshot.
 
     `inputs` are fingerprints of what it read, by name; `settings` of what it obeyed;
@@ -393,7 +346,7 @@ class Stage(Record, kw_only=True):
     versions: dict[str, str] = {}
 
 
-class Gap(Record, kw_only=True):
+class Gap(Record, frozen=True, kw_only=True):
     """A paper of a snapshot for which a model was asked and gave no line.
 
     `nights` counts the nights on which the model's answers were unusable.
@@ -403,7 +356,7 @@ class Gap(Record, kw_only=True):
     nights: int = 0
 
 
-class Run(Record, kw_only=True):
+class Run(Record, frozen=True, kw_only=True):
     """`run.json`: what was done to one snapshot. `active` is its prompt and model."""
 
     format: int = FORMAT

@@ -12,8 +12,8 @@ import tomllib
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, get_args
-from urllib.parse import urlsplit, urlunsplit
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -21,15 +21,14 @@ from msgspec import Meta
 from pipeline.errors import SettingsError
 from pipeline.files import read_text
 from pipeline.records import EMBEDDED, Policy
+from pipeline.settings_faults import SECRET as SECRET
+from pipeline.settings_faults import Keys as Keys
+from pipeline.settings_faults import Source, dotted, explained, fault, shown
+from pipeline.settings_faults import line_of as line_of
 
 DEFAULT_FILE = Path("paperline.toml")
 ARXIV_DELAY = 3.0
 """Seconds between requests that arXiv's terms of use ask for."""
-
-SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
-
-Keys = tuple[str | int, ...]
-"""Where a value stands in the file: ("topic", 0, "name")."""
 
 Positive = Meta(gt=0)
 AtLeastOne = Meta(ge=1)
@@ -46,14 +45,14 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """A table of `paperline.toml`: exact types, no unknown keys, never changed."""
 
 
-class SiteSettings(Section, kw_only=True):
+class SiteSettings(Section, frozen=True, kw_only=True):
     """What readers see of the site as a whole."""
 
     title: Annotated[str, NotEmpty, _help("the site's title")] = "AI4Science 论文速递"
     url: Annotated[str, _help("the address at which the site is served")] = "https://example.org/"
 
 
-class ArxivSettings(Section, kw_only=True):
+class ArxivSettings(Section, frozen=True, kw_only=True):
     """How arXiv is asked."""
 
     url: Annotated[
@@ -75,7 +74,7 @@ class ArxivSettings(Section, kw_only=True):
     ] = ""
 
 
-class ModelSettings(Section, kw_only=True):
+class ModelSettings(Section, frozen=True, kw_only=True):
     """The language model that writes the lines."""
 
     name: Annotated[
@@ -124,7 +123,7 @@ class ModelSettings(Section, kw_only=True):
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
 
 
-class BudgetSettings(Section, kw_only=True):
+class BudgetSettings(Section, frozen=True, kw_only=True):
     """What may be spent; a run that reaches it stops asking and ends with exit code 3."""
 
     usd_per_run: Annotated[float, NotNegative, _help("US dollars for one command")] = 1.0
@@ -136,18 +135,16 @@ class BudgetSettings(Section, kw_only=True):
     ] = 5.0
 
 
-class ReviewSettings(Section, kw_only=True):
+class ReviewSettings(Section, frozen=True, kw_only=True):
     """What an editor must have read before a digest is published."""
 
     policy: Annotated[
         Policy,
-        _help(
-            "all: every paper must be settled; flagged: every paper with a gap; none: nothing need be"
-        ),
+        _help("all: every paper must be settled; flagged: those with a gap; none: nothing need be"),
     ] = "all"
 
 
-class TopicSettings(Section, kw_only=True):
+class TopicSettings(Section, frozen=True, kw_only=True):
     """One digest series: a query, and how its papers are chosen."""
 
     name: Annotated[Name, _help("permanent: it names folders and addresses")]
@@ -165,7 +162,7 @@ class TopicSettings(Section, kw_only=True):
     prompt: Annotated[Name, _help("file name in prompts/ without .md.j2")] = "one_line"
 
 
-class Settings(Section, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """Everything that can be set."""
 
     time_zone: Annotated[str, _help("IANA name; it names snapshots and is shown on pages")] = (
@@ -206,30 +203,6 @@ class Effective(NamedTuple):
     origin: str
 
 
-class _Source(NamedTuple):
-    """A settings file as it was read, with the environment laid over it."""
-
-    file: Path
-    text: str
-    table: dict[str, Any]
-    variables: dict[Keys, str]
-
-    def place(self, keys: Keys) -> str:
-        """Where the value at `keys`, or the table that should hold it, was set."""
-        if keys in self.variables:
-            return f"environment {self.variables[keys]}"
-        for depth in range(len(keys), 0, -1):
-            if line := line_of(self.text, keys[:depth]):
-                return f"{self.file}:{line}"
-        return str(self.file)
-
-    def value(self, keys: Keys) -> Any:
-        found: Any = self.table
-        for key in keys:
-            found = found[key]
-        return found
-
-
 def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings in force; `path` None means ./paperline.toml where it exists.
 
@@ -253,9 +226,7 @@ def effective(path: Path | None, environ: Mapping[str, str] = os.environ) -> Ite
         line = line_of(source.text, keys)
         variable = source.variables.get(keys)
         origin = f"environment {variable}" if variable else f"{source.file}:{line}"
-        yield Effective(
-            _dotted(keys), _shown(keys, value), origin if variable or line else "default"
-        )
+        yield Effective(dotted(keys), shown(keys, value), origin if variable or line else "default")
 
 
 def describe(section: type[Section]) -> Iterator[tuple[str, Any, str, str]]:
@@ -267,30 +238,7 @@ def describe(section: type[Section]) -> Iterator[tuple[str, Any, str, str]]:
         yield field.name, field, text, env
 
 
-def line_of(text: str, keys: Keys) -> int | None:
-    """The line on which the statement that sets `keys` begins in a TOML text, or None.
-
-    The shortest beginning of the file that parses and holds the key ends with that
-    statement, so TOML's own parser is the only one at work.
-    """
-    lines = text.split("\n")
-    start = 1
-    for count in range(1, len(lines) + 1):
-        try:
-            found: Any = tomllib.loads("\n".join(lines[:count]))
-        except tomllib.TOMLDecodeError:
-            continue
-        try:
-            for key in keys:
-                found = found[key]
-        except (KeyError, IndexError, TypeError):
-            start = count + 1
-            continue
-        return start
-    return None
-
-
-def _read(path: Path | None, environ: Mapping[str, str]) -> _Source:
+def _read(path: Path | None, environ: Mapping[str, str]) -> Source:
     file = path or DEFAULT_FILE
     text = ""
     if file.is_file():
@@ -299,7 +247,7 @@ def _read(path: Path | None, environ: Mapping[str, str]) -> _Source:
         raise SettingsError("there is no such file", where=str(file), next_step="Check --config")
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers and nesting without end
         raise SettingsError(
             f"is not TOML: {error}", where=str(file), next_step="Correct that line"
         ) from None
@@ -310,22 +258,22 @@ def _read(path: Path | None, environ: Mapping[str, str]) -> _Source:
             if variable and environ.get(variable) and isinstance(below, dict):
                 table[name] = {**below, key: environ[variable]}
                 variables[name, key] = variable
-    return _Source(file, text, table, variables)
+    return Source(file, text, table, variables)
 
 
-def _validated(source: _Source) -> Settings:
+def _validated(source: Source) -> Settings:
     try:
         settings = msgspec.convert(source.table, Settings, dec_hook=_decode_path)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), source) from None
+        raise explained(str(error), source, Settings) from None
     for keys, value, possible, expected in _conditions(settings):
         if not possible:
-            raise _fault(source, keys, _shown(keys, value), expected)
+            raise fault(source, keys, shown(keys, value), expected)
     return settings
 
 
 def _decode_path(kind: type, value: Any) -> Any:
-    if kind is Path and isinstance(value, str) and value:
+    if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)
     raise ValueError("Expected `path`")
 
@@ -339,6 +287,8 @@ def _conditions(settings: Settings) -> Iterator[tuple[Keys, Any, bool, str]]:
         _is_zone(settings.time_zone),
         "an IANA time zone such as Asia/Shanghai or UTC",
     )
+    keys: Keys
+    value: Any
     web, feed = ("http", "https"), ("http", "https", "file")
     for keys, url, schemes in (
         (("site", "url"), settings.site.url, web),
@@ -363,9 +313,9 @@ def _conditions(settings: Settings) -> Iterator[tuple[Keys, Any, bool, str]]:
     for keys, value in _leaves(settings):
         finite = not isinstance(value, float) or abs(value) < float("inf")
         yield keys, value, finite, "a finite number"
-    names = [topic.name for topic in settings.topic]
-    for index, name in enumerate(names):
-        yield ("topic", index, "name"), name, name not in names[:index], "each topic once"
+    topics = [topic.name for topic in settings.topic]
+    for index, name in enumerate(topics):
+        yield ("topic", index, "name"), name, name not in topics[:index], "each topic once"
         yield ("topic", index, "name"), name, name != "site", "another name: outputs/site is taken"
 
 
@@ -386,65 +336,6 @@ def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
     return parts.scheme in schemes and bool(parts.path if parts.scheme == "file" else parts.netloc)
 
 
-def _explained(message: str, source: _Source) -> SettingsError:
-    """msgspec's message about the table, as ours."""
-    text, _, path = message.partition(" - at `$")
-    keys: Keys = tuple(
-        int(index) if index else key for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", path)
-    )
-    if unknown := re.search(r"unknown field `(.*)`", text):
-        keys = (*keys, unknown[1])
-        return _fault(source, keys, "an unknown key", _known_keys(keys))
-    if missing := re.search(r"required field `(.*)`", text):
-        return _fault(source, (*keys, missing[1]), "nothing", "a value")
-    if text.startswith("Invalid enum value"):
-        *above, name = keys
-        kind = next(f.type for f in msgspec.structs.fields(_section(above)) if f.name == name)
-        choices = get_args(get_args(kind)[0])
-        expected = " or ".join(f'"{choice}"' for choice in choices)
-    else:
-        expected = _in_words(text)
-    return _fault(source, keys, _shown(keys, source.value(keys)), expected)
-
-
-def _in_words(text: str) -> str:
-    kinds = {
-        "str": "a text",
-        "int": "a whole number",
-        "float": "a number",
-        "object": "a table",
-        "array": "a list of tables, each headed [[topic]]",
-        "path": "a path",
-    }
-    expected = text.removeprefix("Expected ").partition(", got")[0]
-    expected = re.sub(r"`(\w+)`", lambda m: kinds.get(m[1], m[1]), expected)
-    if "matching regex" in expected:
-        return "lower-case letters, digits, - and _, beginning with a letter or digit"
-    return expected.replace(" of length >= 1", " that is not empty")
-
-
-def _known_keys(keys: Keys) -> str:
-    import difflib  # needed only when something is misspelled
-
-    known = [field.name for field in msgspec.structs.fields(_section(keys[:-1]))]
-    near = difflib.get_close_matches(str(keys[-1]), known, n=1)
-    return f"{near[0]}" if near else f"one of {', '.join(known)}"
-
-
-def _section(keys: Keys | list[str | int]) -> type[Section]:
-    section: type[Section] = Settings
-    for key in keys:
-        if isinstance(key, str):
-            section = TopicSettings if key == "topic" else type(getattr(Settings(), key))
-    return section
-
-
-def _fault(source: _Source, keys: Keys, found: str, expected: str) -> SettingsError:
-    return SettingsError(
-        f"{_dotted(keys)}: found {found}, expected {expected}", where=source.place(keys)
-    )
-
-
 def _leaves(section: Section, above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
     for name in section.__struct_fields__:
         value = getattr(section, name)
@@ -455,32 +346,3 @@ def _leaves(section: Section, above: Keys = ()) -> Iterator[tuple[Keys, Any]]:
                 yield from _leaves(topic, (*above, name, index))
         else:
             yield (*above, name), value
-
-
-def _dotted(keys: Keys) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
-
-
-def _shown(keys: Keys, value: Any) -> str:
-    """The value as TOML would write it, without what may be a key or a password."""
-    own_key = keys == ("model", "api_key_env") and not str(value).isupper()
-    if own_key or any(SECRET.search(str(key)) for key in keys[2:]):
-        return "(not shown)"
-    if isinstance(value, dict):
-        inside = (f"{key} = {_shown((*keys, key), item)}" for key, item in value.items())
-        return "{" + ", ".join(inside) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_shown(keys, item) for item in value) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (str, Path)):
-        return f'"{_without_password(str(value))}"'
-    return str(value)
-
-
-def _without_password(text: str) -> str:
-    parts = urlsplit(text) if "://" in text else None
-    if parts is None or "@" not in parts.netloc:
-        return text
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"(not shown)@{host}"))

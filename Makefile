@@ -1,0 +1,71 @@
+# Everything runs in .venv, which is made on first use. `make` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+UV ?= uv
+COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --python-version 3.11 --universal pyproject.toml
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo install test lint prove bench docs lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.runtime ## two nights with recorded papers: no network, no key
+	@$(BIN)/python -m pipeline demo
+
+install: $(VENV)/.command ## the command .venv/bin/paperline, running from this folder
+
+test: $(VENV)/.dev ## the tests, offline
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## ruff and mypy
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+prove: $(VENV)/.dev ## the long proofs, against the test bed
+	@$(BIN)/python -m pytest -m prove
+
+bench: $(VENV)/.dev ## every program in benchmarks/
+	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python "$$program"; done
+
+docs: $(VENV)/.dev ## write the generated documents anew
+	@$(BIN)/python docs/generate.py
+
+lock: ## write requirements*.txt anew from pyproject.toml (needs uv)
+	@$(COMPILE) --output-file requirements.txt
+	@$(COMPILE) --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove .venv and what tools left; outputs/ and cache/ stay
+	@rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "paperline needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make virtual environments; install its venv module" \
+			"(on Debian and Ubuntu the package python3-venv)" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/.made
+	@echo "installing what paperline needs into $(VENV)" >&2
+	@$(PIP) --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt | $(VENV)/.made
+	@echo "installing what paperline and its tests need into $(VENV)" >&2
+	@$(PIP) --requirement requirements-dev.txt
+	@touch $@ $(VENV)/.runtime
+
+# The build's own tools are pinned in the development lock, so no build isolation is needed.
+$(VENV)/.command: pyproject.toml $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --editable .
+	@touch $@

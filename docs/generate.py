@@ -1,0 +1,170 @@
+"""Write the documents that are made from the code, or with --check say which are stale.
+
+docs/settings.md from `pipeline.settings`, docs/schema/*.json from `pipeline.records`,
+docs/commands.md from the commands' own help.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+if str(REPOSITORY) not in sys.path:
+    sys.path.insert(0, str(REPOSITORY))
+
+from pipeline import records, settings  # noqa: E402  works from a plain checkout
+
+SCHEMAS: dict[str, type[records.Record]] = {
+    "paper": records.Paper,
+    "summary": records.Summary,
+    "decision": records.Decision,
+    "digest": records.Digest,
+    "run": records.Run,
+    "publication": records.Publication,
+    "waiting": records.Waiting,
+    "spend": records.Spend,
+}
+TYPES = {str: "text", int: "whole number", float: "number", dict: "table", Path: "path"}
+NOTICE = "<!-- Written by docs/generate.py. Do not edit: run `make docs`. -->"
+
+
+def documents() -> dict[str, str]:
+    """Path below docs/ and text of every generated document."""
+    made = {"settings.md": settings_page()}
+    for name, kind in SCHEMAS.items():
+        schema = msgspec.json.schema(kind)
+        made[f"schema/{name}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    if importlib.util.find_spec("pipeline.cli.main"):
+        made["commands.md"] = commands_page()
+    return made
+
+
+def settings_page() -> str:
+    """Every section of paperline.toml as a table."""
+    parts = [
+        "# Settings",
+        NOTICE,
+        "Settings stand in `paperline.toml`. An environment variable comes before the file, the "
+        "file before the default. Paths are relative to the folder of the file. "
+        "`paperline config` shows what is in force and where it came from.",
+        _section("Top level", settings.Settings),
+    ]
+    for field in msgspec.structs.fields(settings.Settings):
+        many = get_origin(field.type) is tuple
+        kind = get_args(field.type)[0] if many else field.type
+        if isinstance(kind, type) and issubclass(kind, settings.Section):
+            parts.append(_section(f"[[{field.name}]]" if many else f"[{field.name}]", kind))
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(heading: str, section: type[settings.Section]) -> str:
+    rows = [
+        "| name | type | default | environment | meaning |",
+        "|---|---|---|---|---|",
+        *_rows(section),
+    ]
+    summary = (section.__doc__ or "").partition("\n")[0]
+    return f"## {heading}\n\n{summary}\n\n" + "\n".join(rows)
+
+
+def _rows(section: type[settings.Section]) -> Iterator[str]:
+    for name, field, text, variable in settings.describe(section):
+        if not text:
+            continue
+        default = _default(field)
+        cells = (f"`{name}`", _in_words(field.type), default, variable and f"`{variable}`", text)
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(field: Any) -> str:
+    if field.required:
+        return "(required)"
+    made = field.default is msgspec.NODEFAULT
+    value = field.default_factory() if made else field.default
+    if isinstance(value, dict):
+        return f"`{value}`"
+    return f"`{json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)}`"
+
+
+def _in_words(kind: Any) -> str:
+    bounds = [m for m in getattr(kind, "__metadata__", ()) if isinstance(m, msgspec.Meta)]
+    while hasattr(kind, "__metadata__"):
+        kind = kind.__origin__
+    if get_origin(kind) is Literal:
+        return " or ".join(f'`"{choice}"`' for choice in get_args(kind))
+    words = TYPES[get_origin(kind) or kind]
+    for bound in bounds:
+        if bound.ge is not None and bound.le is not None:
+            words += f", {bound.ge} to {bound.le}"
+        elif bound.ge is not None:
+            words += f", {bound.ge} or more"
+        elif bound.gt is not None:
+            words += f", more than {bound.gt}"
+        if bound.min_length:
+            words += ", not empty"
+        if bound.pattern:
+            words += " of `a-z`, `0-9`, `-`, `_`"
+    return words
+
+
+def commands_page() -> str:
+    """The help of every command, as the command line prints it."""
+    import click
+
+    from pipeline.cli.main import cli
+
+    os.environ.pop("COLUMNS", None)
+    parts = ["# Commands", NOTICE]
+
+    def walk(command: click.Command, context: click.Context) -> None:
+        parts.append(f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```")
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                if below and not below.hidden:
+                    walk(below, click.Context(below, context, name, **below.context_settings))
+
+    walk(cli, click.Context(cli, info_name="paperline", terminal_width=80, max_content_width=80))
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> int:
+    """0 when all is written, or current under --check; 1 when something is stale."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when stale")
+    parser.add_argument(
+        "--to", type=Path, default=REPOSITORY / "docs", help="another folder than docs/"
+    )
+    asked = parser.parse_args()
+    made = documents()
+    present = {p.relative_to(asked.to).as_posix() for p in (asked.to / "schema").glob("*.json")}
+    left_over = sorted(present - made.keys())
+    stale = [name for name, text in made.items() if _text(asked.to / name) != text]
+    if asked.check:
+        for name in (*stale, *left_over):
+            print(f"docs/{name} is stale: run `make docs`", file=sys.stderr)
+        return 1 if stale or left_over else 0
+    for name in stale:
+        path = asked.to / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made[name], encoding="utf-8")
+        print(f"wrote docs/{name}")
+    for name in left_over:
+        (asked.to / name).unlink()
+        print(f"removed docs/{name}")
+    return 0
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

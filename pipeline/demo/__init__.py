@@ -1,0 +1,1 @@
+"""A demonstration on two nights of invented papers, without network or key."""

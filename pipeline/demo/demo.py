@@ -1,0 +1,74 @@
+"""Runs two nights in a temporary folder: one approved and published, one left as a draft."""
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline import prompts, settings
+from pipeline.outputs import Outputs
+from pipeline.run import release, run_topic
+from pipeline.stages.review import decide
+
+HERE = Path(__file__).parent
+NIGHTS = (
+    ("night1.atom", datetime.fromisoformat("2026-01-15T04:05+08:00")),
+    ("night2.atom", datetime.fromisoformat("2026-01-16T04:05+08:00")),
+)
+CONFIG = """\
+prompts = "{prompts}"
+
+[site]
+title = "AI for Science, a demonstration · AI4Science 论文速递（演示）"
+
+[arxiv]
+url = "{feed}"
+delay = 0.0
+
+[model]
+name = "embedded"
+
+[[topic]]
+name = "demo"
+query = "all:fine"
+"""
+
+
+class Demonstration(NamedTuple):
+    """Where the pages are, and a command that shows the gate at work."""
+
+    folder: Path
+    published: Path
+    draft: Path
+    command: str
+
+
+def demonstrate() -> Demonstration:
+    """Make both digests; the first is approved in the name of `demo` and published."""
+    folder = Path(tempfile.mkdtemp(prefix="paperline-demo-"))
+    config = folder / "paperline.toml"
+    for feed, now in NIGHTS:
+        text = CONFIG.format(prompts=prompts.bundled_folder(), feed=(HERE / feed).as_uri())
+        config.write_text(text, encoding="utf-8")
+        loaded = settings.load(config, {})
+        run_topic(loaded, loaded.find_topic("demo"), now)
+        if feed == NIGHTS[0][0]:
+            _approve(loaded, now)
+    outputs = Outputs(folder / "outputs")
+    draft = outputs.find("demo/latest")
+    first = outputs.snapshots("demo")[0]
+    return Demonstration(
+        folder=folder,
+        published=outputs.site / "demo" / f"{first.name}.html",
+        draft=draft.digest_html,
+        command=f"python -m pipeline --config {config} decide {draft} "
+        f"{draft.papers()[0].id} approve",
+    )
+
+
+def _approve(loaded: settings.Settings, now: datetime) -> None:
+    snapshot = Outputs(loaded.outputs).find("demo/latest")
+    with snapshot.releasing():
+        for paper in snapshot.papers():
+            decide(snapshot, paper.id, "approve", editor="demo", at=now)
+    release(loaded, snapshot, now)

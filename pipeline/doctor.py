@@ -1,0 +1,122 @@
+"""Is everything well that a night needs: each finding in one line, with what to do."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline import prompts
+from pipeline.errors import PaperlineError
+from pipeline.outputs import Outputs
+from pipeline.settings import Settings
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at; `what` says what to do where it is not well."""
+
+    subject: str
+    well: bool
+    what: str
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at folders, prompts, time zone, token tables, key, arXiv and model, in this order."""
+    for name in ("outputs", "cache"):
+        yield _folder(name, getattr(settings, name))
+    yield _prompts(settings)
+    now = datetime.now(UTC)
+    local = now.astimezone(settings.zone)
+    yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC is {local:%H:%M} {settings.time_zone}")
+    yield _token_tables()
+    yield _arxiv(settings)
+    if settings.model.embedded:
+        yield Finding("model", True, "embedded: no key and no network are needed")
+    else:
+        yield _key(settings)
+        yield _model(settings)
+
+
+def _folder(name: str, path: Path) -> Finding:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        return Finding(name, False, f"{path}: {error.strerror}; make it a folder you may write to")
+    return Finding(name, True, f"{path} can be written")
+
+
+def _prompts(settings: Settings) -> Finding:
+    try:
+        names = sorted({topic.prompt for topic in settings.topic})
+        for name in names:
+            prompts.load(settings.prompts, name)
+        terms = len(prompts.load_glossary(settings.prompts).terms)
+    except PaperlineError as error:
+        return Finding("prompts", False, str(error))
+    return Finding("prompts", True, f"{', '.join(names) or 'none in use'}; {terms} glossary terms")
+
+
+def _token_tables() -> Finding:
+    from pipeline.llm.tokens import ENCODING, table_path
+
+    path = table_path()
+    if path:
+        return Finding("token tables", True, str(path))
+    return Finding(
+        "token tables",
+        True,
+        "absent, so counts are estimates; for exact ones run with a network: "
+        f"python -c \"import tiktoken; tiktoken.get_encoding('{ENCODING}')\"",
+    )
+
+
+def _arxiv(settings: Settings) -> Finding:
+    from pipeline.stages.fetch import source  # imports requests, a fifth of a second
+
+    query = settings.topic[0].query if settings.topic else "all:electron"
+    try:
+        newest = next(iter(source(settings, Outputs(settings.outputs)).papers(query)), None)
+    except PaperlineError as error:
+        return Finding("arXiv", False, str(error))
+    found = f"newest paper of the first topic: {newest.id}" if newest else "the query finds nothing"
+    return Finding("arXiv", True, f"{settings.arxiv.url} answers; {found}")
+
+
+def _key(settings: Settings) -> Finding:
+    from pipeline.llm.keys import api_key
+
+    try:
+        api_key(settings.model)
+    except PaperlineError as error:
+        return Finding("key", False, str(error))
+    variable, host = settings.model.api_key_env, settings.model.host
+    if os.environ.get(variable):
+        return Finding("key", True, f"the key in {variable} goes to {host} and nowhere else")
+    return Finding("key", True, f"{variable} is not set; a placeholder goes to {host}")
+
+
+def _model(settings: Settings) -> Finding:
+    import asyncio  # with the SDK a second of import, which only this check needs
+
+    from pipeline.llm.client import ModelClient
+    from pipeline.llm.keys import api_key
+
+    async def names() -> list[str]:
+        async with ModelClient(settings.model, api_key(settings.model)) as client:
+            return await client.models()
+
+    try:
+        offered = asyncio.run(names())
+    except PaperlineError as error:
+        return Finding("model", False, str(error))
+    if offered and settings.model.name not in offered:
+        return Finding(
+            "model",
+            False,
+            f"{settings.model.host} does not list {settings.model.name}; it lists "
+            f"{', '.join(sorted(offered)[:5])}. Check [model] name",
+        )
+    return Finding("model", True, f"{settings.model.host} offers {settings.model.name}")

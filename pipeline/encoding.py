@@ -1,0 +1,59 @@
+"""How every record is written and read: one line of strict JSON, times in UTC, fingerprints."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
+
+import msgspec
+
+from pipeline.errors import DamagedFile
+
+
+def utc(moment: datetime) -> datetime:
+    """`moment` in UTC, to the second: how every record keeps its times."""
+    return moment.astimezone(UTC).replace(microsecond=0)
+
+
+def utc_text(moment: datetime) -> str:
+    """ISO 8601 in UTC to the second, with a Z."""
+    return utc(moment).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of all records: frozen, and strict about unknown fields when decoded."""
+
+    def to_json(self) -> str:
+        """The record as one line of JSON, non-ASCII characters kept."""
+        return msgspec.json.encode(self).decode("utf-8")
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> Self:
+        """The record that `text` holds. Raises `DamagedFile` naming `where` (file and line)."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except (msgspec.DecodeError, UnicodeEncodeError) as error:
+            raise DamagedFile(
+                f"does not hold a {cls.__name__}: {error}",
+                where=where,
+                next_step="Restore it from a backup, or move it away to have it made again",
+            ) from None
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with `changes` made."""
+        return msgspec.structs.replace(self, **changes)
+
+
+Kind = TypeVar("Kind", bound=Record)
+
+
+def decode_lines(lines: Iterable[str], kind: type[Kind], *, where: str) -> list[Kind]:
+    """The records of a JSON Lines file, in order. Raises `DamagedFile` naming the line."""
+    return [kind.from_json(line, where=f"{where}:{number}") for number, line in enumerate(lines, 1)]
+
+
+def fingerprint(value: Any) -> str:
+    """SHA-256 in hexadecimal of `value` as canonical JSON (sorted keys, no spaces)."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -1,0 +1,165 @@
+"""What is wrong in `paperline.toml` or the environment, told so that it can be corrected.
+
+Which line of the file set a value, what msgspec's message means in words, and how a
+value is shown without what may be a key or a password. The table of settings itself
+is in `settings.py`.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_origin
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from pipeline.errors import SettingsError
+
+SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
+
+Keys = tuple[str | int, ...]
+"""Where a value stands in the file: ("topic", 0, "name")."""
+
+
+class Source(NamedTuple):
+    """A settings file as it was read, with the environment laid over it."""
+
+    file: Path
+    text: str
+    table: dict[str, Any]
+    variables: dict[Keys, str]
+
+    def place(self, keys: Keys) -> str:
+        """Where the value at `keys`, or the table that should hold it, was set."""
+        if keys in self.variables:
+            return f"environment {self.variables[keys]}"
+        for depth in range(len(keys), 0, -1):
+            if line := line_of(self.text, keys[:depth]):
+                return f"{self.file}:{line}"
+        return str(self.file)
+
+    def value(self, keys: Keys) -> Any:
+        """What stands at `keys`, which must be there."""
+        found: Any = self.table
+        for key in keys:
+            found = found[key]
+        return found
+
+
+def line_of(text: str, keys: Keys) -> int | None:
+    """The line on which the statement that sets `keys` begins in a TOML text, or None.
+
+    The shortest beginning of the file that parses and holds the key ends with that
+    statement, so TOML's own parser is the only one at work.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    start = 1
+    for count in range(1, len(lines) + 1):
+        try:
+            found: Any = tomllib.loads("\n".join(lines[:count]))
+        except tomllib.TOMLDecodeError:
+            continue
+        try:
+            for key in keys:
+                found = found[key]
+        except (KeyError, IndexError, TypeError):
+            start = count + 1
+            continue
+        return start
+    return None
+
+
+def explained(message: str, source: Source, table: type[msgspec.Struct]) -> SettingsError:
+    """What msgspec says of the file as a `SettingsError`; `table` is the type it should hold."""
+    text, _, path = message.partition(" - at `$")
+    keys: Keys = tuple(
+        int(index) if index else key for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", path)
+    )
+    if unknown := re.search(r"unknown field `(.*)`", text):
+        keys = (*keys, unknown[1])
+        return fault(source, keys, "an unknown key", _known_keys(table, keys))
+    if missing := re.search(r"required field `(.*)`", text):
+        return fault(source, (*keys, missing[1]), "nothing", "a value")
+    if text.startswith("Invalid enum value"):
+        *above, name = keys
+        fields = msgspec.structs.fields(_section(table, above))
+        choices = get_args(get_args(next(f.type for f in fields if f.name == name))[0])
+        expected = " or ".join(f'"{choice}"' for choice in choices)
+    else:
+        expected = _in_words(text)
+    return fault(source, keys, shown(keys, source.value(keys)), expected)
+
+
+def _in_words(text: str) -> str:
+    kinds = {
+        "str": "a text",
+        "int": "a whole number",
+        "float": "a number",
+        "object": "a table",
+        "array": "a list of tables, each headed [[topic]]",
+        "path": "a path",
+    }
+    expected = text.removeprefix("Expected ").partition(", got")[0]
+    expected = re.sub(r"`(\w+)`", lambda m: kinds.get(m[1], m[1]), expected)
+    if "matching regex" in expected:
+        return "lower-case letters, digits, - and _, beginning with a letter or digit"
+    return expected.replace(" of length >= 1", " that is not empty")
+
+
+def _known_keys(table: type[msgspec.Struct], keys: Keys) -> str:
+    import difflib  # needed only when something is misspelled
+
+    known = [field.name for field in msgspec.structs.fields(_section(table, keys[:-1]))]
+    near = difflib.get_close_matches(str(keys[-1]), known, n=1)
+    return f"{near[0]}" if near else f"one of {', '.join(known)}"
+
+
+def _section(table: type[msgspec.Struct], keys: Sequence[str | int]) -> type[msgspec.Struct]:
+    """The type of the table at `keys` below `table`; a list of tables counts as its items."""
+    for key in keys:
+        if isinstance(key, str):
+            kind: Any = next(f.type for f in msgspec.structs.fields(table) if f.name == key)
+            table = get_args(kind)[0] if get_origin(kind) is tuple else kind
+    return table
+
+
+def fault(source: Source, keys: Keys, found: str, expected: str) -> SettingsError:
+    """What was found at `keys`, what was expected, and the line or variable that set it."""
+    return SettingsError(
+        f"{dotted(keys)}: found {found}, expected {expected}", where=source.place(keys)
+    )
+
+
+def dotted(keys: Keys) -> str:
+    """`topic[0].name`, as messages and `paperline config` name a setting."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).lstrip(".")
+
+
+def shown(keys: Keys, value: Any) -> str:
+    """The value as TOML would write it, without what may be a key or a password."""
+    own_key = keys == ("model", "api_key_env") and not str(value).isupper()
+    if own_key or any(SECRET.search(str(key)) for key in keys[2:]):
+        return "(not shown)"
+    if isinstance(value, dict):
+        inside = (f"{key} = {shown((*keys, key), item)}" for key, item in value.items())
+        return "{" + ", ".join(inside) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(shown(keys, item) for item in value) + "]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, Path)):
+        return json.dumps(_without_password(str(value)), ensure_ascii=False)
+    return str(value)
+
+
+def _without_password(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "(not shown)" if "@" in text else text
+    if not parts.scheme or "@" not in parts.netloc:
+        return text
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"(not shown)@{host}"))

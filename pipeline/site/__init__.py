@@ -1,0 +1,1 @@
+"""What readers see: digests and publications -> pages, without touching a file."""

@@ -1,0 +1,37 @@
+"""The package's own templates, with everything untrusted escaped on its way out."""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.records import utc_text
+from pipeline.site.text import abstract_link, clean, pdf_link
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+def rendered(template: str, **values: Any) -> str:
+    """The page that `template` makes of `values`, one trailing newline included."""
+    return _environment().get_template(template).render(values).rstrip() + "\n"
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # costs 60 ms
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_cleaned,
+    )
+    environment.filters.update(utc=utc_text, abstract_link=abstract_link, pdf_link=pdf_link)
+    return environment
+
+
+def _cleaned(value: Any) -> Any:
+    # Markup (a macro's result) is a str too, but already cleaned and escaped.
+    return clean(value) if type(value) is str else value

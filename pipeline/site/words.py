@@ -1,0 +1,137 @@
+"""What a page says about its lines: who wrote them, who reviewed them, what is missing.
+
+Every sentence exists in English and in Chinese, and is the same on the page and in Markdown.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from pipeline.records import EMBEDDED, Digest, Entry, Language, Publication, Status
+from pipeline.site.text import local_time
+
+
+class Said(NamedTuple):
+    """One statement in both languages."""
+
+    en: str
+    zh: str
+
+
+STATUS: Final[dict[Status, Said]] = {
+    "new": Said("New", "新论文"),
+    "revised": Said("Revised", "新版本"),
+    "seen": Said("Shown before", "曾收录"),
+    "withdrawn": Said("Withdrawn", "已撤稿"),
+}
+
+PICKED: Final = Said(
+    "Picked from the abstract by a program, not written by a model.",
+    "由程序从摘要中选出的关键词，并非模型撰写。",
+)
+
+THANKS: Final = Said(
+    "Thank you to arXiv for use of its open access interoperability.",
+    "感谢 arXiv 提供开放获取的互操作服务。",
+)
+
+NO_LINE: Final = Said("There is no line for this paper.", "本篇暂无一句话简介。")
+
+
+def written(digest: Digest) -> Said:
+    """By what the digest's lines were written: the models, or no model at all."""
+    lines = [line for entry in digest.papers for line in entry.lines.values()]
+    models = sorted({line.model for line in lines if line.origin == "model" and line.model})
+    if not models and digest.model in ("", EMBEDDED):
+        return Said(
+            "The lines were picked from the abstracts by a program; "
+            "no language model was asked to write them.",
+            "一句话简介由程序从摘要中选出，未使用语言模型撰写。",
+        )
+    names = models or [digest.model]
+    prompts = sorted({line.prompt for line in lines if line.origin == "model" and line.prompt})
+    english, chinese = ", ".join(names), "、".join(names)
+    if prompts:
+        english += f"; prompt: {', '.join(prompts)}"
+        chinese += f"；提示词：{'、'.join(prompts)}"
+    return Said(
+        f"The lines are written by a language model ({english}), except where marked.",
+        f"除另有标注外，一句话简介由语言模型撰写（{chinese}）。",
+    )
+
+
+def reviewed(digest: Digest) -> Said:
+    """By whom the lines were reviewed, how many were not, or what the draft waits for."""
+    count, undecided = len(digest.papers), len(digest.undecided)
+    who, who_zh = ", ".join(digest.editors), "、".join(digest.editors)
+    if digest.status == "draft":
+        return Said(
+            f"This is a draft: {undecided} of {count} papers wait for an editor's decision.",
+            f"本页为草稿：共 {count} 篇，尚有 {undecided} 篇等待编辑审定。",
+        )
+    if not digest.editors:
+        return Said("No person has reviewed them.", "未经人工审阅。")
+    if undecided:
+        return Said(
+            f"Reviewed by {who}, except {undecided} of {count} papers that no person has reviewed.",
+            f"由 {who_zh} 审阅；共 {count} 篇，其中 {undecided} 篇未经人工审阅。",
+        )
+    return Said(f"Reviewed by {who}.", f"由 {who_zh} 审阅。")
+
+
+def origin_note(entry: Entry, language: Language) -> str | None:
+    """What stands beside a line that no model wrote, in the line's own language."""
+    origin = entry.lines[language].origin
+    if origin == "embedded":
+        return getattr(PICKED, language)  # type: ignore[no-any-return]
+    if origin == "model":
+        return None
+    if entry.decision is None:
+        return {"en": "Edited by an editor", "zh": "经编辑修改"}[language]
+    name = entry.decision.editor
+    return {"en": f"Edited by {name}", "zh": f"经 {name} 修改"}[language]
+
+
+def gap_note(entry: Entry) -> Said | None:
+    """Why the model's line is missing, where one was asked for."""
+    if not entry.gap:
+        return None
+    return Said(
+        f"The model gave no line: {entry.gap}.", f"模型未能给出一句话简介，原因：{entry.gap}。"
+    )
+
+
+def review_note(entry: Entry) -> Said:
+    """Who decided on the paper, and in which snapshot if it was not this one."""
+    if entry.decision is None or not entry.settled:
+        return Said("Not reviewed by a person", "未经人工审阅")
+    name = entry.decision.editor
+    if entry.carried_from:
+        return Said(
+            f"Reviewed by {name}; decision carried over from snapshot {entry.carried_from}",
+            f"{name} 审阅，沿用快照 {entry.carried_from} 的决定",
+        )
+    return Said(f"Reviewed by {name}", f"{name} 审阅")
+
+
+def release_notes(digest: Digest, releases: Sequence[Publication]) -> list[Said]:
+    """What was done to the digest since it was first published, oldest first, with dates."""
+    local = local_time(digest)
+    notes = []
+    for release in releases:
+        when = local(release.at)
+        by = f" by {', '.join(release.who)}" if release.who else ""
+        by_zh = f"由 {'、'.join(release.who)} " if release.who else ""
+        if release.reason == "first":
+            notes.append(Said(f"Published on {when}.", f"{when} 发布。"))
+        elif release.reason == "correction":
+            notes.append(Said(f"Corrected on {when}{by}.", f"{when} {by_zh}更正。"))
+        elif release.reason == "heal":
+            notes.append(
+                Said(
+                    f"Completed on {when}: lines that the model had failed to give were added.",
+                    f"{when} 补全：补上了模型此前未能给出的简介。",
+                )
+            )
+        else:
+            notes.append(Said(f"Withdrawn on {when}{by}.", f"{when} {by_zh}撤回。"))
+    return notes

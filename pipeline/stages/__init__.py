@@ -1,0 +1,1 @@
+"""One module per stage: each reads files and writes files, and none calls another."""

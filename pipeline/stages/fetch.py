@@ -1,0 +1,215 @@
+"""arXiv -> 1-papers: choose what a topic shows tonight, and make the snapshot.
+
+What was found and is not shown stands in `waiting.jsonl` before the snapshot is made
+and until it is, so a run that is killed in between loses no paper.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, Protocol
+from urllib.parse import urlsplit
+
+from pipeline.errors import UsageError
+from pipeline.ledger import is_due, shown, status_of
+from pipeline.outputs import Outputs, Snapshot
+from pipeline.records import Paper, Run, Stage, Waiting, fingerprint, utc, utc_text
+from pipeline.settings import ArxivSettings, Settings, TopicSettings
+from pipeline.version import VERSION
+
+log = logging.getLogger(__name__)
+
+FIRST_NIGHT = timedelta(days=3)
+"""How far back a topic's first night reads: over a weekend without announcements."""
+
+OVERLAP = timedelta(days=14)
+"""How far a night reads back before the newest snapshot: arXiv may hold a paper that long."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a fetch did; `snapshot` is None when there was nothing to show.
+
+    `counts`: `fetched` papers read, of which `seen` were due no more; `new`, `revised`
+    and `withdrawn` in the snapshot (`select = "latest"`: `seen` too); `waiting` for a
+    later one; `future`, updated after `now`; `rejected`, entries that are no papers.
+    """
+
+    snapshot: Snapshot | None
+    counts: dict[str, int]
+
+
+class _Source(Protocol):
+    rejected: list[str]
+
+    def papers(self, query: str) -> Iterator[Paper]: ...
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The papers of the snapshot with their statuses, in digest order, and what waits."""
+
+    papers: list[Paper]
+    rest: list[Waiting]
+    fetched: int
+    seen: int
+
+
+def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
+    """Make the topic's next snapshot as of `now`, if there is something to show.
+
+    The caller holds the topic's lock. Raises `UsageError` where `now` is before the
+    newest snapshot, `ArxivUnavailable`, `QueryRefused`, `OutputError`.
+    """
+    clock, now = time.monotonic(), utc(now)
+    outputs = Outputs(settings.outputs)
+    snapshots = outputs.snapshots(topic.name)
+    _check_order(snapshots, now)
+    source = _source(settings.arxiv, outputs)
+    reader = _Reader(source.papers(topic.query), now)
+    log.info("fetch %s: asking %s", topic.name, settings.arxiv.url)
+    choose = _newest if topic.select == "latest" else _unshown
+    choice = choose(reader, topic, outputs, snapshots)
+    counts = _counts(choice, reader.future, len(source.rejected))
+    log.info("fetch %s: %s", topic.name, ", ".join(f"{v} {k}" for k, v in counts.items()))
+    stage = Stage(
+        complete=not source.rejected,
+        inputs={"query": fingerprint(topic.query)},
+        settings=fingerprint([settings.arxiv.url, topic.query, topic.select, topic.limit]),
+        counts=counts,
+        started=now,
+        seconds=round(time.monotonic() - clock, 3),
+        versions={"paperline": VERSION},
+    )
+    return Fetched(_write(settings, topic, outputs, choice, stage), counts)
+
+
+class _Reader:
+    """The source's papers that exist at `now`, each once; `future` counts the others."""
+
+    def __init__(self, papers: Iterator[Paper], now: datetime) -> None:
+        self._papers = papers
+        self.now = now
+        self.future = 0
+
+    def __iter__(self) -> Iterator[Paper]:
+        met: set[tuple[str, int]] = set()
+        for paper in self._papers:
+            if (paper.id, paper.version) in met:
+                continue
+            met.add((paper.id, paper.version))
+            if paper.latest > self.now:
+                self.future += 1
+            else:
+                yield paper
+
+
+def _source(arxiv: ArxivSettings, outputs: Outputs) -> _Source:
+    if urlsplit(arxiv.url).scheme == "file":
+        from pipeline.sources.atom import SavedFeed  # with arxiv and lxml, 300 ms
+
+        return SavedFeed(arxiv)
+    from pipeline.sources.arxiv_api import ArxivApi
+
+    return ArxivApi(arxiv, outputs)
+
+
+def _check_order(snapshots: list[Snapshot], now: datetime) -> None:
+    if snapshots and now < (newest := snapshots[-1].run().instant):
+        raise UsageError(
+            f"{utc_text(now)} is before the newest snapshot, which is of {utc_text(newest)}",
+            where=str(snapshots[-1]),
+            next_step="Give a later --at, or none",
+        )
+
+
+def _newest(
+    reader: _Reader, topic: TopicSettings, outputs: Outputs, snapshots: list[Snapshot]
+) -> _Choice:
+    """The newest papers, shown before or not; none where they are the newest snapshot's."""
+    found: dict[str, Paper] = {}
+    for paper in reader:
+        found.setdefault(paper.id, paper)
+        if len(found) == topic.limit:
+            break
+    already = _shown(snapshots)
+    papers = _in_order(paper.but(status=status_of(paper, already)) for paper in found.values())
+    last = {(p.id, p.version) for p in snapshots[-1].papers()} if snapshots else set()
+    if {(p.id, p.version) for p in papers} == last:
+        return _Choice([], [], fetched=len(papers), seen=len(papers))
+    seen = sum(paper.status == "seen" for paper in papers)
+    return _Choice(papers, outputs.waiting(topic.name), fetched=len(papers), seen=seen)
+
+
+def _unshown(
+    reader: _Reader, topic: TopicSettings, outputs: Outputs, snapshots: list[Snapshot]
+) -> _Choice:
+    """What the topic has not shown in this version, newest first, and what is over the limit."""
+    cutoff = snapshots[-1].run().instant - OVERLAP if snapshots else reader.now - FIRST_NIGHT
+    already = _shown(snapshots)
+    due = {w.paper.id: w for w in outputs.waiting(topic.name) if is_due(w.paper, already)}
+    fetched = seen = 0
+    for paper in reader:
+        if paper.latest < cutoff:
+            break
+        fetched += 1
+        if not is_due(paper, already):
+            seen += 1
+            continue
+        waits = due.get(paper.id)
+        if waits is None:
+            due[paper.id] = Waiting(paper=paper, reason="limit", since=reader.now)
+        elif waits.paper.version < paper.version:
+            due[paper.id] = waits.but(paper=paper)
+    papers = _in_order(w.paper.but(status=status_of(w.paper, already)) for w in due.values())
+    rest = [due[paper.id].but(paper=paper, reason="limit") for paper in papers[topic.limit :]]
+    return _Choice(papers[: topic.limit], rest, fetched=fetched, seen=seen)
+
+
+def _shown(snapshots: list[Snapshot]) -> dict[str, int]:
+    return shown(paper for snapshot in snapshots for paper in snapshot.papers())
+
+
+def _in_order(papers: Iterable[Paper]) -> list[Paper]:
+    """Newest last update first; the source's order among equals."""
+    return sorted(papers, key=lambda paper: paper.latest, reverse=True)
+
+
+def _counts(choice: _Choice, future: int, rejected: int) -> dict[str, int]:
+    statuses = [paper.status for paper in choice.papers]
+    return {
+        "fetched": choice.fetched,
+        "new": statuses.count("new"),
+        "revised": statuses.count("revised"),
+        "seen": choice.seen,
+        "withdrawn": statuses.count("withdrawn"),
+        "waiting": len(choice.rest),
+        "future": future,
+        "rejected": rejected,
+    }
+
+
+def _write(
+    settings: Settings, topic: TopicSettings, outputs: Outputs, choice: _Choice, stage: Stage
+) -> Snapshot | None:
+    """The snapshot; its papers wait until it is there."""
+    if not choice.papers:
+        return None
+    if topic.select == "new":
+        reason: Literal["unfinished"] = "unfinished"
+        held = [Waiting(paper=p, reason=reason, since=stage.started) for p in choice.papers]
+        outputs.write_waiting(topic.name, [*held, *choice.rest])
+    name = outputs.free_name(topic.name, stage.started, settings.zone)
+    run = Run(
+        topic=topic.name,
+        snapshot=name,
+        instant=stage.started,
+        time_zone=settings.time_zone,
+        stages={"fetch": stage},
+    )
+    snapshot = outputs.create_snapshot(run, choice.papers)
+    outputs.write_waiting(topic.name, choice.rest)
+    log.info("fetch %s: made %s with %d papers", topic.name, snapshot, len(choice.papers))
+    return snapshot

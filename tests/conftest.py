@@ -1,0 +1,35 @@
+"""What every test starts from: an empty home, an empty folder, none of the caller's settings."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TESTBED = Path(
+    os.environ.get("PAPERLINE_TESTBED") or REPOSITORY.parent / "shared" / "testbed"
+).resolve()
+PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
+
+
+@pytest.fixture(autouse=True)
+def clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in tuple(os.environ):
+        ours = name.startswith(("OPENAI_", "PAPERLINE_")) or name == "TIKTOKEN_CACHE_DIR"
+        if ours or name.upper() in PROXIES:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def testbed() -> Path:
+    """The folder with `arxiv_server.py` and `llm_server.py`."""
+    if not (TESTBED / "arxiv_server.py").is_file():
+        pytest.skip(f"the test bed is not at {TESTBED}; PAPERLINE_TESTBED can name its folder")
+    return TESTBED

@@ -1,0 +1,59 @@
+"""Answers that were paid for are kept, as text, and nothing else is ever loaded."""
+
+import pickle
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline.cache import AnswerCache
+from pipeline.errors import DamagedFile, OutputError
+from pipeline.records import Answer, Usage
+
+
+def answer(content: str) -> Answer:
+    return Answer(
+        content=content, model="m", usage=Usage(), created=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+
+
+def test_answers_come_back_in_the_order_of_their_attempts(tmp_path: Path) -> None:
+    cache = AnswerCache(tmp_path)
+    cache.store("f", 0, answer("first"))
+    cache.store("f", 1, answer("x" * 100_000))
+    cache.close()
+    again = AnswerCache(tmp_path)
+    assert [a.content for a in again.answers("f")] == ["first", "x" * 100_000]
+    assert again.answers("other") == []
+    again.close()
+
+
+def test_a_pickled_row_is_refused_and_never_loaded(tmp_path: Path) -> None:
+    cache = AnswerCache(tmp_path)
+    cache.store("f", 0, answer("first"))
+    cache.close()
+    bomb = pickle.dumps(tmp_path)
+    with sqlite3.connect(tmp_path / "answers" / "cache.db") as database:
+        database.execute("UPDATE Cache SET mode = 4, value = ?", (bomb,))
+    database.close()
+    again = AnswerCache(tmp_path)
+    with pytest.raises(DamagedFile, match="not text"):
+        again.answers("f")
+    again.close()
+
+
+def test_a_damaged_database_is_set_aside_and_work_goes_on(tmp_path: Path) -> None:
+    AnswerCache(tmp_path).close()
+    (tmp_path / "answers" / "cache.db").write_bytes(b"no database" * 1000)
+    cache = AnswerCache(tmp_path)
+    cache.store("f", 0, answer("first"))
+    assert len(cache.answers("f")) == 1
+    cache.close()
+    assert list(tmp_path.glob("answers.damaged-*"))
+
+
+def test_a_file_in_the_place_of_the_folder_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(OutputError, match="choose another folder"):
+        AnswerCache(tmp_path / "cache")

@@ -1,0 +1,80 @@
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from pipeline import settings
+from pipeline.records import Run, Usage, Waiting
+
+
+def generate(repository, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(repository / "docs" / "generate.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_generated_documents_are_current(repository):
+    checked = generate(repository, "--check")
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_stale_or_missing_document_is_named_and_then_written(repository, tmp_path):
+    assert generate(repository, "--to", str(tmp_path)).returncode == 0
+    (tmp_path / "settings.md").write_text("old", encoding="utf-8")
+    (tmp_path / "schema" / "paper.json").unlink()
+    (tmp_path / "schema" / "gone.json").write_text("{}", encoding="utf-8")
+    stale = generate(repository, "--check", "--to", str(tmp_path))
+    assert stale.returncode == 1
+    for name in ("settings.md", "schema/paper.json", "schema/gone.json"):
+        assert f"docs/{name} is stale" in stale.stderr
+    assert generate(repository, "--to", str(tmp_path)).returncode == 0
+    assert generate(repository, "--check", "--to", str(tmp_path)).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        settings.Settings,
+        settings.SiteSettings,
+        settings.ArxivSettings,
+        settings.ModelSettings,
+        settings.BudgetSettings,
+        settings.ReviewSettings,
+        settings.TopicSettings,
+    ],
+)
+def test_every_setting_has_a_row_with_its_help(repository, section):
+    page = (repository / "docs" / "settings.md").read_text(encoding="utf-8")
+    for name, _, text, variable in settings.describe(section):
+        if text:
+            assert f"| `{name}` |" in page
+            assert text in page
+        assert variable in page
+
+
+def test_the_schemas_accept_what_the_program_writes_and_refuse_the_rest(repository):
+    schema: Any = json.loads((repository / "docs/schema/run.json").read_text(encoding="utf-8"))
+    run = Run(topic="t", snapshot="20260501_0405", instant=datetime.now(UTC), time_zone="UTC")
+    jsonschema.validate(json.loads(run.to_json()), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**json.loads(run.to_json()), "snapshot": "../x"}, schema)
+
+
+def test_there_is_a_schema_for_every_record_that_is_kept(repository):
+    names = {path.stem for path in (repository / "docs" / "schema").glob("*.json")}
+    assert names >= {
+        "paper",
+        "summary",
+        "decision",
+        "digest",
+        "run",
+        "publication",
+        "waiting",
+        "spend",
+    }
+    assert msgspec.json.schema(Waiting)["$defs"].keys() >= {"Paper"}
+    assert "usd" in msgspec.json.schema(Usage)["$defs"]["Usage"]["properties"]

@@ -1,0 +1,171 @@
+import errno
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import files
+from pipeline.errors import Busy, DamagedFile, OutputError
+
+UNDER_LIMIT = """
+import resource, signal, sys
+from pathlib import Path
+from pipeline import files
+from pipeline.errors import OutputError
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    {call}
+except OutputError as error:
+    print(error)
+    sys.exit(1)
+"""
+
+
+def python(repository, code, **options) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_replace_makes_folders_and_leaves_nothing_beside(tmp_path):
+    path = tmp_path / "a" / "b.txt"
+    files.replace(path, "one\r\n潮")
+    files.replace(path, "two\r\n潮")
+    assert path.read_bytes() == "two\r\n潮".encode()
+    assert [p.name for p in path.parent.iterdir()] == ["b.txt"]
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("size", [4097, 100_000])
+def test_replace_keeps_the_old_file_when_the_new_one_does_not_fit(repository, tmp_path, size):
+    path = tmp_path / "kept.txt"
+    path.write_text("old", encoding="utf-8")
+    code = UNDER_LIMIT.format(call=f"files.replace(Path({str(path)!r}), 'x' * {size})")
+    with python(repository, code) as process:
+        said, _ = process.communicate()
+    assert process.returncode == 1
+    assert "run the same command again" in said
+    assert path.read_text(encoding="utf-8") == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_append_rolls_back_a_line_that_does_not_fit(repository, tmp_path):
+    path = tmp_path / "kept.jsonl"
+    path.write_text("1" * 4000 + "\n", encoding="utf-8")
+    code = UNDER_LIMIT.format(call=f"files.append_line(Path({str(path)!r}), '2' * 200)")
+    with python(repository, code) as process:
+        process.communicate()
+    assert process.returncode == 1
+    assert path.read_text(encoding="utf-8") == "1" * 4000 + "\n"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("there is no mount command here")
+    if mounted.returncode:
+        pytest.skip("mounting a small file system is not permitted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_leaves_old_files_whole_and_says_so(small_disk):
+    kept, log = small_disk / "kept.txt", small_disk / "log.jsonl"
+    files.replace(kept, "old")
+    files.append_line(log, "{}")
+    with pytest.raises(OutputError, match="disk is full"):
+        files.replace(kept, "x" * 100_000)
+    with pytest.raises(OutputError, match="disk is full"):
+        files.append_line(log, "x" * 100_000)
+    assert kept.read_text(encoding="utf-8") == "old"
+    assert files.whole_lines(log) == ["{}"]
+    assert sorted(p.name for p in small_disk.iterdir()) == ["kept.txt", "log.jsonl"]
+
+
+def test_appended_lines_are_read_back_in_order(tmp_path):
+    path = tmp_path / "a" / "log.jsonl"
+    assert files.whole_lines(path) == []
+    files.append_line(path, "一")
+    files.append_line(path, "b\u2028c", sync=False)
+    assert files.whole_lines(path) == ["一", "b\u2028c"]
+
+
+def test_a_torn_tail_is_left_out_of_reading_and_set_aside_before_appending(tmp_path, caplog):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"whole\nto\xe6")
+    path.write_bytes(b"whole\ntorn")
+    with caplog.at_level(logging.WARNING):
+        assert files.whole_lines(path) == ["whole"]
+    assert "torn" in caplog.text
+    files.append_line(path, "next")
+    assert path.read_bytes() == b"whole\nnext\n"
+    (aside,) = tmp_path.glob("log.jsonl.torn-*")
+    assert aside.read_bytes() == b"torn"
+
+
+def test_a_file_that_is_not_utf8_is_damaged(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"ab\xff\n")
+    with pytest.raises(DamagedFile, match="not UTF-8 at byte 2"):
+        files.whole_lines(path)
+
+
+def test_a_folder_where_a_file_stands_is_an_output_error_with_a_remedy(tmp_path):
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    for call in (
+        lambda: files.ensure_folder(tmp_path / "taken"),
+        lambda: files.replace(tmp_path / "taken" / "x", ""),
+        lambda: files.append_line(tmp_path / "taken" / "x", ""),
+    ):
+        with pytest.raises(OutputError, match="file stands where a folder is needed"):
+            call()
+
+
+def test_a_file_that_is_not_there_is_an_output_error_that_names_it(tmp_path):
+    with pytest.raises(OutputError) as caught:
+        files.read_text(tmp_path / "none")
+    assert caught.value.where == str(tmp_path / "none")
+
+
+@pytest.mark.parametrize("code", sorted(files.REMEDIES))
+def test_each_failure_of_the_system_has_its_remedy(tmp_path, code):
+    error = files.output_error(OSError(code, os.strerror(code)), tmp_path)
+    assert error.next_step == files.REMEDIES[code]
+    assert os.strerror(code) in error.what
+    assert errno.errorcode[code]
+
+
+def test_a_lock_held_by_another_process_is_busy_and_free_when_that_process_is_killed(
+    repository, tmp_path
+):
+    path = tmp_path / "x" / ".lock"
+    code = (
+        "import sys; from pathlib import Path; from pipeline import files\n"
+        f"with files.locked(Path({str(path)!r}), timeout=0, holder='a'):\n"
+        "    print('held', flush=True); sys.stdin.read()"
+    )
+    with python(repository, code) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with (
+            pytest.raises(Busy, match="topic tides is in use"),
+            files.locked(path, timeout=0, holder="topic tides"),
+        ):
+            pytest.fail("the lock was given twice")
+        process.kill()
+    with files.locked(path, timeout=5, holder="topic tides"):
+        assert path.exists()

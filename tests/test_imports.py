@@ -1,0 +1,108 @@
+"""Imports run one way: each line of ORDER uses only lines above it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PIPELINE = Path(__file__).resolve().parent.parent / "pipeline"
+MODULES = sorted(PIPELINE.rglob("*.py"))
+ORDER = [
+    ["errors"],
+    ["files"],
+    ["encoding", "settings_faults"],
+    ["records"],
+    ["settings"],
+    ["decisions"],
+    ["outputs", "prompts", "cache", "llm", "checks"],
+    ["sources", "ledger", "site"],
+    ["executors"],
+    ["stages"],
+    ["status"],
+    ["run", "doctor"],
+    ["demo"],
+    ["web"],
+    ["cli"],
+    ["__main__"],
+]
+ANYWHERE = {"version"}
+APART = {"executors", "stages"}
+"""Packages whose modules do not import each other."""
+OWNERS = {
+    "openai": "llm",
+    "tiktoken": "llm",
+    "tenacity": "llm",
+    "pydantic": "llm",
+    "diskcache": "cache",
+}
+
+
+def place(name: str) -> int:
+    return next(number for number, line in enumerate(ORDER) if name in line)
+
+
+def part(path: Path) -> str:
+    return path.relative_to(PIPELINE).parts[0].removesuffix(".py")
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PIPELINE.parent).with_suffix("").parts)
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of all modules imported anywhere in the file, lazily too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} imports relatively"
+            module = node.module or ""
+            below = PIPELINE.parent.joinpath(*module.split("."))
+            top = module == "pipeline"  # which exports nothing itself
+            for alias in node.names:
+                inside = (
+                    top or (below / alias.name).is_dir() or (below / f"{alias.name}.py").is_file()
+                )
+                found.add(f"{module}.{alias.name}" if inside else module)
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_module_imports_only_from_above(path):
+    here = part(path)
+    if here == "__init__" or here in ANYWHERE:
+        assert not any(name.startswith("pipeline") for name in imported(path))
+        return
+    for name in imported(path):
+        package, _, below = name.partition(".")
+        there = below.partition(".")[0]
+        if package != "pipeline" or there in ANYWHERE:
+            continue
+        if there == here:
+            apart = here in APART and name != dotted(path)
+            assert not apart, f"{dotted(path)} imports its neighbour {name}"
+            continue
+        assert place(there) < place(here), f"{dotted(path)} imports {name}, which is not above it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_library_is_imported_by_its_owner_only(path):
+    for name in imported(path):
+        library = name.partition(".")[0]
+        assert OWNERS.get(library, part(path)) == part(path), f"{dotted(path)} imports {library}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_a_module_is_at_most_400_lines_and_a_function_50(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= 50, f"{node.name} has {length} lines"
+
+
+def test_every_module_has_its_place():
+    known = {name for line in ORDER for name in line} | ANYWHERE | {"__init__"}
+    assert {part(path) for path in MODULES} <= known

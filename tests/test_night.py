@@ -1,0 +1,282 @@
+"""A whole night as its operator and editor see it: the command line, real files, a real server."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from pipeline.records import Publication, Summary, decode_lines
+from tests.model_server import ModelServer, completion, error
+
+ROOT = Path(__file__).parent.parent
+FEEDS = ROOT / "pipeline" / "demo"
+FIRST_NIGHT = "2026-01-15T04:05+08:00"
+SECOND_NIGHT = "2026-01-16T04:05+08:00"
+
+
+class Machine:
+    """A folder with a configuration, in which paperline is run as a real process."""
+
+    def __init__(self, folder: Path, model: ModelServer) -> None:
+        self.folder = folder
+        self.model = model
+        self.environ = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "OPENAI_API_KEY": "sk-test-secret",
+        }
+        self.configure()
+
+    def configure(self, **changes: str) -> None:
+        values = {
+            "base_url": self.model.base_url,
+            "feed": (FEEDS / "night1.atom").as_uri(),
+            "policy": "all",
+            "select": "new",
+            "limit": "100",
+            **changes,
+        }
+        (self.folder / "paperline.toml").write_text(
+            f'prompts = "{ROOT / "prompts"}"\n'
+            f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\n'
+            f'[model]\nname = "gpt-5-mini"\nbase_url = "{values["base_url"]}"\ntimeout = 5.0\n'
+            f'[review]\npolicy = "{values["policy"]}"\n'
+            f'[[topic]]\nname = "demo"\nquery = "all:fine"\nselect = "{values["select"]}"\n'
+            f"limit = {values['limit']}\n",
+            encoding="utf-8",
+        )
+
+    def paperline(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments],
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        self.errors = done.stderr
+        assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr
+        assert "sk-test-secret" not in done.stdout + done.stderr
+        return done.stdout
+
+    def snapshot(self, name: str = "20260115_0405") -> Path:
+        return self.folder / "outputs" / "demo" / name
+
+    def digest(self, name: str = "20260115_0405") -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.snapshot(name) / "5-digest.json").read_text())
+        return found
+
+    def site(self) -> list[str]:
+        folder = self.folder / "outputs" / "site"
+        return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.html"))
+
+
+@pytest.fixture
+def machine(tmp_path: Path, httpserver: HTTPServer) -> Machine:
+    return Machine(tmp_path, ModelServer(httpserver))
+
+
+def papers(machine: Machine) -> list[str]:
+    return [entry["paper"]["id"] for entry in machine.digest()["papers"]]
+
+
+def test_a_night_ends_with_a_line_by_the_model_for_every_paper(machine: Machine) -> None:
+    said = machine.paperline("run", "--at", FIRST_NIGHT)
+    digest = machine.digest()
+    assert "demo/20260115_0405: 9 new, 0 revised, 9 lines by a model, 0 gaps" in said
+    assert len(digest["papers"]) == 9
+    for entry in digest["papers"]:
+        assert {lang: line["origin"] for lang, line in entry["lines"].items()} == {
+            "en": "model",
+            "zh": "model",
+        }
+
+
+def test_running_again_at_once_asks_nothing_and_says_so(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    before = {p: p.read_bytes() for p in machine.snapshot().iterdir() if p.is_file()}
+    said = machine.paperline("run", "--at", FIRST_NIGHT)
+    assert "nothing new" in said
+    assert len(machine.model.bodies) == 9
+    assert {p: p.read_bytes() for p in machine.snapshot().iterdir() if p.is_file()} == before
+
+
+def test_what_is_undecided_is_not_on_the_site_and_the_last_decision_publishes_it(
+    machine: Machine,
+) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert machine.site() == []
+    *most, last = papers(machine)
+    for paper in most:
+        machine.paperline("decide", "demo/latest", paper, "approve", "--editor", "Ada")
+    assert machine.site() == []
+    said = machine.paperline("decide", "demo/latest", last, "approve", "--editor", "Ada")
+    assert "published" in said
+    assert "demo/20260115_0405.html" in machine.site()
+    path = machine.snapshot() / "6-published.jsonl"
+    (release,) = decode_lines(path.read_text().splitlines(), Publication, where="6")
+    assert release.reason == "first"
+    assert release.who == ("Ada",)
+    assert [e.lines["en"].text for e in release.digest.papers] == [
+        entry["lines"]["en"]["text"] for entry in machine.digest()["papers"]
+    ]
+
+
+def test_an_edit_is_published_as_the_editors_and_a_later_one_as_a_correction(
+    machine: Machine,
+) -> None:
+    machine.configure(policy="none")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    paper = papers(machine)[0]
+    machine.paperline(
+        "decide", "demo/latest", paper, "edit", "--zh", "改过的一句。", "--editor", "Ada"
+    )
+    entry = machine.digest()["papers"][0]
+    assert entry["lines"]["zh"] == {
+        "text": "改过的一句。",
+        "origin": "editor",
+        "model": None,
+        "prompt": None,
+    }
+    assert entry["lines"]["en"]["origin"] == "model"
+    releases = (machine.snapshot() / "6-published.jsonl").read_text().splitlines()
+    assert [json.loads(line)["reason"] for line in releases] == ["first", "correction"]
+
+
+def test_an_excluded_paper_leaves_the_digest_and_a_record(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    paper = papers(machine)[0]
+    machine.paperline("decide", "demo/latest", paper, "exclude", "--editor", "Ada")
+    assert paper not in papers(machine)
+    assert [d["paper"] for d in machine.digest()["excluded"]] == [paper]
+
+
+def test_the_second_night_shows_what_is_new_or_revised(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    machine.configure(feed=(FEEDS / "night2.atom").as_uri())
+    said = machine.paperline("run", "--at", SECOND_NIGHT)
+    assert "demo/20260116_0405: 8 new, 1 revised" in said
+    assert machine.digest("20260116_0405")["earlier"] == ["20260115_0405"]
+
+
+def test_decisions_on_the_same_lines_are_carried_to_the_next_latest_digest(
+    machine: Machine,
+) -> None:
+    machine.configure(select="latest")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    machine.paperline("decide", "demo/latest", "2601.90009", "approve", "--editor", "Ada")
+    machine.configure(select="latest", feed=(FEEDS / "night2.atom").as_uri())
+    machine.paperline("run", "--at", SECOND_NIGHT)
+    entries = {e["paper"]["id"]: e for e in machine.digest("20260116_0405")["papers"]}
+    assert entries["2601.90009"]["carried_from"] == "20260115_0405"
+    assert entries["2601.90008"]["decision"] is None
+
+
+def test_a_failed_model_leaves_labelled_stand_ins_and_a_later_run_heals_them(
+    machine: Machine,
+) -> None:
+    good = machine.model.always
+    machine.model.always = lambda _: completion("I am sorry.")
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    digest = machine.digest()
+    assert all(entry["gap"].startswith("not-json") for entry in digest["papers"])
+    assert all(e["lines"]["en"]["origin"] == "embedded" for e in digest["papers"])
+    run = json.loads((machine.snapshot() / "run.json").read_text())
+    assert len(run["gaps"]) == 9
+    machine.model.always = good
+    assert "9 gaps healed" in machine.paperline("run", "--at", FIRST_NIGHT)
+    assert all(e["lines"]["en"]["origin"] == "model" for e in machine.digest()["papers"])
+
+
+def test_a_refused_key_ends_in_one_clear_line_and_keeps_the_papers(machine: Machine) -> None:
+    machine.model.always = lambda _: error(401, "invalid_api_key")
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    (line,) = [x for x in machine.errors.splitlines() if x.startswith("warning:")]
+    assert "the key was not accepted (401)" in line
+    assert len(machine.digest()["papers"]) == 9
+
+
+def test_a_missing_key_for_openai_is_said_before_anything_is_done(machine: Machine) -> None:
+    machine.configure(base_url="https://api.openai.com/v1")
+    del machine.environ["OPENAI_API_KEY"]
+    machine.paperline("run", "--at", FIRST_NIGHT, code=2)
+    assert "OPENAI_API_KEY is not set" in machine.errors
+    assert not (machine.folder / "outputs").exists()
+
+
+def test_an_unreachable_arxiv_is_a_failure_that_leaves_nothing_half_done(machine: Machine) -> None:
+    machine.configure(feed="http://127.0.0.1:9/api/query")
+    machine.paperline("run", "--at", FIRST_NIGHT, code=1)
+    assert len([x for x in machine.errors.splitlines() if x.startswith("error:")]) == 1
+    assert not list(machine.folder.rglob("1-papers.jsonl"))
+
+
+def test_a_malformed_configuration_is_one_line_with_key_and_place(machine: Machine) -> None:
+    (machine.folder / "paperline.toml").write_text('[arxiv]\ndelay = "often"\n')
+    machine.paperline("run", code=2)
+    assert machine.errors.strip() == (
+        'error: paperline.toml:2: arxiv.delay: found "often", expected a number'
+    )
+
+
+def test_an_output_folder_that_cannot_be_written_is_one_clear_line(machine: Machine) -> None:
+    (machine.folder / "outputs").write_text("a file in the way")
+    machine.paperline("run", "--at", FIRST_NIGHT, code=1)
+    assert "choose another folder" in machine.errors
+    assert (machine.folder / "outputs").read_text() == "a file in the way"
+
+
+def test_a_killed_run_is_resumed_and_pays_for_nothing_twice(machine: Machine) -> None:
+    machine.paperline("fetch", "demo", "--at", FIRST_NIGHT)
+    machine.paperline("summarize", "demo/latest")
+    (machine.snapshot() / "2-summaries.jsonl").unlink()
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert len(machine.model.bodies) == 9
+    path = machine.snapshot() / "2-summaries.jsonl"
+    kept = decode_lines(path.read_text().splitlines(), Summary, where="2")
+    assert len(kept) == 9
+
+
+def test_spend_is_kept_for_every_answer_that_was_paid_for(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    lines = (machine.folder / "outputs" / "spend.jsonl").read_text().splitlines()
+    assert len(lines) == 9
+    assert all(json.loads(line)["usage"]["usd"] > 0 for line in lines)
+
+
+def test_status_tells_what_is_waited_for_and_the_next_command(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    said = machine.paperline("status")
+    assert "demo/20260115_0405: draft, 9 papers, waiting for 9 decisions" in said
+    assert "paperline decide demo/20260115_0405" in said
+
+
+def test_a_run_answers_json_when_asked(machine: Machine) -> None:
+    (report,) = json.loads(machine.paperline("run", "--at", FIRST_NIGHT, "--json"))
+    assert report["new"] == 9
+    assert report["waiting_for"] == 9
+
+
+def test_a_decision_on_a_paper_that_is_not_there_changes_nothing(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    machine.paperline("decide", "demo/latest", "2601.99999", "approve", code=2)
+    assert "there is no paper '2601.99999'" in machine.errors
+    assert not (machine.snapshot() / "4-decisions.jsonl").exists()
+
+
+def test_the_demonstration_needs_no_network_and_no_key(machine: Machine, tmp_path: Path) -> None:
+    machine.environ["TMPDIR"] = str(tmp_path)
+    del machine.environ["OPENAI_API_KEY"]
+    said = machine.paperline("demo")
+    pages = [word for word in said.split() if word.endswith(".html")]
+    assert len(pages) == 2
+    assert all(Path(page).is_file() for page in pages)
+    assert machine.model.bodies == []

@@ -1,0 +1,266 @@
+"""The online executor against a real HTTP server."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
+
+from pipeline.cache import AnswerCache
+from pipeline.executors.online import ASKS, Online
+from pipeline.llm import client
+from pipeline.llm.budget import Budget
+from pipeline.records import Job, Message, Outcome, Paper, Request, Usage
+from pipeline.settings import BudgetSettings, ModelSettings
+from tests.model_server import ModelServer, completion, error
+
+KEY = "sk-test-secret"
+
+
+def job(number: int) -> Job:
+    identifier = f"2601.{number:05d}"
+    paper = Paper(
+        id=identifier,
+        version=1,
+        title=f"Paper {number}",
+        authors=("Ada Example",),
+        abstract="An abstract.",
+        first=datetime(2026, 1, 1, tzinfo=UTC),
+        latest=datetime(2026, 1, 1, tzinfo=UTC),
+        primary_category="cs.LG",
+        categories=("cs.LG",),
+        url=f"https://arxiv.org/abs/{identifier}v1",
+        pdf_url=f"https://arxiv.org/pdf/{identifier}v1",
+    )
+    request = Request(
+        messages=(
+            Message(role="system", content="Summarize."),
+            Message(role="user", content=f"Title: Paper {number}\nAbstract: An abstract."),
+        ),
+        model="test-model",
+        parameters={},
+        languages=("en", "zh"),
+        max_output_tokens=400,
+    )
+    return Job(paper=paper, request=request)
+
+
+@pytest.fixture
+def server(httpserver: HTTPServer) -> ModelServer:
+    return ModelServer(httpserver)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[AnswerCache]:
+    opened = AnswerCache(tmp_path / "cache")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "LONGEST_WAIT", 0.01)
+
+
+def execute(
+    server: ModelServer,
+    cache: AnswerCache,
+    jobs: list[Job],
+    *,
+    budget: BudgetSettings | None = None,
+    redo: bool = False,
+    paid: list[Usage] | None = None,
+    **changes: object,
+) -> dict[str, Outcome]:
+    settings = ModelSettings(
+        **{
+            "name": "test-model",
+            "base_url": server.base_url,
+            "timeout": 5.0,
+            "requests_per_minute": 100_000,
+            "tokens_per_minute": 100_000_000,
+            **changes,
+        }
+    )
+    outcomes: dict[str, Outcome] = {}
+    spent = [] if paid is None else paid
+    executor = Online(
+        settings,
+        KEY,
+        cache,
+        Budget(budget or BudgetSettings(), 0.0),
+        lambda _, usage: spent.append(usage),
+        redo=redo,
+    )
+    executor.run(jobs, lambda outcome: outcomes.update({outcome.paper: outcome}))
+    return outcomes
+
+
+def test_every_job_gets_lines_of_the_model(server: ModelServer, cache: AnswerCache) -> None:
+    outcomes = execute(server, cache, [job(n) for n in range(20)], concurrency=4)
+    assert len(outcomes) == 20
+    assert outcomes["2601.00007"].lines == {
+        "en": "A line about Paper 7.",
+        "zh": "一句关于这篇论文的话。",
+    }
+
+
+def test_a_second_run_is_answered_from_the_cache_alone(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    first = execute(server, cache, [job(1), job(2)])
+    paid: list[Usage] = []
+    second = execute(server, cache, [job(1), job(2)], paid=paid)
+    assert len(server.bodies) == 2
+    assert paid == []
+    assert all(o.from_cache and o.usage == Usage() for o in second.values())
+    assert {k: o.lines for k, o in second.items()} == {k: o.lines for k, o in first.items()}
+
+
+def test_redo_asks_anew_and_keeps_the_old_answer(server: ModelServer, cache: AnswerCache) -> None:
+    execute(server, cache, [job(1)])
+    execute(server, cache, [job(1)], redo=True)
+    assert len(server.bodies) == 2
+    assert len(cache.answers(job(1).request.fingerprint())) == 2
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503])
+def test_a_passing_failure_is_asked_again(
+    server: ModelServer, cache: AnswerCache, status: int
+) -> None:
+    server.queue.extend([error(status), error(status)])
+    assert execute(server, cache, [job(1)])["2601.00001"].lines
+    assert len(server.bodies) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (401, "invalid_api_key", "key was not accepted"),
+        (403, "forbidden", "may not do this"),
+        (404, "model_not_found", "there is no model"),
+        (429, "insufficient_quota", "quota is used up"),
+        (400, "bad", "the request was refused"),
+    ],
+)
+def test_a_final_refusal_stops_asking_at_once(
+    server: ModelServer, cache: AnswerCache, status: int, code: str, words: str
+) -> None:
+    server.always = lambda _: error(status, code)
+    outcomes = execute(server, cache, [job(n) for n in range(10)], concurrency=1)
+    assert len(server.bodies) == 1
+    assert len(outcomes) == 10
+    for outcome in outcomes.values():
+        assert outcome.lines is None
+        assert outcome.failure is not None
+        assert outcome.failure.kind == "refused"
+        assert words in outcome.failure.reason
+        assert KEY not in outcome.failure.reason
+
+
+def test_a_server_that_is_down_ends_the_asking_with_one_reason(cache: AnswerCache) -> None:
+    class Gone:
+        base_url = "http://127.0.0.1:9/v1"
+
+    outcomes = execute(Gone(), cache, [job(n) for n in range(50)], concurrency=2)  # type: ignore[arg-type]
+    assert len(outcomes) == 50
+    assert {o.failure.kind for o in outcomes.values() if o.failure} == {"unavailable"}
+
+
+def test_one_paper_that_always_fails_does_not_stop_the_others(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    good = server.always
+    server.always = lambda body: (
+        error(500) if "Paper 3\n" in body["messages"][1]["content"] else good(body)
+    )
+    outcomes = execute(server, cache, [job(n) for n in range(60)], concurrency=3)
+    failed = [o for o in outcomes.values() if o.lines is None]
+    assert [o.paper for o in failed] == ["2601.00003"]
+
+
+def test_an_unusable_answer_is_asked_again_with_what_was_wrong(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.queue.append(completion('{"en": "Only English.", "zh": "Only English."}'))
+    paid: list[Usage] = []
+    outcome = execute(server, cache, [job(1)], paid=paid)["2601.00001"]
+    assert outcome.lines
+    assert outcome.requests == 2
+    assert len(paid) == 2
+    assert "not in Simplified Chinese" in server.bodies[1]["messages"][-1]["content"]
+
+
+def test_an_answer_that_stays_unusable_is_a_failure_with_its_reason(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.always = lambda _: completion("I am sorry.")
+    outcome = execute(server, cache, [job(1)])["2601.00001"]
+    assert outcome.lines is None
+    assert outcome.failure is not None
+    assert outcome.failure.kind == "content"
+    assert "not-json" in outcome.failure.reason
+    assert len(server.bodies) == ASKS
+    assert len(cache.answers(job(1).request.fingerprint())) == ASKS
+
+
+def test_a_cut_answer_gets_more_room_at_the_next_attempt(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.queue.append(completion('{"en": "Half', finish_reason="length"))
+    execute(server, cache, [job(1)])
+    first, second = (body["max_completion_tokens"] for body in server.bodies)
+    assert second == 2 * first
+
+
+def test_a_reached_budget_stops_asking_and_says_which(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    outcomes = execute(
+        server,
+        cache,
+        [job(n) for n in range(5)],
+        concurrency=1,
+        budget=BudgetSettings(tokens_per_run=300),
+    )
+    assert len(server.bodies) == 2
+    failures = [o.failure for o in outcomes.values() if o.failure]
+    assert [f.kind for f in failures] == ["budget"] * 3
+    assert "tokens_per_run" in failures[0].reason
+
+
+def test_the_answer_is_asked_for_by_a_strict_schema(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    execute(server, cache, [job(1)], parameters={})
+    schema = server.bodies[0]["response_format"]["json_schema"]
+    assert schema["strict"] is True
+    assert schema["schema"]["required"] == ["en", "zh"]
+    assert server.keys == [f"Bearer {KEY}"]
+
+
+def test_a_redirect_to_another_host_is_refused(
+    server: ModelServer, cache: AnswerCache, httpserver: HTTPServer
+) -> None:
+    elsewhere = f"http://localhost:{httpserver.port}/stolen"
+    httpserver.expect_request("/stolen").respond_with_data("")
+    server.always = lambda _: Response("", 307, headers={"Location": elsewhere})
+    outcome = execute(server, cache, [job(1)])["2601.00001"]
+    assert outcome.lines is None
+    assert not [r for r, _ in httpserver.log if r.path == "/stolen"]
+
+
+def test_an_html_page_instead_of_an_answer_is_a_passing_failure(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.queue.append(Response("<html>busy</html>", content_type="text/html"))
+    assert execute(server, cache, [job(1)])["2601.00001"].lines
+
+
+def test_content_is_kept_as_text_whatever_it_holds(server: ModelServer, cache: AnswerCache) -> None:
+    lines = {"en": "It uses \\textbf{bold} <b>& $x$.", "zh": "使用 \\frac{1}{2}。"}
+    server.queue.append(completion(json.dumps(lines)))
+    assert execute(server, cache, [job(1)])["2601.00001"].lines == lines

@@ -1,0 +1,130 @@
+"""The page to equal: thirty recorded papers, field for field. Needs the test bed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import html
+
+from tests.testbed_servers import serving, statistics
+
+ROOT = Path(__file__).parent.parent
+QUERY = (
+    'all:"transfer learning" OR all:"meta learning" OR all:"instruction tuning" '
+    'OR all:"fine tuning"'
+)
+CONFIG = """\
+prompts = "{prompts}"
+[arxiv]
+url = "{arxiv}"
+delay = 0.0
+[model]
+base_url = "{model}"
+[[topic]]
+name = "ai4science"
+query = '{query}'
+select = "latest"
+limit = 30
+"""
+
+
+def seed_papers(text: str) -> list[dict[str, str]]:
+    """The papers of the seed page's text: title, authors, first, latest, comments, venue, abstract."""
+    body = text[text.index("Snapshot:") :].split("\n", 1)[1].split("\nHistory\n")[0]
+    papers = []
+    lines = body.split("\n")
+    for number, line in enumerate(lines):
+        if not line.startswith("Authors: "):
+            continue
+        paper = {"title": lines[number - 1], "authors": line.removeprefix("Authors: ")}
+        for below, following in enumerate(lines[number + 1 :], number + 1):
+            if following == "Abstract":
+                paper["abstract"] = lines[below + 1]
+                break
+            if dates := re.match(r"First: (\S+) · Latest: (\S+)", following):
+                paper["first"], paper["latest"] = dates.groups()
+            label, _, value = following.partition(": ")
+            if label in ("Comments", "Venue"):
+                paper[label.lower()] = value
+        papers.append(paper)
+    return papers
+
+
+def page_papers(page: str) -> list[dict[str, str]]:
+    """The same fields of our page."""
+    papers = []
+    for article in html.fromstring(page).xpath("//article[@class='paper']"):
+        paper = {
+            "title": article.xpath("string(.//h2/a)"),
+            "authors": article.xpath("string(.//*[@class='authors'])"),
+            "first": article.xpath("string(.//time[@class='first']/@datetime)"),
+            "latest": article.xpath("string(.//time[@class='latest']/@datetime)"),
+            "abstract": article.xpath("string(.//*[@class='abstract'])"),
+        }
+        for name in ("comments", "venue"):
+            if article.xpath(f".//*[@class='{name}']"):
+                paper[name] = article.xpath(f"string(.//*[@class='{name}'])")
+        papers.append({name: value.replace("Z", "+00:00") if name in ("first", "latest") else value
+                       for name, value in paper.items()})
+    return papers
+
+
+def paperline(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_recorded_night_equals_the_seed_page_and_pays_for_nothing_twice(
+    testbed: Path, tmp_path: Path
+) -> None:
+    (seed,) = (testbed.parent / "seed").glob("*.txt")
+    expected = seed_papers(seed.read_text("utf-8"))
+    assert len(expected) == 30
+    arxiv = serving(
+        testbed / "arxiv_server.py",
+        "--corpus",
+        str(testbed / "corpus" / "seed_papers.jsonl.gz"),
+        "--now",
+        "2026-04-30T20:05:00Z",
+    )
+    with arxiv as arxiv_url, serving(testbed / "llm_server.py") as model_url:
+        (tmp_path / "paperline.toml").write_text(
+            CONFIG.format(
+                prompts=ROOT / "prompts",
+                arxiv=f"{arxiv_url}/api/query",
+                model=model_url,
+                query=QUERY,
+            ),
+            encoding="utf-8",
+        )
+        night = ("run", "--at", "2026-05-01T04:05+08:00")
+        paperline(tmp_path, *night)
+        first = statistics(model_url)
+        said = paperline(tmp_path, *night)
+        second = statistics(model_url)
+    snapshot = tmp_path / "outputs" / "ai4science" / "20260501_0405"
+    page = (snapshot / "5-digest.html").read_text("utf-8")
+    assert page_papers(page) == expected
+    assert "Snapshot: 20260501_0405" in page
+    digest: dict[str, Any] = json.loads((snapshot / "5-digest.json").read_text("utf-8"))
+    for entry in digest["papers"]:
+        assert {line["origin"] for line in entry["lines"].values()} == {"model"}
+        assert set(entry["lines"]) == {"en", "zh"}
+    assert "nothing new" in said
+    assert first["requests"] == second["requests"]
+    assert second["duplicates"] == 0
+    assert not (tmp_path / "outputs" / "site").exists()

@@ -1,0 +1,471 @@
+"""The pages that readers see: the contract, hostile text, and the site as a whole."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html as lxml_html
+from lxml.html import HtmlElement
+
+from pipeline.errors import DamagedFile
+from pipeline.records import Publication
+from pipeline.settings import SiteSettings
+from pipeline.site.build import pages
+from pipeline.site.markdown import digest_markdown, escaped
+from pipeline.site.page import SITE_LINK, digest_page
+from tests.digests import (
+    INSTANT,
+    a_decision,
+    a_digest,
+    a_line,
+    a_paper,
+    a_publication,
+    an_entry,
+    approved,
+)
+
+HOSTILE = "</p><script>alert(1)</script><img src=x onerror='a()'>\" & [x](javascript:a) {{ 7*7 }}"
+SITE = SiteSettings(title="Invented Digests", url="https://digests.example/")
+PICKED_EN = "Picked from the abstract by a program, not written by a model."
+PICKED_ZH = "由程序从摘要中选出的关键词，并非模型撰写。"
+
+
+def parsed(page: str) -> HtmlElement:
+    return lxml_html.document_fromstring(page.encode(), lxml_html.HTMLParser(encoding="utf-8"))
+
+
+def having(root: HtmlElement, name: str) -> list[HtmlElement]:
+    """The elements below `root` of class `name`."""
+    return root.xpath(f".//*[contains(concat(' ', normalize-space(@class), ' '), ' {name} ')]")
+
+
+def text_of(root: HtmlElement, name: str) -> str:
+    (element,) = having(root, name)
+    return str(element.text_content())
+
+
+def flat(root: HtmlElement) -> str:
+    return " ".join(root.text_content().split())
+
+
+def body_of(page: str) -> str:
+    return flat(parsed(page).find("body"))
+
+
+def the_article(page: str) -> HtmlElement:
+    (article,) = parsed(page).xpath("//article[@class='paper']")
+    return article
+
+
+def a_night(day: int, count: int = 1, *, month: int = 5, reason: str = "first") -> Publication:
+    instant = datetime(2026, month, day, 2, 0, tzinfo=UTC)
+    digest = a_digest(
+        *(approved(an_entry(number)) for number in range(1, count + 1)),
+        snapshot=f"2026{month:02d}{day:02d}_1000",
+        instant=instant,
+    )
+    return a_publication(digest, reason=reason, at=instant + timedelta(hours=1))  # type: ignore[arg-type]
+
+
+# The contract
+
+
+def test_each_paper_is_an_article_with_the_fields_exact_text() -> None:
+    paper = a_paper(comments="9 pages  & more", venue="Tides <4>", version=2)
+    article = the_article(digest_page(a_digest(an_entry(paper=paper))))
+    (title,) = article.xpath("./h2/a")
+    assert article.get("id") == paper.id
+    assert title.text_content() == paper.title
+    assert title.get("href") == paper.url
+    assert text_of(article, "authors") == "Ada Kelp, Lü Haiyan, Orla O'Brine"
+    assert text_of(article, "comments") == paper.comments
+    assert text_of(article, "venue") == paper.venue
+    assert text_of(article, "abstract") == paper.abstract
+
+
+def test_times_are_utc_in_the_attribute_and_local_in_the_text() -> None:
+    paper = a_paper(latest=datetime(2026, 4, 30, 17, 0, 1, tzinfo=UTC))
+    article = the_article(digest_page(a_digest(an_entry(paper=paper))))
+    (first,), (latest,) = article.xpath(".//time[@class='first']"), having(article, "latest")
+    assert (first.get("datetime"), first.text_content()) == (
+        "2026-04-29T12:45:00Z",
+        "2026-04-29 20:45",
+    )
+    assert (latest.get("datetime"), latest.text_content()) == (
+        "2026-04-30T17:00:01Z",
+        "2026-05-01 01:00",
+    )
+
+
+def test_unknown_comments_and_venue_leave_no_element() -> None:
+    article = the_article(digest_page(a_digest(an_entry(paper=a_paper(comments=None, venue=None)))))
+    assert not having(article, "comments")
+    assert not having(article, "venue")
+
+
+def test_each_line_carries_its_language_and_its_own_origin() -> None:
+    entry = an_entry().but(lines={"en": a_line("One."), "zh": a_line("一。", "editor")})
+    article = the_article(digest_page(a_digest(approved(entry, action="edit"))))
+    (summary,) = having(article, "summary")
+    (english,) = summary.xpath(".//*[@lang='en']")
+    (chinese,) = summary.xpath(".//*[@lang='zh-Hans']")
+    assert (english.text_content(), english.get("data-origin")) == ("One.", "model")
+    assert (chinese.text_content(), chinese.get("data-origin")) == ("一。", "editor")
+    assert len(summary.xpath(".//*[@data-origin]")) == 2
+
+
+def test_page_shows_title_time_zone_snapshot_and_acknowledgement() -> None:
+    text = body_of(digest_page(a_digest()))
+    assert "Tide Papers 潮汐论文" in text
+    assert "2026-05-01 04:05 Asia/Shanghai" in text
+    assert "Snapshot: 20260501_0405" in text
+    assert "Thank you to arXiv for use of its open access interoperability." in text
+
+
+def test_every_status_has_a_badge_in_both_languages() -> None:
+    statuses = ("new", "revised", "seen", "withdrawn")
+    entries = [an_entry(n, paper=a_paper(n, status=s)) for n, s in enumerate(statuses, 1)]
+    badges = [flat(badge) for badge in having(parsed(digest_page(a_digest(*entries))), "badge")]
+    assert badges == [
+        "New · 新论文",
+        "Revised · 新版本",
+        "Shown before · 曾收录",
+        "Withdrawn · 已撤稿",
+    ]
+
+
+def test_earlier_snapshots_are_linked_newest_first_by_the_pattern() -> None:
+    digest = a_digest(earlier=("20260430_0405", "20260429_0405"))
+    drafts = parsed(digest_page(digest)).xpath("//ul[@class='earlier']//a/@href")
+    site = parsed(digest_page(digest, link=SITE_LINK)).xpath("//ul[@class='earlier']//a/@href")
+    assert drafts == ["../20260430_0405/5-digest.html", "../20260429_0405/5-digest.html"]
+    assert site == ["20260430_0405.html", "20260429_0405.html"]
+
+
+def test_contents_lead_to_every_article() -> None:
+    page = parsed(digest_page(a_digest(an_entry(1), an_entry(2))))
+    targets = page.xpath("//ol[@class='contents']//a/@href")
+    assert targets == [f"#{article.get('id')}" for article in page.xpath("//article")]
+
+
+def test_an_old_identifier_is_an_anchor_too() -> None:
+    paper = a_paper(id="math.GT/0309136", url="", pdf_url="")
+    page = parsed(digest_page(a_digest(an_entry(paper=paper))))
+    assert page.xpath("//article/@id") == ["math.GT/0309136"]
+    assert page.xpath("//article/h2/a/@href") == ["https://arxiv.org/abs/math.GT/0309136v1"]
+
+
+# Who wrote and who reviewed
+
+
+def test_a_stand_in_says_in_both_languages_that_no_model_wrote_it() -> None:
+    lines = {"en": a_line("harbour, gauge", "embedded"), "zh": a_line("港口、潮位", "embedded")}
+    entry = an_entry().but(lines=lines, gap="the model timed out")
+    article = the_article(digest_page(a_digest(entry)))
+    assert [note.text_content() for note in having(article, "origin-note")] == [
+        PICKED_EN,
+        PICKED_ZH,
+    ]
+    assert article.xpath(".//*[@lang='en']/text()") == ["harbour, gauge"]
+    assert "the model timed out" in text_of(article, "gap")
+
+
+def test_a_model_line_has_no_origin_note() -> None:
+    assert not having(the_article(digest_page(a_digest())), "origin-note")
+
+
+def test_a_gap_without_any_line_says_why() -> None:
+    article = the_article(digest_page(a_digest(an_entry().but(lines={}, gap="budget reached"))))
+    assert not having(article, "summary")
+    assert "The model gave no line: budget reached." in text_of(article, "gap")
+    assert "模型未能给出一句话简介" in text_of(article, "gap")
+
+
+def test_an_edited_line_names_its_editor_in_its_language() -> None:
+    lines = {"en": a_line("One.", "editor"), "zh": a_line("一。", "editor")}
+    entry = approved(an_entry().but(lines=lines), action="edit", editor="Mei Lan")
+    article = the_article(digest_page(a_digest(entry)))
+    notes = [note.text_content() for note in having(article, "origin-note")]
+    assert notes == ["Edited by Mei Lan", "经 Mei Lan 修改"]
+
+
+def test_a_carried_decision_names_its_snapshot() -> None:
+    entry = approved(an_entry()).but(carried_from="20260428_0405")
+    review = text_of(the_article(digest_page(a_digest(entry))), "review")
+    assert "carried over from snapshot 20260428_0405" in review
+    assert "沿用快照 20260428_0405 的决定" in review
+
+
+@pytest.mark.parametrize(
+    ("digest", "said"),
+    [
+        (a_digest(), "written by a language model (tide-1; prompt: one_line), except where marked"),
+        (a_digest(), "Reviewed by Mei Lan."),
+        (a_digest(an_entry()), "No person has reviewed them. "),
+        (a_digest(an_entry()), "未经人工审阅。"),
+        (a_digest(approved(an_entry(1)), an_entry(2)), "except 1 of 2 papers that no person"),
+        (a_digest(an_entry(1), an_entry(2), status="draft"), "a draft: 2 of 2 papers wait"),
+        (a_digest(an_entry(1), status="draft"), "尚有 1 篇等待编辑审定"),
+    ],
+)
+def test_page_and_markdown_say_who_wrote_and_who_reviewed(digest, said) -> None:  # type: ignore[no-untyped-def]
+    assert said.strip() in body_of(digest_page(digest))
+    assert escaped(said) in digest_markdown(digest)
+
+
+def test_a_digest_without_a_model_does_not_claim_one() -> None:
+    lines = {"en": a_line("harbour", "embedded"), "zh": a_line("港口", "embedded")}
+    digest = a_digest(an_entry().but(lines=lines), model="embedded", prompt="")
+    text = body_of(digest_page(digest))
+    assert "no language model was asked" in text
+    assert "written by a language model" not in text
+
+
+def test_corrections_and_healed_gaps_are_dated_notes() -> None:
+    releases = [a_publication(reason=reason) for reason in ("first", "correction", "heal")]  # type: ignore[arg-type]
+    notes = text_of(parsed(digest_page(a_digest(), releases=releases)), "notes")
+    assert "Published on 2026-05-01 08:30." in notes
+    assert "Corrected on 2026-05-01 08:30 by Mei Lan." in notes
+    assert "Completed on 2026-05-01 08:30" in notes
+
+
+def test_counts_tell_papers_new_revised_gaps_and_left_out() -> None:
+    entries = (
+        an_entry(1, gap="timed out"),
+        an_entry(2, paper=a_paper(2, status="revised")),
+        an_entry(3),
+    )
+    left_out = a_decision(a_paper(4), action="exclude")
+    page = parsed(digest_page(a_digest(*entries, excluded=(left_out,))))
+    counts = [value.text_content() for value in page.xpath("//dl[@class='counts']//dd")]
+    assert counts == ["3", "2", "1", "1", "1"]
+
+
+# Hostile text
+
+
+def a_hostile_page() -> str:
+    paper = a_paper(
+        title=HOSTILE,
+        authors=(HOSTILE, "B"),
+        abstract=HOSTILE,
+        comments=HOSTILE,
+        venue=HOSTILE,
+        doi=HOSTILE,
+        primary_category=HOSTILE,
+        categories=(HOSTILE,),
+        url="javascript:alert(1)",
+        pdf_url="https://arxiv.org.evil.example/pdf/1",
+    )
+    lines = {"en": a_line(HOSTILE, model=HOSTILE, prompt=HOSTILE), "zh": a_line(HOSTILE, "editor")}
+    entry = approved(an_entry(paper=paper, lines=lines, gap=HOSTILE), editor=HOSTILE)
+    digest = a_digest(entry, title=HOSTILE, notes=(HOSTILE,), model=HOSTILE)
+    return digest_page(digest, releases=[a_publication(digest, "correction")])
+
+
+def test_hostile_text_in_every_field_stays_text() -> None:
+    page = a_hostile_page()
+    article = the_article(page)
+    assert text_of(article, "abstract") == HOSTILE
+    assert text_of(article, "authors") == f"{HOSTILE}, B"
+    assert article.xpath("./h2/a")[0].text_content() == HOSTILE
+    assert parsed(page).xpath("//script | //img | //iframe | //@onerror") == []
+
+
+def test_page_asks_nothing_of_any_server_and_links_to_arxiv_only() -> None:
+    page = parsed(a_hostile_page())
+    links = [str(link) for link in page.xpath("//@href")]
+    outside = [link for link in links if re.match(r"[a-z]+:|//", link)]
+    assert page.xpath("//@src | //@srcset | //@style | //link[not(@href='data:,')]") == []
+    assert set(outside) == {
+        "data:,",
+        "https://arxiv.org/abs/2604.90001v1",
+        "https://arxiv.org/pdf/2604.90001v1",
+    }
+    assert "url(" not in page.xpath("string(//style)")
+    assert "@import" not in page.xpath("string(//style)")
+
+
+@pytest.mark.parametrize(
+    ("address", "link"),
+    [
+        ("http://arxiv.org/abs/2604.90001v1", "https://arxiv.org/abs/2604.90001v1"),
+        ('https://export.arxiv.org/abs/a b"<c', "https://export.arxiv.org/abs/a%20b%22%3Cc"),
+        ("https://user@arxiv.org/abs/1", "https://arxiv.org/abs/2604.90001v1"),
+        ("//evil.example/abs/1", "https://arxiv.org/abs/2604.90001v1"),
+        ("https://[broken", "https://arxiv.org/abs/2604.90001v1"),
+        ("data:text/html,x", "https://arxiv.org/abs/2604.90001v1"),
+    ],
+)
+def test_an_address_that_is_not_arxivs_is_replaced(address: str, link: str) -> None:
+    article = the_article(digest_page(a_digest(an_entry(paper=a_paper(url=address)))))
+    assert article.xpath("./h2/a/@href") == [link]
+
+
+def test_control_characters_and_bidi_overrides_do_not_reach_the_page() -> None:
+    title = "Tide\x00\x1b[31m\u202egnp\u2066\x85s\ud800"
+    paper = a_paper(title=title)
+    digest = a_digest(an_entry(paper=paper))
+    page = digest_page(digest)
+    assert the_article(page).xpath("./h2/a")[0].text_content() == "Tide[31mgnp s"
+    assert not re.search("[\x00\x1b\u202e\u2066\ud800]", page + digest_markdown(digest))
+
+
+@given(st.text(min_size=1))
+def test_any_printable_text_is_read_back_from_the_page_as_it_was(text: str) -> None:
+    title = "x" + "".join(c for c in text if c.isprintable()) + "x"
+    paper = a_paper(title=title, abstract=title)
+    article = the_article(digest_page(a_digest(an_entry(paper=paper))))
+    assert article.xpath("./h2/a")[0].text_content() == title
+    assert text_of(article, "abstract") == title
+
+
+def test_right_to_left_names_are_isolated_from_their_neighbours() -> None:
+    paper = a_paper(authors=("דנה גל", "Ada Kelp"))
+    article = the_article(digest_page(a_digest(an_entry(paper=paper))))
+    assert article.xpath(".//bdi/text()") == ["דנה גל", "Ada Kelp"]
+
+
+def test_hundreds_of_authors_stay_exact_and_can_be_scrolled_by_keyboard() -> None:
+    names = tuple(f"Diver {n}" for n in range(400))
+    article = the_article(digest_page(a_digest(an_entry(paper=a_paper(authors=names)))))
+    (authors,) = having(article, "authors")
+    assert authors.text_content() == ", ".join(names)
+    assert authors.get("tabindex") == "0"
+
+
+def test_an_unknown_time_zone_is_an_error_that_names_it() -> None:
+    with pytest.raises(DamagedFile, match="Mars/Olympus"):
+        digest_page(a_digest(time_zone="Mars/Olympus"))
+
+
+# Markdown
+
+
+def test_markdown_escapes_all_markup_of_untrusted_text() -> None:
+    paper = a_paper(title=HOSTILE, abstract="# a\n- b\n\n<b>*c*</b> | `d` $e$")
+    text = digest_markdown(a_digest(an_entry(paper=paper)))
+    assert "<script" not in text.replace("\\<", "")
+    assert "](javascript" not in text
+    assert r"> \# a \- b \<b\>\*c\*\</b\> \| \`d\` \$e\$" in text
+
+
+def test_markdown_holds_lines_origins_gaps_and_the_way_back() -> None:
+    lines = {"en": a_line("harbour", "embedded"), "zh": a_line("港口", "embedded")}
+    entry = an_entry().but(lines=lines, gap="timed out")
+    text = digest_markdown(a_digest(entry, earlier=("20260430_0405",)))
+    assert escaped(PICKED_EN) in text
+    assert PICKED_ZH in text
+    assert r"The model gave no line\: timed out\." in text
+    assert "(../20260430_0405/5-digest.md)" in text
+    assert "Snapshot: 20260501_0405" in text
+
+
+# The site
+
+
+def test_site_has_index_topic_snapshots_and_history() -> None:
+    made = pages({"tides": [[a_night(1)], [a_night(2)]]}, SITE)
+    assert set(made) == {
+        "index.html",
+        "tides/index.html",
+        "tides/history.html",
+        "tides/20260501_1000.html",
+        "tides/20260502_1000.html",
+    }
+    assert made["tides/index.html"] == made["tides/20260502_1000.html"]
+    links = parsed(made["index.html"]).xpath("//main//a/@href")
+    assert links == ["tides/index.html", "tides/20260502_1000.html", "tides/history.html"]
+
+
+def test_every_link_inside_the_site_leads_to_a_page() -> None:
+    nights = [[a_night(day)] for day in range(1, 4)] + [
+        [a_night(4), a_night(4, reason="withdrawn")]
+    ]
+    made = pages({"tides": nights, "reefs": [[a_night(1)]]}, SITE)
+    for path, page in made.items():
+        folder = path.rpartition("/")[0]
+        for href in parsed(page).xpath("//a/@href"):
+            if not href.startswith(("https:", "#")):
+                target = f"{folder}/{href}".removeprefix("/")
+                assert re.sub(r"[^/]+/\.\./", "", target) in made, (path, href)
+
+
+def test_pages_link_only_published_snapshots_both_ways() -> None:
+    first, second = a_night(1), a_night(2)
+    draft_between = second.digest.but(earlier=("20260501_2200", "20260501_1000"))
+    made = pages({"tides": [[first], [second.but(digest=draft_between)]]}, SITE)
+    back = parsed(made["tides/20260502_1000.html"]).xpath("//ul[@class='earlier']//a/@href")
+    onward = parsed(made["tides/20260501_1000.html"]).xpath("//a[@rel='next']/@href")
+    assert back == ["20260501_1000.html"]
+    assert onward == ["20260502_1000.html"]
+
+
+def test_history_lists_snapshots_by_year_and_month_with_their_papers() -> None:
+    nights = [[a_night(30, 3, month=4)], [a_night(1, 2)], [a_night(2, 1)]]
+    page = parsed(pages({"tides": nights}, SITE)["tides/history.html"])
+    assert page.xpath("//h2/text()") == ["2026"]
+    assert page.xpath("//h3/text()") == ["2026-05", "2026-04"]
+    assert [flat(amount) for amount in having(page, "amount")] == [
+        "Papers · 论文 1",
+        "Papers · 论文 2",
+        "Papers · 论文 3",
+    ]
+
+
+def test_history_goes_by_the_local_date() -> None:
+    night = a_publication(a_digest(instant=INSTANT))
+    page = parsed(pages({"tides": [[night]]}, SITE)["tides/history.html"])
+    assert page.xpath("//h3/text()") == ["2026-05"]
+
+
+def test_the_last_publication_counts() -> None:
+    first = a_night(1, 1)
+    corrected = a_night(1, 2, reason="correction")
+    page = parsed(pages({"tides": [[first, corrected]]}, SITE)["tides/20260501_1000.html"])
+    assert len(page.xpath("//article")) == 2
+    assert "Corrected on 2026-05-01 11:00" in text_of(page, "notes")
+
+
+def test_a_withdrawn_digest_leaves_its_note_and_none_of_its_papers() -> None:
+    gone = a_night(2, reason="withdrawn")
+    gone = gone.but(digest=gone.digest.but(notes=("The wrong query was used.",)))
+    made = pages({"tides": [[a_night(1)], [a_night(2), gone]]}, SITE)
+    stone = parsed(made["tides/20260502_1000.html"])
+    assert stone.xpath("//article") == []
+    assert "The wrong query was used." in flat(stone)
+    assert "Withdrawn on 2026-05-02 11:00" in flat(stone)
+    assert "Snapshot: 20260502_1000" in flat(stone)
+    assert "已撤回" in flat(parsed(made["tides/history.html"]))
+    assert made["tides/index.html"] == made["tides/20260501_1000.html"]
+
+
+def test_a_release_recorded_as_draft_is_shown_as_published() -> None:
+    night = a_night(1)
+    made = pages({"tides": [[night.but(digest=night.digest.but(status="draft"))]]}, SITE)
+    assert not having(parsed(made["tides/20260501_1000.html"]), "draft")
+
+
+def test_an_empty_site_says_so() -> None:
+    made = pages({"tides": []}, SITE)
+    assert list(made) == ["index.html"]
+    assert "Nothing has been published yet." in body_of(made["index.html"])
+
+
+def test_the_same_publications_make_the_same_site() -> None:
+    nights = [[a_night(day)] for day in (1, 2, 3)]
+    assert pages({"tides": nights}, SITE) == pages({"tides": nights}, SITE)
+
+
+def test_old_pages_stay_as_they_are_when_a_night_is_added() -> None:
+    nights = [[a_night(day)] for day in range(1, 6)]
+    before, after = pages({"tides": nights[:4]}, SITE), pages({"tides": nights}, SITE)
+    changed = {path for path in before if before[path] != after[path]}
+    assert changed == {
+        "index.html",
+        "tides/index.html",
+        "tides/history.html",
+        "tides/20260504_1000.html",
+    }
