@@ -15,7 +15,7 @@ COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.runtime ## two nights with recorded papers: no network, no key
+demo: $(VENV)/.runtime ## two digests of invented papers, without network or key
 	@$(BIN)/python -m pipeline demo
 
 install: $(VENV)/.command ## the command .venv/bin/paperline, running from this folder

@@ -78,7 +78,7 @@ def _arxiv(settings: Settings) -> Finding:
 
     query = settings.topic[0].query if settings.topic else "all:electron"
     try:
-        newest = next(iter(source(settings, Outputs(settings.outputs)).papers(query)), None)
+        newest = next(iter(source(settings.arxiv, Outputs(settings.outputs)).papers(query)), None)
     except PaperlineError as error:
         return Finding("arXiv", False, str(error))
     found = f"newest paper of the first topic: {newest.id}" if newest else "the query finds nothing"

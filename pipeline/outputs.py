@@ -59,9 +59,7 @@ class Snapshot:
 
     def summaries(self) -> list[Summary]:
         """All candidates, oldest first; empty before the first summarize."""
-        return decode_lines(
-            files.whole_lines(self._summaries), Summary, where=str(self._summaries)
-        )
+        return decode_lines(files.whole_lines(self._summaries), Summary, where=str(self._summaries))
 
     def write_summaries(self, summaries: Iterable[Summary]) -> None:
         """Replace the candidates."""

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 HEAL_DAYS = 7
 
 
-class Missing(Record, kw_only=True):
+class Missing(Record, frozen=True, kw_only=True):
     """One thing that a finished run could not do, and why."""
 
     snapshot: SnapshotName
@@ -38,7 +38,7 @@ class Missing(Record, kw_only=True):
     reason: str
 
 
-class Report(Record, kw_only=True):
+class Report(Record, frozen=True, kw_only=True):
     """What a run did for one topic: the answer of `paperline run --json`.
 
     `snapshot` is None when there was nothing new; `made` tells whether this run worked

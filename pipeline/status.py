@@ -5,7 +5,7 @@ from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import Count, Record, SnapshotName, Utc
 
 
-class PaperStatus(Record, kw_only=True):
+class PaperStatus(Record, frozen=True, kw_only=True):
     """One paper of a digest: the action in force on it, if any, and its gap's reason."""
 
     id: str
@@ -14,7 +14,7 @@ class PaperStatus(Record, kw_only=True):
     gap: str | None
 
 
-class SnapshotStatus(Record, kw_only=True):
+class SnapshotStatus(Record, frozen=True, kw_only=True):
     """One snapshot; an entry of the answer of `paperline status --json`.
 
     `state`: `unfinished` before the digest exists, else `draft` or `published`.

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -73,18 +74,16 @@ def execute(
     budget: BudgetSettings | None = None,
     redo: bool = False,
     paid: list[Usage] | None = None,
-    **changes: object,
+    **changes: Any,
 ) -> dict[str, Outcome]:
-    settings = ModelSettings(
-        **{
-            "name": "test-model",
-            "base_url": server.base_url,
-            "timeout": 5.0,
-            "requests_per_minute": 100_000,
-            "tokens_per_minute": 100_000_000,
-            **changes,
-        }
-    )
+    values: dict[str, Any] = {
+        "name": "test-model",
+        "base_url": server.base_url,
+        "timeout": 5.0,
+        "requests_per_minute": 100_000,
+        "tokens_per_minute": 100_000_000,
+    }
+    settings = ModelSettings(**{**values, **changes})
     outcomes: dict[str, Outcome] = {}
     spent = [] if paid is None else paid
     executor = Online(

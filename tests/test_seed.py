@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from lxml import html
 
 from tests.testbed_servers import serving, statistics
@@ -34,8 +33,8 @@ limit = 30
 
 
 def seed_papers(text: str) -> list[dict[str, str]]:
-    """The papers of the seed page's text: title, authors, first, latest, comments, venue, abstract."""
-    body = text[text.index("Snapshot:") :].split("\n", 1)[1].split("\nHistory\n")[0]
+    """The papers of the seed page's text, each with the fields that it prints."""
+    body = text[text.index("Snapshot:") :].split("\n", 1)[1].split("\nHistory\n", maxsplit=1)[0]
     papers = []
     lines = body.split("\n")
     for number, line in enumerate(lines):
@@ -69,8 +68,12 @@ def page_papers(page: str) -> list[dict[str, str]]:
         for name in ("comments", "venue"):
             if article.xpath(f".//*[@class='{name}']"):
                 paper[name] = article.xpath(f"string(.//*[@class='{name}'])")
-        papers.append({name: value.replace("Z", "+00:00") if name in ("first", "latest") else value
-                       for name, value in paper.items()})
+        papers.append(
+            {
+                name: value.replace("Z", "+00:00") if name in ("first", "latest") else value
+                for name, value in paper.items()
+            }
+        )
     return papers
 
 

@@ -120,10 +120,8 @@ def _why(report: "Report") -> str:
 def _sentence(report: "Report") -> str:
     if report.snapshot is None:
         return f"{report.topic}: nothing new, and no digest yet"
-    if report.usage.usd is None:
-        cost = "cost unknown"
-    else:
-        cost = f"${report.usage.usd:.4f}"
+    usd = report.usage.usd
+    cost = "cost unknown" if usd is None else f"${usd:.4f}"
     spent = f"{report.usage.tokens} tokens, {cost}"
     healed = f", {report.healed} gaps healed" if report.healed else ""
     state = (

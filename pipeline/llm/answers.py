@@ -57,7 +57,7 @@ def _parsed(content: str, request: Request) -> dict[Language, str]:
 
 @functools.cache
 def _model(languages: tuple[Language, ...]) -> type[BaseModel]:
-    fields: dict[str, Any] = {language: (str, ...) for language in languages}
+    fields: dict[str, Any] = dict.fromkeys(languages, (str, ...))
     return create_model("Answer", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 

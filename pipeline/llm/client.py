@@ -1,10 +1,9 @@
 """One provider, asked over its OpenAI-compatible API; its errors become ours here.
 
-| what the SDK raises | what it means | what is done |
-|---|---|---|
-| timeouts, lost connections, 408, 409, 429, 5xx | `ModelUnavailable`: it passes | asked again, with growing waits |
-| 401, 403, 404, quota used up | `ModelRefused`: final for the run | nothing more is asked |
-| any other 4xx | `ModelRefused` | nothing more is asked |
+| what happens                                   | our error          | then                     |
+|------------------------------------------------|--------------------|--------------------------|
+| timeouts, lost connections, 408, 409, 429, 5xx | `ModelUnavailable` | asked again, later       |
+| 401, 403, 404, quota used up, any other 4xx    | `ModelRefused`     | nothing more is asked    |
 
 The SDK's own retries are off: `executors/online.py` asks again through `retrying`.
 """

@@ -55,7 +55,7 @@ def counter() -> Callable[[str], int]:
     if table_path() is None:
         log.warning(
             "token counts are estimates: the table of %s is not on this machine. To have exact "
-            "counts, run this once with a network: python -c \"import tiktoken; "
+            'counts, run this once with a network: python -c "import tiktoken; '
             "tiktoken.get_encoding('%s')\", or set TIKTOKEN_CACHE_DIR",
             ENCODING,
             ENCODING,

@@ -47,9 +47,13 @@ def written(digest: Digest) -> Said:
             "no language model was asked to write them.",
             "一句话简介由程序从摘要中选出，未使用语言模型撰写。",
         )
-    names = models or [digest.model]
+    if not models:
+        return Said(
+            f"A language model ({digest.model}) was asked, but wrote none of the lines shown here.",
+            f"已请求语言模型（{digest.model}）撰写，但本页的一句话简介均非模型所写。",
+        )
     prompts = sorted({line.prompt for line in lines if line.origin == "model" and line.prompt})
-    english, chinese = ", ".join(names), "、".join(names)
+    english, chinese = ", ".join(models), "、".join(models)
     if prompts:
         english += f"; prompt: {', '.join(prompts)}"
         chinese += f"；提示词：{'、'.join(prompts)}"
@@ -95,9 +99,8 @@ def gap_note(entry: Entry) -> Said | None:
     """Why the model's line is missing, where one was asked for."""
     if not entry.gap:
         return None
-    return Said(
-        f"The model gave no line: {entry.gap}.", f"模型未能给出一句话简介，原因：{entry.gap}。"
-    )
+    reason = entry.gap.rstrip(". ")
+    return Said(f"The model gave no line: {reason}.", f"模型未能给出一句话简介，原因：{reason}。")
 
 
 def review_note(entry: Entry) -> Said:

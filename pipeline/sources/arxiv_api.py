@@ -144,7 +144,7 @@ class _Turns(HTTPAdapter):
             return
         try:
             response._content = feed.whole(response.content)
-        except feed.NotAFeed as error:
+        except feed.BrokenFeedError as error:
             raise requests.ConnectionError(f"status 200 with {error}") from error
         except QueryRefused as error:
             raise self._refused(error.what) from error

@@ -70,7 +70,7 @@ class _File(HTTPAdapter):
             return feed.whole(self._path.read_bytes())
         except OSError as error:
             raise self._unusable(f"cannot be read: {error.strerror}") from error
-        except feed.NotAFeed as error:
+        except feed.BrokenFeedError as error:
             raise self._unusable(f"holds {error}") from error
 
     def _unusable(self, what: str) -> ArxivUnavailable:

@@ -30,7 +30,7 @@ TAIL = 300
 BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-class NotAFeed(ValueError):
+class BrokenFeedError(ValueError):
     """The body is no whole Atom feed: a maintenance page, or cut off. The text says which."""
 
 
@@ -94,13 +94,13 @@ def whole(body: bytes) -> bytes:
 
     The package skips entries without id or date, which shifts every later page, and
     fails on a date that is none: such dates become `UNREADABLE`, such ids a dash, for
-    `paper_from` to reject. Raises `NotAFeed`, or `QueryRefused` for arXiv's error feed.
+    `paper_from` to reject. Raises `BrokenFeedError`, or `QueryRefused` for arXiv's error feed.
     """
     root = _parsed(body)
     if root is None or root.tag != f"{ATOM}feed":
-        raise NotAFeed("no Atom feed")
+        raise BrokenFeedError("no Atom feed")
     if not FEED_END.search(body[-TAIL:]):
-        raise NotAFeed("a feed that breaks off")
+        raise BrokenFeedError("a feed that breaks off")
     refusal = _refusal(root)
     if refusal is not None:
         raise QueryRefused(f"arXiv does not accept the query: {refusal}")

@@ -159,15 +159,9 @@ def _material(snapshot: Snapshot, run: Run, earlier: list[Snapshot]) -> _Materia
 
 def _active(run: Run, summaries: list[Summary]) -> dict[str, Summary]:
     """The lines of the active prompt and model; those of its exact text before later ones."""
-    found = {s.paper: s for s in summaries if (s.prompt, s.model) == (run.prompt, run.model)}
-    exact = {
-        paper: s
-        for s in summaries
-        if s.prompt_fingerprint == run.prompt_fingerprint
-        and (paper := s.paper) in found
-        and s.model == run.model
-    }
-    return {**found, **exact}
+    candidates = [s for s in summaries if (s.prompt, s.model) == (run.prompt, run.model)]
+    exact = [s for s in candidates if s.prompt_fingerprint == run.prompt_fingerprint]
+    return {s.paper: s for s in [*candidates, *exact]}
 
 
 def _carried(
@@ -226,15 +220,16 @@ def _gap(paper: Paper, material: _Material) -> str | None:
 
 def _lines(lines: Lines, summary: Summary | None) -> dict[Language, DigestLine]:
     """Lines with their origin: the candidate's where they equal it, else an editor's."""
-    shown: dict[Language, DigestLine] = {}
-    for language in ALL_LANGUAGES:
-        if language not in lines:
-            continue
-        text = lines[language]
-        if summary is not None and summary.lines.get(language) == text:
-            shown[language] = DigestLine(
-                text=text, origin=summary.origin, model=summary.model, prompt=summary.prompt
-            )
-        else:
-            shown[language] = DigestLine(text=text, origin="editor", model=None, prompt=None)
-    return shown
+    return {
+        language: _line(lines[language], language, summary)
+        for language in ALL_LANGUAGES
+        if language in lines
+    }
+
+
+def _line(text: str, language: Language, summary: Summary | None) -> DigestLine:
+    if summary is not None and summary.lines.get(language) == text:
+        return DigestLine(
+            text=text, origin=summary.origin, model=summary.model, prompt=summary.prompt
+        )
+    return DigestLine(text=text, origin="editor", model=None, prompt=None)

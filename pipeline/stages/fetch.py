@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from pipeline.errors import UsageError
@@ -49,9 +49,13 @@ class _Source(Protocol):
 
 @dataclass(frozen=True)
 class _Choice:
-    """The papers of the snapshot with their statuses, in digest order, and what waits."""
+    """The papers of the snapshot with their statuses, in digest order, and what waits.
+
+    `held` are the same papers as they wait until the snapshot is there.
+    """
 
     papers: list[Paper]
+    held: list[Waiting]
     rest: list[Waiting]
     fetched: int
     seen: int
@@ -63,15 +67,17 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
     The caller holds the topic's lock. Raises `UsageError` where `now` is before the
     newest snapshot, `ArxivUnavailable`, `QueryRefused`, `OutputError`.
     """
-    clock, now = time.monotonic(), utc(now)
+    started, clock, now = utc(datetime.now(UTC)), time.monotonic(), utc(now)
     outputs = Outputs(settings.outputs)
     snapshots = outputs.snapshots(topic.name)
     _check_order(snapshots, now)
-    source = _source(settings.arxiv, outputs)
+    source = source(settings.arxiv, outputs)
     reader = _Reader(source.papers(topic.query), now)
     log.info("fetch %s: asking %s", topic.name, settings.arxiv.url)
-    choose = _newest if topic.select == "latest" else _unshown
-    choice = choose(reader, topic, outputs, snapshots)
+    if topic.select == "latest":
+        choice = _newest(reader, topic, snapshots)
+    else:
+        choice = _unshown(reader, topic, outputs.waiting(topic.name), snapshots)
     counts = _counts(choice, reader.future, len(source.rejected))
     log.info("fetch %s: %s", topic.name, ", ".join(f"{v} {k}" for k, v in counts.items()))
     stage = Stage(
@@ -79,11 +85,25 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
         inputs={"query": fingerprint(topic.query)},
         settings=fingerprint([settings.arxiv.url, topic.query, topic.select, topic.limit]),
         counts=counts,
-        started=now,
+        started=started,
         seconds=round(time.monotonic() - clock, 3),
         versions={"paperline": VERSION},
     )
-    return Fetched(_write(settings, topic, outputs, choice, stage), counts)
+    if topic.select == "new":
+        outputs.write_waiting(topic.name, [*choice.held, *choice.rest])
+    if not choice.papers:
+        return Fetched(None, counts)
+    run = Run(
+        topic=topic.name,
+        snapshot=outputs.free_name(topic.name, now, settings.zone),
+        instant=now,
+        time_zone=settings.time_zone,
+        stages={"fetch": stage},
+    )
+    snapshot = outputs.create_snapshot(run, choice.papers)
+    if topic.select == "new":
+        outputs.write_waiting(topic.name, choice.rest)
+    return Fetched(snapshot, counts)
 
 
 class _Reader:
@@ -106,7 +126,7 @@ class _Reader:
                 yield paper
 
 
-def _source(arxiv: ArxivSettings, outputs: Outputs) -> _Source:
+def source(arxiv: ArxivSettings, outputs: Outputs) -> _Source:
     if urlsplit(arxiv.url).scheme == "file":
         from pipeline.sources.atom import SavedFeed  # with arxiv and lxml, 300 ms
 
@@ -125,9 +145,7 @@ def _check_order(snapshots: list[Snapshot], now: datetime) -> None:
         )
 
 
-def _newest(
-    reader: _Reader, topic: TopicSettings, outputs: Outputs, snapshots: list[Snapshot]
-) -> _Choice:
+def _newest(reader: _Reader, topic: TopicSettings, snapshots: list[Snapshot]) -> _Choice:
     """The newest papers, shown before or not; none where they are the newest snapshot's."""
     found: dict[str, Paper] = {}
     for paper in reader:
@@ -138,18 +156,18 @@ def _newest(
     papers = _in_order(paper.but(status=status_of(paper, already)) for paper in found.values())
     last = {(p.id, p.version) for p in snapshots[-1].papers()} if snapshots else set()
     if {(p.id, p.version) for p in papers} == last:
-        return _Choice([], [], fetched=len(papers), seen=len(papers))
+        return _Choice([], [], [], fetched=len(papers), seen=len(papers))
     seen = sum(paper.status == "seen" for paper in papers)
-    return _Choice(papers, outputs.waiting(topic.name), fetched=len(papers), seen=seen)
+    return _Choice(papers, [], [], fetched=len(papers), seen=seen)
 
 
 def _unshown(
-    reader: _Reader, topic: TopicSettings, outputs: Outputs, snapshots: list[Snapshot]
+    reader: _Reader, topic: TopicSettings, waiting: list[Waiting], snapshots: list[Snapshot]
 ) -> _Choice:
     """What the topic has not shown in this version, newest first, and what is over the limit."""
     cutoff = snapshots[-1].run().instant - OVERLAP if snapshots else reader.now - FIRST_NIGHT
     already = _shown(snapshots)
-    due = {w.paper.id: w for w in outputs.waiting(topic.name) if is_due(w.paper, already)}
+    due = {w.paper.id: w for w in waiting if is_due(w.paper, already)}
     fetched = seen = 0
     for paper in reader:
         if paper.latest < cutoff:
@@ -164,8 +182,10 @@ def _unshown(
         elif waits.paper.version < paper.version:
             due[paper.id] = waits.but(paper=paper)
     papers = _in_order(w.paper.but(status=status_of(w.paper, already)) for w in due.values())
-    rest = [due[paper.id].but(paper=paper, reason="limit") for paper in papers[topic.limit :]]
-    return _Choice(papers[: topic.limit], rest, fetched=fetched, seen=seen)
+    chosen, over = papers[: topic.limit], papers[topic.limit :]
+    held = [due[paper.id].but(paper=paper, reason="unfinished") for paper in chosen]
+    rest = [due[paper.id].but(paper=paper, reason="limit") for paper in over]
+    return _Choice(chosen, held, rest, fetched=fetched, seen=seen)
 
 
 def _shown(snapshots: list[Snapshot]) -> dict[str, int]:
@@ -189,27 +209,3 @@ def _counts(choice: _Choice, future: int, rejected: int) -> dict[str, int]:
         "future": future,
         "rejected": rejected,
     }
-
-
-def _write(
-    settings: Settings, topic: TopicSettings, outputs: Outputs, choice: _Choice, stage: Stage
-) -> Snapshot | None:
-    """The snapshot; its papers wait until it is there."""
-    if not choice.papers:
-        return None
-    if topic.select == "new":
-        reason: Literal["unfinished"] = "unfinished"
-        held = [Waiting(paper=p, reason=reason, since=stage.started) for p in choice.papers]
-        outputs.write_waiting(topic.name, [*held, *choice.rest])
-    name = outputs.free_name(topic.name, stage.started, settings.zone)
-    run = Run(
-        topic=topic.name,
-        snapshot=name,
-        instant=stage.started,
-        time_zone=settings.time_zone,
-        stages={"fetch": stage},
-    )
-    snapshot = outputs.create_snapshot(run, choice.papers)
-    outputs.write_waiting(topic.name, choice.rest)
-    log.info("fetch %s: made %s with %d papers", topic.name, snapshot, len(choice.papers))
-    return snapshot

@@ -64,7 +64,7 @@ class Candidates:
         }
 
 
-def summarize(
+def summarize(  # noqa: PLR0913  the operator's choices
     settings: Settings,
     snapshot: Snapshot,
     prompt_name: str,
@@ -123,17 +123,13 @@ def worth_asking(run: Run) -> list[str]:
     ]
 
 
-def _wanted(
-    model: ModelSettings, prompt: prompts.Prompt, glossary: prompts.Glossary
-) -> Candidates:
+def _wanted(model: ModelSettings, prompt: prompts.Prompt, glossary: prompts.Glossary) -> Candidates:
     if model.embedded:
         return Candidates(None, glossary.fingerprint, EMBEDDED)
     return Candidates(prompt.name, prompt.fingerprint, model.name)
 
 
-def _jobs(
-    model: ModelSettings, prompt: prompts.Prompt, papers: Iterable[Paper]
-) -> Iterator[Job]:
+def _jobs(model: ModelSettings, prompt: prompts.Prompt, papers: Iterable[Paper]) -> Iterator[Job]:
     for paper in papers:
         request = Request(
             messages=prompt.messages(paper),

@@ -1,0 +1,105 @@
+"""The embedded model: lines picked from the abstract, without network or key.
+
+English is the sentence that best says what was done or found; Chinese is a line of
+keywords from the glossary. Both are labelled as what they are wherever they are shown.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from pipeline.prompts import Glossary
+from pipeline.records import Job, Lines, Outcome, Paper
+
+MOST_KEYWORDS = 5
+SHORT, LONG = 50, 320
+"""Characters between which a sentence reads as one line."""
+
+ABBREVIATIONS = ("e.g", "i.e", "et al", "fig", "figs", "eq", "eqs", "sec", "vs", "cf", "resp")
+ABBREVIATED = re.compile(
+    rf"(?:^|[\s(\[])(?:{'|'.join(re.escape(a) for a in ABBREVIATIONS)}|[A-Z]|U\.S)\.$",
+    re.IGNORECASE,
+)
+SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s)")
+
+CUES = (
+    (r"\b(we|this (paper|work|study)|here,? we)\b.{0,40}?\b(propos|introduc|present|develop)", 5),
+    (
+        r"\b(we|results?|experiments?|analys[ie]s)\b.{0,40}?\b(show|find|found|demonstrat|prov[ei])",
+        5,
+    ),
+    (r"\b(we|results?|experiments?|analys[ie]s)\b.{0,40}?\b(reveal|establish|report|observ)", 5),
+    (r"\b(achiev|outperform|improv|reduc|surpass|exceed|attain|yield|increas|recover)", 3),
+    (r"\b(state-of-the-art|accuracy|speed-?up|error|faster|compared (with|to))\b", 1),
+    (r"\d+(\.\d+)?\s*(\\?%|×|x\b|times|points|fold)", 2),
+    (r"^(however|although|despite|while|existing|recent|traditional|current)\b", -4),
+    (r"\b(remains?|challeng\w*|has (gained|attracted)|little is known|is essential)\b", -3),
+    (r"\b(code|data ?sets?|models?) (is|are|will be) (publicly )?(available|released)", -6),
+    (r"https?://|project page", -6),
+    (r"\b(future work|we (then )?discuss|we hope)\b|\?$", -4),
+)
+"""What marks a sentence on what was done or found (or does not), and its weight."""
+
+WEIGHED = tuple((re.compile(cue, re.IGNORECASE), weight) for cue, weight in CUES)
+
+
+class Embedded:
+    """The executor of the embedded model; `now` is kept as the time of its lines."""
+
+    def __init__(self, glossary: Glossary, now: datetime) -> None:
+        self._glossary = glossary
+        self._now = now
+
+    def run(self, jobs: Iterable[Job], deliver: Callable[[Outcome], None]) -> None:
+        """Deliver the lines of each job's paper, in order."""
+        for job in jobs:
+            made = lines(job.paper, self._glossary)
+            deliver(Outcome(paper=job.paper.id, lines=made, created=self._now))
+
+
+def lines(paper: Paper, glossary: Glossary) -> Lines:
+    """Both lines of a paper; the same for the same paper and glossary."""
+    return {"en": best_sentence(paper), "zh": keywords(paper, glossary)}
+
+
+def best_sentence(paper: Paper) -> str:
+    """The sentence of the abstract that best says what was done or found.
+
+    Never the first one when there is another: it is nearly always background. A paper
+    without an abstract gives its title.
+    """
+    found = sentences(" ".join(paper.abstract.split()))
+    candidates = found[1:] or found
+    if not candidates:
+        return " ".join(paper.title.split())
+    return max(candidates, key=_score)
+
+
+def keywords(paper: Paper, glossary: Glossary) -> str:
+    """The glossary's terms in title and abstract, in Chinese; else the arXiv categories."""
+    terms = [chinese for _, chinese in glossary.found_in(paper.title, paper.abstract)]
+    if terms:
+        return "关键词：" + "、".join(terms[:MOST_KEYWORDS])
+    return "学科分类：" + "、".join(paper.categories or (paper.primary_category,))
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text on one line; mathematics and abbreviations do not end one."""
+    found, start = [], 0
+    for end in SENTENCE_END.finditer(text):
+        sentence = text[start : end.end()]
+        if ABBREVIATED.search(text[start : end.start() + 1]) or sentence.count("$") % 2:
+            continue
+        if text[end.end() :].lstrip()[:1].islower():
+            continue
+        found.append(sentence.strip())
+        start = end.end()
+    rest = text[start:].strip()
+    return [*found, rest] if rest else found
+
+
+def _score(sentence: str) -> float:
+    score = float(sum(weight for cue, weight in WEIGHED if cue.search(sentence)))
+    if len(sentence) < SHORT:
+        score -= 4
+    return score - max(0, len(sentence) - LONG) / 40
