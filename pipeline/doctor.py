@@ -74,11 +74,13 @@ def _token_tables() -> Finding:
 
 
 def _arxiv(settings: Settings) -> Finding:
-    from pipeline.stages.fetch import source  # imports requests, a fifth of a second
+    from pipeline.stages.fetch import open_source  # imports requests, a fifth of a second
 
     query = settings.topic[0].query if settings.topic else "all:electron"
     try:
-        newest = next(iter(source(settings.arxiv, Outputs(settings.outputs)).papers(query)), None)
+        newest = next(
+            iter(open_source(settings.arxiv, Outputs(settings.outputs)).papers(query)), None
+        )
     except PaperlineError as error:
         return Finding("arXiv", False, str(error))
     found = f"newest paper of the first topic: {newest.id}" if newest else "the query finds nothing"

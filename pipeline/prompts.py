@@ -191,7 +191,8 @@ def _chain(folder: Path, name: str) -> list[tuple[Path, str, str]]:
     from jinja2 import TemplateSyntaxError, meta  # 0.1 s, and status needs no prompts
 
     environment = _environment(folder)
-    wanted, chain = [name + SUFFIX], []
+    wanted = [name + SUFFIX]
+    chain: list[tuple[Path, str, str]] = []
     while wanted:
         file_name = wanted.pop(0)
         path = folder / file_name

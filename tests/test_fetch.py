@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -12,7 +13,7 @@ from pipeline.errors import ArxivUnavailable, UsageError
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.settings import ArxivSettings, Settings, TopicSettings
 from pipeline.stages.fetch import Fetched, fetch
-from tests.feeds import NOW, SmallArxiv, entry
+from tests.feeds import NOW, SmallArxiv, atom, entry
 
 DAY = timedelta(days=1)
 DEMO = Path(__file__).parents[1] / "pipeline" / "demo"
@@ -33,7 +34,7 @@ def outputs(tmp_path: Path) -> Outputs:
 def night(arxiv: SmallArxiv, outputs: Outputs) -> Night:
     """Fetches the topic `lamps` as of a moment; keywords are the topic's settings."""
 
-    def run(now: datetime = NOW, **topic: object) -> Fetched:
+    def run(now: datetime = NOW, **topic: Any) -> Fetched:
         settings = Settings(
             outputs=outputs.root, arxiv=ArxivSettings(url=arxiv.url, delay=0.0, page_size=3)
         )
@@ -136,18 +137,12 @@ class TestNew:
         self, arxiv, night, outputs
     ) -> None:
         arxiv.entries = [entry(n, hours=n) for n in range(5)]
-        first_page = Response(atom_page(arxiv))
+        first_page = Response(atom(arxiv.entries[:3], total=5))
         arxiv.answers = [first_page, *[Response("busy", status=503) for _ in range(4)]]
         with pytest.raises(ArxivUnavailable):
             night()
         assert outputs.snapshots("lamps") == []
         assert outputs.waiting("lamps") == []
-
-
-def atom_page(arxiv: SmallArxiv) -> str:
-    from tests.feeds import atom
-
-    return atom(arxiv.entries[:3], total=len(arxiv.entries))
 
 
 class TestWaiting:
@@ -198,8 +193,6 @@ class TestWaiting:
         self, arxiv, night, outputs
     ) -> None:
         arxiv.entries = [entry(1, hours=1), entry(2, hours=2)]
-        with outputs.working_on("lamps"):
-            pass
         fetched = night(limit=1)
         assert fetched.snapshot is not None
         [left] = outputs.waiting("lamps")

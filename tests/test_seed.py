@@ -54,20 +54,25 @@ def seed_papers(text: str) -> list[dict[str, str]]:
     return papers
 
 
+def has(name: str) -> str:
+    """An XPath condition: the element has this class."""
+    return f"contains(concat(' ', @class, ' '), ' {name} ')"
+
+
 def page_papers(page: str) -> list[dict[str, str]]:
     """The same fields of our page."""
     papers = []
-    for article in html.fromstring(page).xpath("//article[@class='paper']"):
+    for article in html.fromstring(page).xpath(f"//article[{has('paper')}]"):
         paper = {
             "title": article.xpath("string(.//h2/a)"),
-            "authors": article.xpath("string(.//*[@class='authors'])"),
-            "first": article.xpath("string(.//time[@class='first']/@datetime)"),
-            "latest": article.xpath("string(.//time[@class='latest']/@datetime)"),
-            "abstract": article.xpath("string(.//*[@class='abstract'])"),
+            "authors": article.xpath(f"string(.//*[{has('authors')}])"),
+            "first": article.xpath(f"string(.//time[{has('first')}]/@datetime)"),
+            "latest": article.xpath(f"string(.//time[{has('latest')}]/@datetime)"),
+            "abstract": article.xpath(f"string(.//*[{has('abstract')}])"),
         }
         for name in ("comments", "venue"):
-            if article.xpath(f".//*[@class='{name}']"):
-                paper[name] = article.xpath(f"string(.//*[@class='{name}'])")
+            if article.xpath(f".//*[{has(name)}]"):
+                paper[name] = article.xpath(f"string(.//*[{has(name)}])")
         papers.append(
             {
                 name: value.replace("Z", "+00:00") if name in ("first", "latest") else value

@@ -47,7 +47,7 @@ def client_for(url: str, page_size: int, adapter: HTTPAdapter) -> StrictClient:
     client = StrictClient(page_size=page_size, delay_seconds=0, num_retries=RETRIES)
     client.query_url_format = url.replace("{", "{{").replace("}", "}}") + "?{}"
     for scheme in ("http://", "https://", "file://"):
-        client._session.mount(scheme, adapter)
+        client._session.mount(scheme, adapter)  # noqa: SLF001  the package offers no other way in
     return client
 
 
@@ -143,7 +143,7 @@ class _Turns(HTTPAdapter):
         if response.status_code != requests.codes.ok:
             return
         try:
-            response._content = feed.whole(response.content)
+            response._content = feed.whole(response.content)  # noqa: SLF001  no public setter
         except feed.BrokenFeedError as error:
             raise requests.ConnectionError(f"status 200 with {error}") from error
         except QueryRefused as error:

@@ -56,7 +56,10 @@ class _File(HTTPAdapter):
         self._path = Path(url2pathname(urlsplit(url).path))
 
     def send(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+        self,
+        request: requests.PreparedRequest,
+        *_args: Any,
+        **_kwargs: Any,
     ) -> requests.Response:
         response = requests.Response()
         response.status_code = requests.codes.ok

@@ -149,7 +149,7 @@ def _set(entry: etree._Element, name: str, text: str) -> None:
 
 def _is_date(text: str | None) -> bool:
     try:
-        moment = datetime.fromisoformat((text or "").strip().replace("Z", "+00:00"))
+        moment = datetime.fromisoformat((text or "").strip())
         moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return False

@@ -138,13 +138,13 @@ def _material(snapshot: Snapshot, run: Run, earlier: list[Snapshot]) -> _Materia
     summaries = snapshot.summaries()
     stand_ins = {s.paper: s for s in summaries if s.origin == "embedded"}
     active = stand_ins if run.model == EMBEDDED else _active(run, summaries)
+    decisions = snapshot.decisions()
+    touched = {decision.paper for decision in decisions}
+    carried = _carried(earlier[:1], active)
     decided: dict[str, tuple[Decision, str | None]] = {
-        paper: (decision, None) for paper, decision in present(snapshot.decisions()).items()
+        **{paper: before for paper, before in carried.items() if paper not in touched},
+        **{paper: (decision, None) for paper, decision in present(decisions).items()},
     }
-    touched = {decision.paper for decision in snapshot.decisions()}
-    for paper, carried in _carried(earlier[:1], active).items():
-        if paper not in touched:
-            decided[paper] = carried
     releases = snapshot.publications()
     published = releases[-1].digest.papers if releases else ()
     return _Material(

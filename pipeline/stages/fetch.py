@@ -41,10 +41,14 @@ class Fetched:
     counts: dict[str, int]
 
 
-class _Source(Protocol):
+class Source(Protocol):
+    """Where papers come from; `rejected` fills while `papers` is read."""
+
     rejected: list[str]
 
-    def papers(self, query: str) -> Iterator[Paper]: ...
+    def papers(self, query: str) -> Iterator[Paper]:
+        """What matches `query`, newest last update first. Raises `ArxivUnavailable`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
     outputs = Outputs(settings.outputs)
     snapshots = outputs.snapshots(topic.name)
     _check_order(snapshots, now)
-    source = source(settings.arxiv, outputs)
+    source = open_source(settings.arxiv, outputs)
     reader = _Reader(source.papers(topic.query), now)
     log.info("fetch %s: asking %s", topic.name, settings.arxiv.url)
     if topic.select == "latest":
@@ -126,7 +130,8 @@ class _Reader:
                 yield paper
 
 
-def source(arxiv: ArxivSettings, outputs: Outputs) -> _Source:
+def open_source(arxiv: ArxivSettings, outputs: Outputs) -> Source:
+    """The saved feed that a file:// address names, else arXiv's query API."""
     if urlsplit(arxiv.url).scheme == "file":
         from pipeline.sources.atom import SavedFeed  # with arxiv and lxml, 300 ms
 
