@@ -6,33 +6,43 @@ the other's front matter too, except for the name.
 """
 
 import functools
+import itertools
+import math
+import os
 import re
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from pipeline.errors import PaperlineError, PromptError
+from pipeline.errors import PromptError
 from pipeline.files import read_text
 from pipeline.records import LANGUAGES, Language, Message, Paper, fingerprint
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+    from jinja2 import Environment, Template, nodes
 
 SUFFIX = ".md.j2"
-FENCE = "+++\n"
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*" + re.escape(SUFFIX))
+PARTS = re.compile(r"\+\+\+\n(?P<front>.*?)^\+\+\+(?:\n|\Z)(?P<body>.*)", re.DOTALL | re.MULTILINE)
 VARIABLES = ("title", "abstract", "authors", "comments", "venue", "categories")
 BLOCKS = ("system", "user")
 GLOSSARY = "glossary.tsv"
-MOST_PARENTS = 10
+GLOSSARY_HEADER = "en\tzh"
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+HYPHENS = re.compile(r"[-\u2010\u2011\u2013\s]+")
 
 IRREGULAR_PLURALS = {
-    "supernova": "supernovae",
+    "nova": "novae",
     "nucleus": "nuclei",
     "equilibrium": "equilibria",
+    "medium": "media",
+    "matrix": "matrices",
+    "sis": "ses",
 }
+"""Endings of English terms that do not take -s, -es or -ies, and what they become."""
 
 
 class FrontMatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -59,21 +69,45 @@ class Prompt:
         """What is sent about a paper: the system turn, then the user turn.
 
         Every value is one line without control characters, so that text from outside
-        cannot forge a line of the prompt.
+        cannot forge a line of the prompt. Raises `PromptError` where the template fails.
         """
         values = {
-            "title": _one_line(paper.title),
-            "abstract": _one_line(paper.abstract),
-            "authors": _one_line(", ".join(paper.authors)),
-            "comments": _one_line(paper.comments or ""),
-            "venue": _one_line(paper.venue or ""),
-            "categories": _one_line(", ".join(paper.categories)),
+            "title": paper.title,
+            "abstract": paper.abstract,
+            "authors": ", ".join(paper.authors),
+            "comments": paper.comments or "",
+            "venue": paper.venue or "",
+            "categories": ", ".join(paper.categories),
         }
-        context = self._template.new_context(values)
-        # Running the template's root is what fills in the blocks that a parent defines.
-        list(self._template.root_render_func(context))
-        system, user = ("".join(context.blocks[name][0](context)).strip() for name in BLOCKS)
+        system, user = self._blocks({name: one_line(text) for name, text in values.items()})
         return Message(role="system", content=system), Message(role="user", content=user)
+
+    def try_out(self) -> None:
+        """Render with as little as a paper may have. Raises `PromptError` where that fails."""
+        self._blocks({**{name: name for name in VARIABLES}, "comments": "", "venue": ""})
+
+    def _blocks(self, values: dict[str, str]) -> tuple[str, str]:
+        from jinja2 import TemplateError
+
+        context = self._template.new_context(values)
+        try:
+            # Running the template's root is what fills in the blocks that a parent defines.
+            for _ in self._template.root_render_func(context):
+                pass
+            if missing := [name for name in BLOCKS if name not in context.blocks]:
+                raise PromptError(
+                    f"has no block {' and no block '.join(missing)}",
+                    where=str(self._template.filename),
+                    next_step="Add it, or extend a prompt that has it",
+                )
+            system, user = ("".join(context.blocks[name][0](context)).strip() for name in BLOCKS)
+        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            raise PromptError(
+                f"cannot be filled in for {values['title']!r}: {error}",
+                where=str(self._template.filename),
+                next_step="Correct the expression",
+            ) from None
+        return system, user
 
 
 class Glossary:
@@ -83,32 +117,36 @@ class Glossary:
         self.terms = terms
         self.fingerprint = fingerprint(terms)
 
-    def found_in(self, title: str, text: str) -> list[tuple[str, str]]:
-        """The terms that occur, (English, Chinese): those of the title first, then by frequency.
+    def found_in(self, text: str, *, title: str = "") -> list[tuple[str, str]]:
+        """The terms that occur in title or text, (English, Chinese), each Chinese one once.
 
-        Case, hyphens and plurals do not matter; of two terms at one place the longer counts.
+        Those of the title first, then the more frequent, then the earlier. Case, hyphens
+        and plurals do not matter; of two terms at one place the longer counts.
         """
-        in_title = Counter(self._matches(title))
-        everywhere = in_title + Counter(self._matches(text))
-        ranked = sorted(everywhere, key=lambda term: (term not in in_title, -everywhere[term]))
-        unique: dict[str, str] = {}
-        for term in ranked:
-            unique.setdefault(self.terms[term], term)
-        return [(english, chinese) for chinese, english in unique.items()]
+        in_title = self._matches(title)
+        everywhere = in_title + self._matches(text)
+        named = {chinese for _, chinese in in_title}
+        often = Counter(chinese for _, chinese in everywhere)
+        english: dict[str, str] = {}
+        for term, chinese in everywhere:
+            english.setdefault(chinese, term)
+        ranked = sorted(english, key=lambda chinese: (chinese not in named, -often[chinese]))
+        return [(english[chinese], chinese) for chinese in ranked]
 
-    def _matches(self, text: str) -> list[str]:
+    def _matches(self, text: str) -> list[tuple[str, str]]:
         expression, spelled = self._compiled
-        return [spelled[found] for found in expression.findall(_plain(text))]
+        found = (spelled[form] for form in expression.findall(_plain(text)))
+        return [(term, self.terms[term]) for term in found]
 
     @functools.cached_property
     def _compiled(self) -> tuple[re.Pattern[str], dict[str, str]]:
         spelled: dict[str, str] = {}
         for term in self.terms:
-            for form in _forms(_plain(term)):
-                spelled.setdefault(form, term)
-        longest_first = sorted(spelled, key=len, reverse=True)
-        choices = "|".join(re.escape(form) for form in longest_first) or "(?!)"
-        return re.compile(rf"(?<![\w])(?:{choices})(?![\w])"), spelled
+            spelled.setdefault(_plain(term), term)
+        for term in self.terms:
+            spelled.setdefault(_plural(_plain(term)), term)
+        choices = _alternatives(list(spelled)) if spelled else "(?!)"
+        return re.compile(rf"(?<!\w)(?:{choices})(?!\w)"), spelled
 
 
 def bundled_folder() -> Path:
@@ -120,27 +158,18 @@ def bundled_folder() -> Path:
 
 def load(folder: Path, name: str) -> Prompt:
     """The prompt of that name. Raises `PromptError` naming file, fault and what is right."""
-    chain = _chain(folder, name)
-    merged: dict[str, Any] = {}
-    for file, front, _ in reversed(chain):
-        inherited = {key: value for key, value in merged.items() if key != "name"}
-        merged = {**inherited, **_table(file, front)}
-    file = chain[0][0]
-    front_matter = _front_matter(file, merged, name)
-    sources = [[path.name, body] for path, _, body in chain]
-    environment = _environment(folder)
-    for path, _, body in chain:
-        _check_variables(environment, path, body)
-    template = environment.get_template(name + SUFFIX)
-    context = template.new_context(dict.fromkeys(VARIABLES, ""))
-    list(template.root_render_func(context))
-    if missing := [block for block in BLOCKS if block not in context.blocks]:
-        raise PromptError(
-            f"has no block {' and no block '.join(missing)}",
-            where=str(file),
-            next_step="Add it, or extend a prompt that has it",
-        )
-    return Prompt(front_matter, fingerprint([msgspec.to_builtins(front_matter), sources]), template)
+    environment = _environment()
+    sources: dict[str, _Source] = {}
+    _gather(environment, folder, name + SUFFIX, (), sources)
+    front = _effective_front_matter(sources, name + SUFFIX)
+    for source in sources.values():
+        _check_variables(source)
+    code = [[file_name, source.body] for file_name, source in sorted(sources.items())]
+    # The template names its file in errors; its parents are found by file name.
+    template = _templates(environment, folder, sources)[name + SUFFIX]
+    prompt = Prompt(front, fingerprint([msgspec.to_builtins(front), code]), template)
+    prompt.try_out()
+    return prompt
 
 
 def load_glossary(folder: Path) -> Glossary:
@@ -148,103 +177,177 @@ def load_glossary(folder: Path) -> Glossary:
     path = folder / GLOSSARY
     if not path.is_file():
         raise PromptError(
-            "there is no such file", where=str(path), next_step="Restore it, or check prompts"
+            "there is no such file",
+            where=str(path),
+            next_step="Restore it, or check the setting prompts",
         )
+    header, *lines = _unix(read_text(path)).removesuffix("\n").split("\n")
+    if header != GLOSSARY_HEADER:
+        raise _bad_line(path, 1, header, "the header en, a tab, zh")
     terms: dict[str, str] = {}
-    _, *lines = read_text(path).splitlines()
     for number, line in enumerate(lines, 2):
-        english, tab, chinese = line.partition("\t")
-        if not tab or not english.strip() or not chinese.strip() or "\t" in chinese:
-            raise PromptError(
-                f"found {line!r}, expected an English term, a tab and a Chinese term",
-                where=f"{path}:{number}",
-                next_step="Correct that line",
-            )
-        terms[english.strip()] = chinese.strip()
+        english, _, chinese = (part.strip() for part in line.partition("\t"))
+        if not english or not chinese or "\t" in chinese:
+            raise _bad_line(path, number, line, "an English term, a tab and a Chinese term")
+        if english in terms:
+            raise _bad_line(path, number, line, "a term that is not there already")
+        terms[english] = chinese
     return Glossary(terms)
 
 
-def _one_line(text: str) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())
+def one_line(text: str) -> str:
+    """`text` without control characters and line breaks, each white space one blank."""
+    return " ".join(CONTROL.sub(" ", text).split())
+
+
+def _bad_line(path: Path, number: int, found: str, expected: str) -> PromptError:
+    return PromptError(
+        f"found {found!r}, expected {expected}",
+        where=f"{path}:{number}",
+        next_step="Correct that line",
+    )
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n")
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[-‐‑\s]+", " ", text.replace("’", "'")).casefold()
+    return HYPHENS.sub(" ", text.replace("’", "'")).casefold()
 
 
-def _forms(term: str) -> list[str]:
-    """A term and its plural."""
-    head, space, last = term.rpartition(" ")
-    if last in IRREGULAR_PLURALS:
-        plural = IRREGULAR_PLURALS[last]
-    elif last.endswith("y") and last[-2:-1] not in "aeiou":
-        plural = last[:-1] + "ies"
-    elif last.endswith(("s", "x", "ch", "sh")):
-        plural = last + "es"
-    else:
-        plural = last + "s"
-    return [term, head + space + plural]
+def _plural(term: str) -> str:
+    for ending, plural in IRREGULAR_PLURALS.items():
+        if term.endswith(ending):
+            return term.removesuffix(ending) + plural
+    if term.endswith("y") and term[-2:-1] not in "aeiou":
+        return term.removesuffix("y") + "ies"
+    return term + ("es" if term.endswith(("s", "x", "ch", "sh")) else "s")
 
 
-def _chain(folder: Path, name: str) -> list[tuple[Path, str, str]]:
-    """File, front matter and body of a prompt and of all it extends or includes."""
-    from jinja2 import TemplateSyntaxError, meta  # 0.1 s, and status needs no prompts
+def _alternatives(forms: list[str]) -> str:
+    """An expression for all forms, the longest first.
 
-    environment = _environment(folder)
-    wanted = [name + SUFFIX]
-    chain: list[tuple[Path, str, str]] = []
-    while wanted:
-        file_name = wanted.pop(0)
-        path = folder / file_name
-        if any(path == known for known, _, _ in chain):
-            continue
-        if len(chain) > MOST_PARENTS:
-            raise PromptError("extends too many others", where=str(folder / (name + SUFFIX)))
-        front, body = _parts(folder, file_name)
-        chain.append((path, front, body))
-        try:
-            referenced = meta.find_referenced_templates(environment.parse(body))
-        except TemplateSyntaxError as error:
-            line = error.lineno + front.count("\n") + 2
+    A tree of common beginnings, since the expression engine tries a plain list one by one.
+    """
+    common = os.path.commonprefix(forms)
+    rest = sorted({form.removeprefix(common) for form in forms})
+    longer = itertools.groupby(filter(None, rest), key=lambda form: form[0])
+    branches = [_alternatives(list(group)) for _, group in longer]
+    if not branches:
+        return re.escape(common)
+    optional = "?" if "" in rest else ""
+    return f"{re.escape(common)}(?:{'|'.join(branches)}){optional}"
+
+
+class _Source(NamedTuple):
+    """One file: `shift` is how many lines stand above its body, `parent` what it extends."""
+
+    path: Path
+    front: dict[str, Any]
+    body: str
+    shift: int
+    tree: "nodes.Template"
+    undeclared: set[str]
+    parent: str | None
+
+    def fault(self, line: int, what: str, next_step: str) -> PromptError:
+        return PromptError(what, where=f"{self.path}:{line + self.shift}", next_step=next_step)
+
+
+def _environment() -> "Environment":
+    from jinja2 import StrictUndefined  # 0.1 s, and status needs no prompts
+    from jinja2.sandbox import SandboxedEnvironment
+
+    return SandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=False,  # the text goes to a model, not into HTML
+    )
+
+
+def _templates(
+    environment: "Environment", folder: Path, sources: dict[str, _Source]
+) -> dict[str, "Template"]:
+    from jinja2 import FunctionLoader
+
+    environment.loader = FunctionLoader(
+        lambda file_name: (sources[file_name].body, str(folder / file_name), None)
+    )
+    return {file_name: environment.get_template(file_name) for file_name in sources}
+
+
+def _gather(
+    environment: "Environment",
+    folder: Path,
+    file_name: str,
+    above: tuple[str, ...],
+    sources: dict[str, _Source],
+) -> None:
+    """Put a file and all that it extends, includes or imports into `sources`."""
+    from jinja2 import meta
+
+    used_by = str(folder / above[-1]) if above else str(folder)
+    if file_name in above:
+        raise PromptError(
+            f"uses itself: {' -> '.join([*above, file_name])}",
+            where=used_by,
+            next_step="Break the circle",
+        )
+    if file_name in sources:
+        return
+    sources[file_name] = source = _source(environment, folder, file_name, used_by)
+    for reference in meta.find_referenced_templates(source.tree):
+        if reference is None:
             raise PromptError(
-                f"{error.message}", where=f"{path}:{line}", next_step="Correct that line"
-            ) from None
-        wanted += [reference for reference in referenced if reference]
-    return chain
+                "extends or includes a prompt whose name is computed",
+                where=str(source.path),
+                next_step="Write the file name as text in quotes",
+            )
+        _gather(environment, folder, reference, (*above, file_name), sources)
 
 
-def _parts(folder: Path, file_name: str) -> tuple[str, str]:
-    """Front matter and body of one file."""
+def _source(environment: "Environment", folder: Path, file_name: str, used_by: str) -> _Source:
+    from jinja2 import TemplateSyntaxError, meta, nodes
+
     path = folder / file_name
-    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]*" + re.escape(SUFFIX), file_name)
-    if not plain or not path.is_file():
+    if not FILE_NAME.fullmatch(file_name) or not path.is_file():
         names = ", ".join(sorted(p.name.removesuffix(SUFFIX) for p in folder.glob(f"*{SUFFIX}")))
         raise PromptError(
             f"there is no prompt {file_name.removesuffix(SUFFIX)!r}; there are: {names or 'none'}",
-            where=str(folder),
+            where=used_by,
             next_step="Check the name, or the setting prompts",
         )
-    text = read_text(path)
-    opening, front, body = [*text.split(FENCE, 2), "", ""][:3]
-    if opening or not text.startswith(FENCE) or text.count(FENCE) < len(BLOCKS):
+    parts = PARTS.fullmatch(_unix(read_text(path)))
+    if parts is None:
         raise PromptError(
             "does not begin with settings between two +++ lines",
             where=str(path),
             next_step="Begin it with +++, name, description, languages, +++",
         )
-    return front, body
+    body, shift = parts["body"], parts["front"].count("\n") + 2
+    try:
+        tree = environment.parse(body)
+        # This compiles, so it also finds filters that do not exist and blocks given twice.
+        undeclared = meta.find_undeclared_variables(tree)
+    except TemplateSyntaxError as error:
+        raise PromptError(
+            str(error.message), where=f"{path}:{error.lineno + shift}", next_step="Correct it"
+        ) from None
+    extends = tree.find(nodes.Extends)
+    name = extends.template if extends else None
+    parent = name.value if isinstance(name, nodes.Const) else None
+    return _Source(path, _table(path, parts["front"]), body, shift, tree, undeclared, parent)
 
 
 def _table(path: Path, front: str) -> dict[str, Any]:
+    """The front matter of one file; its values are checked when it is whole."""
     try:
-        return tomllib.loads(front)
-    except tomllib.TOMLDecodeError as error:
+        # The line of the fence in place of which an empty one stands keeps lines right.
+        table = tomllib.loads("\n" + front)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PromptError(
             f"the front matter is not TOML: {error}", where=str(path), next_step="Correct it"
         ) from None
-
-
-def _front_matter(path: Path, table: dict[str, Any], name: str) -> FrontMatter:
     keys = [field.name for field in msgspec.structs.fields(FrontMatter)]
     if unknown := [key for key in table if key not in keys]:
         raise PromptError(
@@ -252,53 +355,61 @@ def _front_matter(path: Path, table: dict[str, Any], name: str) -> FrontMatter:
             where=str(path),
             next_step="Remove or rename it",
         )
+    right = path.name.removesuffix(SUFFIX)
+    if table.get("name") != right:
+        raise PromptError(
+            f"is named {table.get('name')!r} in its front matter",
+            where=str(path),
+            next_step=f'Write name = "{right}", or rename the file',
+        )
+    return table
+
+
+def _effective_front_matter(sources: dict[str, _Source], file_name: str) -> FrontMatter:
+    """What the prompt says of itself or takes over from the prompts that it extends."""
+    path, merged = sources[file_name].path, {}
+    parent: str | None = file_name
+    while parent:
+        merged = {**sources[parent].front, **merged}
+        parent = sources[parent].parent
     try:
-        front = msgspec.convert(table, FrontMatter)
+        front = msgspec.convert(merged, FrontMatter)
     except msgspec.ValidationError as error:
         raise PromptError(
-            f"the front matter is wrong: {error}", where=str(path), next_step="Correct it"
-        ) from None
-    if front.name != name:
-        raise PromptError(
-            f"is named {front.name!r} in its front matter",
+            f"the front matter is wrong: {error}; languages are {', '.join(LANGUAGES)}",
             where=str(path),
-            next_step=f'Write name = "{name}", or rename the file',
-        )
-    if not front.languages:
+            next_step="Correct it",
+        ) from None
+    if not front.languages or len(set(front.languages)) < len(front.languages):
         raise PromptError(
-            "names no language", where=str(path), next_step=f"Choose from {', '.join(LANGUAGES)}"
+            f"languages = {list(front.languages)} names none, or one twice",
+            where=str(path),
+            next_step=f"Choose from {', '.join(LANGUAGES)}",
+        )
+    if not _is_json(front.parameters):
+        raise PromptError(
+            "parameters hold a date, a time or a number that is not finite",
+            where=str(path),
+            next_step="Use texts, numbers, true, false, lists and tables",
         )
     return front
 
 
-def _check_variables(environment: "Environment", path: Path, body: str) -> None:
-    from jinja2 import meta
-
-    undeclared = meta.find_undeclared_variables(environment.parse(body)) - set(VARIABLES)
-    if undeclared:
-        wrong = min(undeclared)
-        lines = read_text(path).splitlines()
-        found = re.compile(rf"\b{re.escape(wrong)}\b")
-        number = next((n for n, line in enumerate(lines, 1) if found.search(line)), 1)
-        raise PromptError(
-            f"unknown variable {wrong!r}; the variables are {', '.join(VARIABLES)}",
-            where=f"{path}:{number}",
-            next_step="Correct its name",
-        )
+def _is_json(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_json, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_json, value))
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _environment(folder: Path) -> "Environment":
-    from jinja2 import FunctionLoader, StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
+def _check_variables(source: _Source) -> None:
+    from jinja2 import nodes
 
-    def body_of(file_name: str) -> str:
-        try:
-            return _parts(folder, file_name)[1]
-        except PaperlineError as error:
-            raise PromptError(str(error)) from None
-
-    return SandboxedEnvironment(
-        loader=FunctionLoader(body_of),
-        undefined=StrictUndefined,
-        autoescape=False,  # the text goes to a model, not into HTML
-    )
+    for found in source.tree.find_all(nodes.Name):
+        if found.ctx == "load" and found.name in source.undeclared - {*VARIABLES}:
+            raise source.fault(
+                found.lineno,
+                f"unknown variable {found.name!r}; the variables are {', '.join(VARIABLES)}",
+                "Correct its name",
+            )

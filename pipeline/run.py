@@ -172,8 +172,18 @@ def _report(
         usage=usage,
         page=str(snapshot.digest_html),
         site=str(site) if site.is_file() else None,
-        missing=tuple(
-            Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap or "")
-            for e in digest.gaps
-        ),
+        missing=_missing(snapshot, digest),
     )
+
+
+def _missing(snapshot: Snapshot, digest: Digest) -> tuple[Missing, ...]:
+    """The papers without a model's line, and a fetch that could not read everything."""
+    lines = [
+        Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap or "") for e in digest.gaps
+    ]
+    fetched = snapshot.run().stages["fetch"]
+    if not fetched.complete:
+        count = fetched.counts.get("rejected", 0)
+        reason = f"{count} entries of arXiv's feed could not be read"
+        lines.append(Missing(snapshot=snapshot.name, paper=None, reason=reason))
+    return tuple(lines)

@@ -114,7 +114,7 @@ def _why(report: "Report") -> str:
     for missing in report.missing:
         reasons[missing.reason] = reasons.get(missing.reason, 0) + 1
     told = "; ".join(f"{count} × {reason}" for reason, count in reasons.items())
-    return f"{len(report.missing)} papers have no line by a model: {told}"
+    return f"something is missing: {told}"
 
 
 def _sentence(report: "Report") -> str:
