@@ -8,7 +8,6 @@ the other's front matter too, except for the name.
 import functools
 import itertools
 import math
-import os
 import re
 import tomllib
 from collections import Counter
@@ -22,7 +21,7 @@ from pipeline.files import read_text
 from pipeline.records import LANGUAGES, Language, Message, Paper, fingerprint
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template, nodes
+    from jinja2 import Environment, Template
 
 SUFFIX = ".md.j2"
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*" + re.escape(SUFFIX))
@@ -158,15 +157,19 @@ def bundled_folder() -> Path:
 
 def load(folder: Path, name: str) -> Prompt:
     """The prompt of that name. Raises `PromptError` naming file, fault and what is right."""
-    environment = _environment()
+    from jinja2 import FunctionLoader, StrictUndefined  # 0.1 s, and status needs no prompts
+    from jinja2.sandbox import SandboxedEnvironment
+
+    # What is rendered goes to a model and never into HTML, so nothing is escaped.
+    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     sources: dict[str, _Source] = {}
     _gather(environment, folder, name + SUFFIX, (), sources)
     front = _effective_front_matter(sources, name + SUFFIX)
-    for source in sources.values():
-        _check_variables(source)
     code = [[file_name, source.body] for file_name, source in sorted(sources.items())]
-    # The template names its file in errors; its parents are found by file name.
-    template = _templates(environment, folder, sources)[name + SUFFIX]
+    environment.loader = FunctionLoader(
+        lambda file_name: (sources[file_name].body, str(folder / file_name), None)
+    )
+    template = environment.get_template(name + SUFFIX)
     prompt = Prompt(front, fingerprint([msgspec.to_builtins(front), code]), template)
     prompt.try_out()
     return prompt
@@ -230,7 +233,8 @@ def _alternatives(forms: list[str]) -> str:
 
     A tree of common beginnings, since the expression engine tries a plain list one by one.
     """
-    common = os.path.commonprefix(forms)
+    pairs = zip(min(forms), max(forms), strict=False)
+    common = "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
     rest = sorted({form.removeprefix(common) for form in forms})
     longer = itertools.groupby(filter(None, rest), key=lambda form: form[0])
     branches = [_alternatives(list(group)) for _, group in longer]
@@ -241,39 +245,13 @@ def _alternatives(forms: list[str]) -> str:
 
 
 class _Source(NamedTuple):
-    """One file: `shift` is how many lines stand above its body, `parent` what it extends."""
+    """One file: `parent` is the file that it extends, `uses` all that it refers to."""
 
     path: Path
     front: dict[str, Any]
     body: str
-    shift: int
-    tree: "nodes.Template"
-    undeclared: set[str]
     parent: str | None
-
-    def fault(self, line: int, what: str, next_step: str) -> PromptError:
-        return PromptError(what, where=f"{self.path}:{line + self.shift}", next_step=next_step)
-
-
-def _environment() -> "Environment":
-    from jinja2 import StrictUndefined  # 0.1 s, and status needs no prompts
-    from jinja2.sandbox import SandboxedEnvironment
-
-    return SandboxedEnvironment(
-        undefined=StrictUndefined,
-        autoescape=False,  # the text goes to a model, not into HTML
-    )
-
-
-def _templates(
-    environment: "Environment", folder: Path, sources: dict[str, _Source]
-) -> dict[str, "Template"]:
-    from jinja2 import FunctionLoader
-
-    environment.loader = FunctionLoader(
-        lambda file_name: (sources[file_name].body, str(folder / file_name), None)
-    )
-    return {file_name: environment.get_template(file_name) for file_name in sources}
+    uses: list[str | None]
 
 
 def _gather(
@@ -284,8 +262,6 @@ def _gather(
     sources: dict[str, _Source],
 ) -> None:
     """Put a file and all that it extends, includes or imports into `sources`."""
-    from jinja2 import meta
-
     used_by = str(folder / above[-1]) if above else str(folder)
     if file_name in above:
         raise PromptError(
@@ -296,7 +272,7 @@ def _gather(
     if file_name in sources:
         return
     sources[file_name] = source = _source(environment, folder, file_name, used_by)
-    for reference in meta.find_referenced_templates(source.tree):
+    for reference in source.uses:
         if reference is None:
             raise PromptError(
                 "extends or includes a prompt whose name is computed",
@@ -333,10 +309,18 @@ def _source(environment: "Environment", folder: Path, file_name: str, used_by: s
         raise PromptError(
             str(error.message), where=f"{path}:{error.lineno + shift}", next_step="Correct it"
         ) from None
+    for found in tree.find_all(nodes.Name):
+        if found.ctx == "load" and found.name in undeclared - {*VARIABLES}:
+            raise PromptError(
+                f"unknown variable {found.name!r}; the variables are {', '.join(VARIABLES)}",
+                where=f"{path}:{found.lineno + shift}",
+                next_step="Correct its name",
+            )
     extends = tree.find(nodes.Extends)
     name = extends.template if extends else None
-    parent = name.value if isinstance(name, nodes.Const) else None
-    return _Source(path, _table(path, parts["front"]), body, shift, tree, undeclared, parent)
+    parent = str(name.value) if isinstance(name, nodes.Const) else None
+    uses = list(meta.find_referenced_templates(tree))
+    return _Source(path, _table(path, parts["front"]), body, parent, uses)
 
 
 def _table(path: Path, front: str) -> dict[str, Any]:
@@ -367,7 +351,8 @@ def _table(path: Path, front: str) -> dict[str, Any]:
 
 def _effective_front_matter(sources: dict[str, _Source], file_name: str) -> FrontMatter:
     """What the prompt says of itself or takes over from the prompts that it extends."""
-    path, merged = sources[file_name].path, {}
+    path = sources[file_name].path
+    merged: dict[str, Any] = {}
     parent: str | None = file_name
     while parent:
         merged = {**sources[parent].front, **merged}
@@ -401,15 +386,3 @@ def _is_json(value: object) -> bool:
     if isinstance(value, list):
         return all(map(_is_json, value))
     return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
-
-
-def _check_variables(source: _Source) -> None:
-    from jinja2 import nodes
-
-    for found in source.tree.find_all(nodes.Name):
-        if found.ctx == "load" and found.name in source.undeclared - {*VARIABLES}:
-            raise source.fault(
-                found.lineno,
-                f"unknown variable {found.name!r}; the variables are {', '.join(VARIABLES)}",
-                "Correct its name",
-            )

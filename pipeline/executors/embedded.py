@@ -77,7 +77,7 @@ def best_sentence(paper: Paper) -> str:
 
 def keywords(paper: Paper, glossary: Glossary) -> str:
     """The glossary's terms in title and abstract, in Chinese; else the arXiv categories."""
-    terms = [chinese for _, chinese in glossary.found_in(paper.title, paper.abstract)]
+    terms = [chinese for _, chinese in glossary.found_in(paper.abstract, title=paper.title)]
     if terms:
         return "关键词：" + "、".join(terms[:MOST_KEYWORDS])
     return "学科分类：" + "、".join(paper.categories or (paper.primary_category,))
