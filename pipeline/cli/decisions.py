@@ -1,6 +1,5 @@
 """decide."""
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -35,6 +34,7 @@ def decide(
 
     Settling the last paper publishes the digest.
     """
+    import getpass
     from datetime import UTC, datetime
 
     from pipeline import settings as configuration

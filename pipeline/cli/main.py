@@ -1,6 +1,5 @@
 """The `paperline` command: its groups, its log, its exit codes."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -33,6 +32,8 @@ Exit codes:
 @click.pass_context
 def cli(context: click.Context, config: Path | None, quiet: bool) -> None:
     """Turn each night's arXiv abstracts into a reviewed, bilingual digest."""
+    import logging  # a tenth of the time of --help, which needs none
+
     context.obj = config
     logging.basicConfig(
         level=logging.WARNING if quiet else logging.INFO,
