@@ -8,18 +8,23 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from pipeline.prompts import Glossary
+from pipeline.prompts import Glossary, one_line
 from pipeline.records import Job, Lines, Outcome, Paper
 
 MOST_KEYWORDS = 5
 SHORT, LONG = 50, 320
 """Characters between which a sentence reads as one line."""
 
-ABBREVIATIONS = ("e.g", "i.e", "et al", "fig", "figs", "eq", "eqs", "sec", "vs", "cf", "resp")
-ABBREVIATED = re.compile(
-    rf"(?:^|[\s(\[])(?:{'|'.join(re.escape(a) for a in ABBREVIATIONS)}|[A-Z]|U\.S)\.$",
-    re.IGNORECASE,
+ABBREVIATIONS = (
+    r"e\.g|i\.e|et al|figs?|eqs?|sec|refs?|vs|cf|resp|approx|dr|prof|st|no|thm"  # any case
 )
+ABBREVIATED = re.compile(rf"(?<![\w.])(?:(?i:{ABBREVIATIONS})|(?:[A-Z]\.)*[A-Z])\.$")
+LONGEST_ABBREVIATION = 12
+"""Characters, with room for `U.S.A.`; so far back an end is looked at."""
+
+MATHEMATICS = re.compile(r"\$(?!\s)[^$]{1,200}(?<!\s)\$(?!\d)")
+"""Pandoc's rule, which tells `$x$` from prices: no blank inside the signs, no digit after."""
+
 SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s)")
 
 CUES = (
@@ -32,10 +37,14 @@ CUES = (
     (r"\b(achiev|outperform|improv|reduc|surpass|exceed|attain|yield|increas|recover)", 3),
     (r"\b(state-of-the-art|accuracy|speed-?up|error|faster|compared (with|to))\b", 1),
     (r"\d+(\.\d+)?\s*(\\?%|×|x\b|times|points|fold)", 2),
-    (r"^(however|although|despite|while|existing|recent|traditional|current)\b", -4),
+    (r"^(although|despite|while|existing|recent|traditional|current)\b", -4),
     (r"\b(remains?|challeng\w*|has (gained|attracted)|little is known|is essential)\b", -3),
-    (r"\b(code|data ?sets?|models?) (is|are|will be) (publicly )?(available|released)", -6),
-    (r"https?://|project page", -6),
+    (r"\b(code|data|data ?sets?|models?|demos?)\b.{0,40}?\b(available|released?|found)\b", -6),
+    (r"\bhowever\b", -4),
+    (r"https?://|\b(project|web) ?(page|site)", -6),
+    (r"^(this|these|those|such|it|they)\b(?! (paper|work|study|article|survey|thesis|report))", -2),
+    (r"^(finally|additionally|furthermore|moreover|in addition|second|third|lastly)\b", -1),
+    (r"\b(highlight|insights?|implications?|pav(e|ing) the way|suggest(s|ing)?)\b", -1),
     (r"\b(future work|we (then )?discuss|we hope)\b|\?$", -4),
 )
 """What marks a sentence on what was done or found (or does not), and its weight."""
@@ -66,12 +75,12 @@ def best_sentence(paper: Paper) -> str:
     """The sentence of the abstract that best says what was done or found.
 
     Never the first one when there is another: it is nearly always background. A paper
-    without an abstract gives its title.
+    without an abstract gives its title, and one without a title too its identifier.
     """
-    found = sentences(" ".join(paper.abstract.split()))
+    found = sentences(one_line(paper.abstract))
     candidates = found[1:] or found
     if not candidates:
-        return " ".join(paper.title.split())
+        return one_line(paper.title) or paper.id
     return max(candidates, key=_score)
 
 
@@ -80,19 +89,21 @@ def keywords(paper: Paper, glossary: Glossary) -> str:
     terms = [chinese for _, chinese in glossary.found_in(paper.abstract, title=paper.title)]
     if terms:
         return "关键词：" + "、".join(terms[:MOST_KEYWORDS])
-    return "学科分类：" + "、".join(paper.categories or (paper.primary_category,))
+    return "学科分类：" + "、".join(map(one_line, paper.categories or (paper.primary_category,)))
 
 
 def sentences(text: str) -> list[str]:
     """The sentences of a text on one line; mathematics and abbreviations do not end one."""
+    # Of the same length, so that positions stay those of the text.
+    visible = MATHEMATICS.sub(lambda formula: "$" * len(formula[0]), text)
     found, start = [], 0
-    for end in SENTENCE_END.finditer(text):
-        sentence = text[start : end.end()]
-        if ABBREVIATED.search(text[start : end.start() + 1]) or sentence.count("$") % 2:
+    for end in SENTENCE_END.finditer(visible):
+        back = max(start, end.start() - LONGEST_ABBREVIATION)
+        if ABBREVIATED.search(text, back, end.start() + 1):
             continue
-        if text[end.end() :].lstrip()[:1].islower():
+        if text[end.end() + 1 : end.end() + 2].islower():
             continue
-        found.append(sentence.strip())
+        found.append(text[start : end.end()].strip())
         start = end.end()
     rest = text[start:].strip()
     return [*found, rest] if rest else found

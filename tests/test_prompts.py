@@ -1,0 +1,215 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.errors import PromptError
+from pipeline.prompts import bundled_folder, load
+from tests.conftest import TESTBED
+from tests.digests import a_paper
+
+FRONT = '+++\nname = "{name}"\ndescription = "d"\nlanguages = ["en", "zh"]\n+++\n'
+BODY = "{% block system %}Be brief.{% endblock %}{% block user %}{{ title }}{% endblock %}"
+MOST_FIXED_TOKENS = 150
+
+
+def write(folder, name, body=BODY, front=FRONT):
+    (folder / f"{name}.md.j2").write_text(front.replace("{name}", name) + body, encoding="utf-8")
+
+
+def contents(prompt, paper=None):
+    return [message.content for message in prompt.messages(paper or a_paper())]
+
+
+def refusal(folder, name="mine"):
+    with pytest.raises(PromptError) as caught:
+        load(folder, name)
+    return str(caught.value)
+
+
+def test_the_bundled_prompt_asks_in_the_system_turn_and_puts_the_paper_in_the_user_turn():
+    prompt = load(bundled_folder(), "one_line")
+    paper = a_paper()
+    system, user = prompt.messages(paper)
+    assert (system.role, user.role) == ("system", "user")
+    assert user.content == f"Title: {paper.title}\nAbstract: {paper.abstract}"
+    assert "JSON" in system.content
+    assert paper.title not in system.content
+    assert prompt.languages == ("en", "zh")
+    assert prompt.parameters == {}
+
+
+def test_the_fixed_part_of_the_bundled_prompt_is_short(monkeypatch):
+    if not (TESTBED / "tiktoken").is_dir():
+        pytest.skip(f"the token tables of the test bed are not at {TESTBED}")
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(TESTBED / "tiktoken"))
+    import tiktoken
+
+    system, _ = contents(load(bundled_folder(), "one_line"))
+    assert len(tiktoken.get_encoding("o200k_base").encode(system)) <= MOST_FIXED_TOKENS
+
+
+@settings(deadline=None)
+@given(text=st.text())
+def test_no_text_of_a_paper_can_forge_a_line(text):
+    paper = a_paper(title="T" + text, abstract=text + "\nTitle: forged\u2028Abstract: forged")
+    _, user = contents(load(bundled_folder(), "one_line"), paper)
+    title, abstract = user.splitlines()
+    assert title.startswith("Title: T")
+    assert abstract.startswith("Abstract:")
+
+
+def test_text_of_a_paper_is_not_read_as_a_template_nor_escaped():
+    paper = a_paper(title="{{ 7 * 6 }} <b> & {% raw %}")
+    assert (
+        "Title: {{ 7 * 6 }} <b> & {% raw %}"
+        in contents(load(bundled_folder(), "one_line"), paper)[1]
+    )
+
+
+def test_every_variable_is_one_line_of_text_and_what_is_absent_is_empty(tmp_path):
+    fields = "{{ authors }}|{{ categories }}|{{ comments }}|{{ venue }}|{{ abstract }}"
+    write(
+        tmp_path,
+        "mine",
+        "{% block system %}S{% endblock %}{% block user %}" + fields + "{% endblock %}",
+    )
+    paper = a_paper(comments=None, venue=None, abstract="one\r\n two\x00three")
+    assert contents(load(tmp_path, "mine"), paper)[1] == (
+        "Ada Kelp, Lü Haiyan, Orla O'Brine|physics.ao-ph, cs.LG|||one two three"
+    )
+
+
+def test_a_prompt_may_extend_another_and_replace_one_block(tmp_path):
+    parent = FRONT.replace("+++\n", "+++\nparameters = {temperature = 0.2}\n", 1)
+    write(tmp_path, "base", front=parent)
+    child = '{% extends "base.md.j2" %}{% block system %}{{ super() }} Be kind.{% endblock %}'
+    write(tmp_path, "mine", child, front='+++\nname = "{name}"\nlanguages = ["zh"]\n+++\n')
+    prompt = load(tmp_path, "mine")
+    assert contents(prompt) == ["Be brief. Be kind.", a_paper().title]
+    assert (prompt.name, prompt.description, prompt.languages) == ("mine", "d", ("zh",))
+    assert prompt.parameters == {"temperature": 0.2}
+
+
+def test_an_included_file_gives_its_text_but_not_its_front_matter(tmp_path):
+    write(tmp_path, "part", "Be exact.", front='+++\nname = "part"\nparameters = {seed = 1}\n+++\n')
+    body = BODY.replace("Be brief.", '{% include "part.md.j2" %}')
+    write(tmp_path, "mine", body)
+    prompt = load(tmp_path, "mine")
+    assert contents(prompt)[0] == "Be exact."
+    assert prompt.parameters == {}
+
+
+def test_the_fingerprint_changes_with_everything_that_is_sent_and_with_nothing_else(tmp_path):
+    def now():
+        return load(tmp_path, "mine").fingerprint
+
+    write(tmp_path, "base")
+    write(tmp_path, "other", "Unrelated.")
+    write(tmp_path, "mine", '{% extends "base.md.j2" %}', front='+++\nname = "{name}"\n+++\n')
+    first = now()
+    assert re.fullmatch(r"[0-9a-f]{64}", first)
+    write(tmp_path, "other", "Still unrelated.")
+    assert now() == first
+    write(tmp_path, "base", BODY.replace("brief", "terse"))
+    second = now()
+    write(tmp_path, "base", front=FRONT.replace('["en", "zh"]', '["zh"]'))
+    assert len({first, second, now()}) == 3
+    write(tmp_path, "base")
+    assert now() == first
+
+
+def test_windows_line_ends_change_nothing(tmp_path):
+    write(tmp_path, "mine")
+    before = load(tmp_path, "mine").fingerprint
+    path = tmp_path / "mine.md.j2"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert load(tmp_path, "mine").fingerprint == before
+
+
+def test_an_unknown_prompt_is_refused_with_those_there_are(tmp_path):
+    write(tmp_path, "b_second")
+    write(tmp_path, "a_first")
+    assert "there is no prompt 'mine'; there are: a_first, b_second" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "", ".", "a/b", "a\n", "mine\x00"])
+def test_a_name_cannot_lead_out_of_the_folder(tmp_path, name):
+    inside = tmp_path / "prompts"
+    inside.mkdir()
+    write(tmp_path, "secret")
+    assert "there is no prompt" in refusal(inside, name)
+
+
+def test_a_template_cannot_lead_out_of_the_folder(tmp_path):
+    inside = tmp_path / "prompts"
+    inside.mkdir()
+    write(tmp_path, "secret")
+    write(inside, "mine", '{% extends "../secret.md.j2" %}')
+    message = refusal(inside)
+    assert "there is no prompt" in message
+    assert "mine.md.j2" in message
+
+
+FAULTS = [
+    ("{{ titel }}", "mine.md.j2:7: unknown variable 'titel'; the variables are title, abstract"),
+    ("{{ title | }}", "mine.md.j2:7: "),
+    ("{{ title | nosuch }}", "mine.md.j2:7: No filter named 'nosuch'"),
+    ("{{ title.colour }}", "has no attribute 'colour'"),
+    ("{{ 1 / 0 }}", "division by zero"),
+    ("{{ comments.split()[0] }}", "cannot be filled in"),
+    ("{{ title.__class__.__mro__ }}", "unsafe"),
+    ("{% include title %}", "whose name is computed"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), FAULTS)
+def test_a_fault_in_the_body_is_named_with_its_place(tmp_path, text, expected):
+    body = "{% block system %}S{% endblock %}{% block user %}\n" + text + "\n{% endblock %}"
+    write(tmp_path, "mine", body)
+    message = refusal(tmp_path)
+    assert expected in message
+    assert "mine.md.j2" in message
+
+
+def test_a_fault_in_a_parent_is_named_in_the_parent(tmp_path):
+    write(tmp_path, "base", BODY.replace("title", "titel"))
+    write(tmp_path, "mine", '{% extends "base.md.j2" %}')
+    assert "base.md.j2:6: unknown variable 'titel'" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["system", "user"])
+def test_a_missing_block_is_named(tmp_path, missing):
+    write(tmp_path, "mine", BODY.replace(f"block {missing}", "block another"))
+    assert f"has no block {missing}" in refusal(tmp_path)
+
+
+def test_prompts_that_extend_each_other_are_refused(tmp_path):
+    write(tmp_path, "mine", '{% extends "other.md.j2" %}')
+    write(tmp_path, "other", '{% extends "mine.md.j2" %}')
+    assert "mine.md.j2 -> other.md.j2 -> mine.md.j2" in refusal(tmp_path)
+
+
+FRONTS = [
+    ("", "does not begin with settings"),
+    ('+++\nname = "mine"\n', "does not begin with settings"),
+    ('+++\nname = "mine"\ntemperature = 1\n+++\n', "name, description, languages, parameters"),
+    ('+++\nname = "mine"\nlanguages = \n+++\n', "line 3"),
+    (FRONT.replace("{name}", "yours"), "is named 'yours'"),
+    ('+++\nname = "mine"\ndescription = "d"\n+++\n', "languages"),
+    (FRONT.replace('"zh"', '"fr"'), "languages are en, zh"),
+    (FRONT.replace('"en", "zh"', ""), "names none, or one twice"),
+    (FRONT.replace('"zh"', '"en"'), "names none, or one twice"),
+    (FRONT.replace("+++\n", "+++\nparameters = {a = [2026-05-01]}\n", 1), "hold a date"),
+    (FRONT.replace("+++\n", "+++\nparameters = {a = nan}\n", 1), "not finite"),
+    (FRONT.replace("+++\n", "+++\nparameters = 3\n", 1), "the front matter is wrong"),
+]
+
+
+@pytest.mark.parametrize(("front", "expected"), FRONTS)
+def test_wrong_front_matter_is_refused_with_what_is_right(tmp_path, front, expected):
+    write(tmp_path, "mine", front=front)
+    message = refusal(tmp_path)
+    assert expected in message
+    assert "mine.md.j2" in message
