@@ -326,7 +326,7 @@ def _source(environment: "Environment", folder: Path, file_name: str, used_by: s
 def _table(path: Path, front: str) -> dict[str, Any]:
     """The front matter of one file; its values are checked when it is whole."""
     try:
-        # The line of the fence in place of which an empty one stands keeps lines right.
+        # An empty line in place of the fence, so that errors name the line of the file.
         table = tomllib.loads("\n" + front)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PromptError(

@@ -234,6 +234,59 @@ def test_an_output_folder_that_cannot_be_written_is_one_clear_line(machine: Mach
     assert (machine.folder / "outputs").read_text() == "a file in the way"
 
 
+@pytest.mark.parametrize("size", ["8k", "40k", "100k"])
+def test_a_full_disk_is_one_clear_line_and_leaves_no_half_written_file(
+    machine: Machine, size: str
+) -> None:
+    folder = machine.folder / "outputs"
+    folder.mkdir()
+    mount = f"mount -t tmpfs -o size={size} paperline {folder}"
+    keep = f"cp -r {folder} {machine.folder}/kept"
+    night = f"{sys.executable} -m pipeline --quiet run --executor embedded --at {FIRST_NIGHT}"
+    done = in_own_mounts(machine, f"{mount} && {{ {night}; code=$?; {keep}; exit $code; }}")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "The disk is full" in line
+    kept = [path for path in (machine.folder / "kept").rglob("*") if path.is_file()]
+    assert [path for path in kept if ".part" in path.as_posix()] == []
+    for path in kept:
+        text = path.read_text("utf-8")
+        if path.suffix == ".jsonl":
+            assert all(json.loads(row) for row in text.splitlines())
+            assert not text or text.endswith("\n")
+        elif path.suffix == ".json":
+            json.loads(text)
+
+
+def test_a_read_only_file_system_is_one_clear_line(machine: Machine) -> None:
+    folder = machine.folder / "outputs"
+    folder.mkdir()
+    night = f"{sys.executable} -m pipeline --quiet run --executor embedded --at {FIRST_NIGHT}"
+    done = in_own_mounts(machine, f"mount -t tmpfs -o ro paperline {folder} && {night}")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "The file system is read-only" in line
+
+
+def in_own_mounts(machine: Machine, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script where what it mounts is seen by itself alone; skip where that is not allowed."""
+    unshare = ["unshare", "--mount", "--map-root-user"]
+    try:
+        probe = [*unshare, "mount", "-t", "tmpfs", "paperline", "/mnt"]
+        subprocess.run(probe, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as problem:
+        pytest.skip(f"this machine allows no mounts of our own: {problem}")
+    return subprocess.run(
+        [*unshare, "sh", "-c", script],
+        cwd=machine.folder,
+        env=machine.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
 def test_a_killed_run_is_resumed_and_pays_for_nothing_twice(machine: Machine) -> None:
     machine.paperline("fetch", "demo", "--at", FIRST_NIGHT)
     machine.paperline("summarize", "demo/latest")

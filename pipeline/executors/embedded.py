@@ -39,7 +39,7 @@ CUES = (
     (r"\d+(\.\d+)?\s*(\\?%|×|x\b|times|points|fold)", 2),
     (r"^(although|despite|while|existing|recent|traditional|current)\b", -4),
     (r"\b(remains?|challeng\w*|has (gained|attracted)|little is known|is essential)\b", -3),
-    (r"\b(code|data|data ?sets?|models?|demos?)\b.{0,40}?\b(available|released?|found)\b", -6),
+    (r"\b(code|data|data ?sets?|models?|demos?)\b.{0,40}?\b(available|released?)\b", -6),
     (r"\bhowever\b", -4),
     (r"https?://|\b(project|web) ?(page|site)", -6),
     (r"^(this|these|those|such|it|they)\b(?! (paper|work|study|article|survey|thesis|report))", -2),
