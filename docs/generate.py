@@ -19,9 +19,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
-from pipeline import records, settings  # noqa: E402  works from a plain checkout
+from pipeline import records, run, settings, status  # noqa: E402  works from a plain checkout
 
-SCHEMAS: dict[str, type[records.Record]] = {
+SCHEMAS: dict[str, Any] = {
     "paper": records.Paper,
     "summary": records.Summary,
     "decision": records.Decision,
@@ -30,6 +30,8 @@ SCHEMAS: dict[str, type[records.Record]] = {
     "publication": records.Publication,
     "waiting": records.Waiting,
     "spend": records.Spend,
+    "run-answer": list[run.Report],
+    "status-answer": list[status.SnapshotStatus],
 }
 TYPES = {str: "text", int: "whole number", float: "number", dict: "table", Path: "path"}
 NOTICE = "<!-- Written by docs/generate.py. Do not edit: run `make docs`. -->"

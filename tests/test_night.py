@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from pytest_httpserver import HTTPServer
 
@@ -268,6 +269,11 @@ def test_a_read_only_file_system_is_one_clear_line(machine: Machine) -> None:
     assert "The file system is read-only" in line
 
 
+def schema(name: str) -> Any:
+    """The published schema of that name."""
+    return json.loads((ROOT / "docs" / "schema" / f"{name}.json").read_text("utf-8"))
+
+
 def in_own_mounts(machine: Machine, script: str) -> subprocess.CompletedProcess[str]:
     """Run a script where what it mounts is seen by itself alone; skip where that is not allowed."""
     unshare = ["unshare", "--mount", "--map-root-user"]
@@ -308,12 +314,16 @@ def test_spend_is_kept_for_every_answer_that_was_paid_for(machine: Machine) -> N
 def test_status_tells_what_is_waited_for_and_the_next_command(machine: Machine) -> None:
     machine.paperline("run", "--at", FIRST_NIGHT)
     said = machine.paperline("status")
+    answer = json.loads(machine.paperline("status", "demo/latest", "--json"))
+    jsonschema.validate(answer, schema("status-answer"))
     assert "demo/20260115_0405: draft, 9 papers, waiting for 9 decisions" in said
     assert "paperline decide demo/20260115_0405" in said
 
 
 def test_a_run_answers_json_when_asked(machine: Machine) -> None:
-    (report,) = json.loads(machine.paperline("run", "--at", FIRST_NIGHT, "--json"))
+    answer = json.loads(machine.paperline("run", "--at", FIRST_NIGHT, "--json"))
+    jsonschema.validate(answer, schema("run-answer"))
+    (report,) = answer
     assert report["new"] == 9
     assert report["waiting_for"] == 9
 
