@@ -30,7 +30,7 @@ def decide(
     editor: str | None,
     note: str,
 ) -> None:
-    """Decide on one paper of a snapshot, on the lines that its digest shows now.
+    """Decide on one paper, on the lines its digest shows now.
 
     Settling the last paper publishes the digest.
     """

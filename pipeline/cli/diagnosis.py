@@ -11,7 +11,7 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
-    """What each topic has, and what is waited for; or one SNAPSHOT in detail."""
+    """Where each topic stands, or one SNAPSHOT in detail."""
     import msgspec
 
     from pipeline import settings as configuration
@@ -35,7 +35,10 @@ def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
 @click.command()
 @click.pass_obj
 def config(config: Path | None) -> None:
-    """Every setting in force and where it came from; keys are never printed."""
+    """Every setting in force and where it came from.
+
+    Keys and passwords are never printed.
+    """
     from pipeline import settings as configuration
 
     rows = list(configuration.effective(config))
@@ -47,7 +50,10 @@ def config(config: Path | None) -> None:
 @click.command()
 @click.pass_obj
 def doctor(config: Path | None) -> None:
-    """Check folders, time zone, token tables, key, arXiv and model; one line each."""
+    """Check everything that a night needs, one line each.
+
+    Folders, prompts, clock, token tables, arXiv, key and model; exit code 1 if one fails.
+    """
     from pipeline import settings as configuration
     from pipeline.doctor import examine
 

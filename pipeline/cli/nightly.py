@@ -65,9 +65,9 @@ def run(
     executor: str | None,
     as_json: bool,
 ) -> None:
-    """The nightly job: fetch, summarize, assemble, publish as far as the gate allows.
+    """The nightly job: all stages in order, then earlier gaps.
 
-    Continues a topic's newest unfinished snapshot, else makes a new one if there is
+    Fetches, summarizes, assembles, and publishes as far as the gate allows. Continues a topic's newest unfinished snapshot, else makes a new one if there is
     something new; then asks again for the gaps of the last seven days.
     """
     import msgspec
@@ -174,7 +174,10 @@ def summarize(
     redo: bool,
     activate: bool,
 ) -> None:
-    """Make the lines of a snapshot that are missing, beside those there are."""
+    """Make the lines of a snapshot that are missing.
+
+    Lines by other prompts and models stay beside them.
+    """
     from pipeline import settings as configuration
     from pipeline.errors import UsageError
     from pipeline.outputs import Outputs
@@ -218,9 +221,9 @@ def assemble(config: Path | None, snapshot: str) -> None:
 @click.argument("snapshots", nargs=-1, metavar="[SNAPSHOT]...")
 @click.pass_obj
 def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
-    """Publish snapshots as far as the gate of today's policy allows, and bring the site up to date.
+    """Publish as far as the gate allows; bring the site up to date.
 
-    Without a SNAPSHOT only the site is brought up to date.
+    The gate is that of today's [review] policy. Without a SNAPSHOT only the site is brought up to date.
     """
     from pipeline import settings as configuration
     from pipeline.decisions import waited_for
@@ -243,7 +246,10 @@ def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
 
 @click.command()
 def demo() -> None:
-    """Make two digests of invented papers in a temporary folder, without network or key."""
+    """Make two digests of invented papers, in a temporary folder.
+
+    Needs neither network nor key: the lines are by the embedded model.
+    """
     from pipeline.demo.demo import demonstrate
 
     shown = demonstrate()
