@@ -67,8 +67,9 @@ def run(
 ) -> None:
     """The nightly job: all stages in order, then earlier gaps.
 
-    Fetches, summarizes, assembles, and publishes as far as the gate allows. Continues a topic's newest unfinished snapshot, else makes a new one if there is
-    something new; then asks again for the gaps of the last seven days.
+    Fetches, summarizes, assembles, and publishes as far as the gate allows. Continues a
+    topic's newest unfinished snapshot, else makes a new one if there is something new;
+    then asks again for the gaps of the last seven days.
     """
     import msgspec
 
@@ -223,7 +224,8 @@ def assemble(config: Path | None, snapshot: str) -> None:
 def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
     """Publish as far as the gate allows; bring the site up to date.
 
-    The gate is that of today's [review] policy. Without a SNAPSHOT only the site is brought up to date.
+    The gate is that of today's [review] policy. Without a SNAPSHOT only the site is
+    brought up to date.
     """
     from pipeline import settings as configuration
     from pipeline.decisions import waited_for
