@@ -5,6 +5,7 @@ unpickles what it finds in its database (CVE-2025-69872), so its disk is narrowe
 here to text: a row that claims to be a pickle is refused, never loaded.
 """
 
+import itertools
 import logging
 import sqlite3
 from datetime import UTC, datetime
@@ -70,19 +71,26 @@ class AnswerCache:
                 size_limit=2**62,
                 cull_limit=0,
                 timeout=60,
+                sqlite_synchronous=2,  # each answer survives a loss of power, too
             )
         except OSError as error:
             raise files.output_error(error, self._folder) from error
 
     def answers(self, fingerprint: str) -> list[Answer]:
-        """The answers to one request, first attempt first; a damaged one counts as refused.
+        """The answers to one request, first attempt first; a damaged one is left out.
 
         Raises `DamagedFile` when the database fails while it is read.
         """
         found: list[Answer] = []
-        while (text := self._get(f"{fingerprint}:{len(found)}")) is not None:
-            found.append(Answer.from_json(text, where=f"{self._folder} {fingerprint}"))
-        return found
+        for attempt in itertools.count():
+            key = f"{fingerprint}:{attempt}"
+            if (text := self._get(key)) is None:
+                return found
+            try:
+                found.append(Answer.from_json(text, where=f"{self._folder} {key}"))
+            except DamagedFile as error:
+                log.warning("a stored answer was left out and will be asked for again: %s", error)
+        raise AssertionError("attempts are counted without end")
 
     def _get(self, key: str) -> str | None:
         try:
@@ -94,13 +102,16 @@ class AnswerCache:
                 next_step="Move the folder away; answers in it would have to be paid for again",
             ) from error
 
-    def store(self, fingerprint: str, attempt: int, answer: Answer) -> None:
-        """Keep an answer; it is in the database's log on disk when this returns.
+    def store(self, fingerprint: str, answer: Answer) -> None:
+        """Keep an answer beside the earlier ones; it is on disk when this returns.
 
         Raises `OutputError` when the disk is full or not writable.
         """
+        attempts = itertools.count()
         try:
-            self._cache.set(f"{fingerprint}:{attempt}", answer.to_json())
+            # `add` refuses a key that is there, so another process's answer stays too.
+            while not self._cache.add(f"{fingerprint}:{next(attempts)}", answer.to_json()):
+                pass
         except sqlite3.OperationalError as error:
             raise files.output_error(OSError(None, str(error)), self._folder) from error
 

@@ -20,8 +20,8 @@ def answer(content: str) -> Answer:
 
 def test_answers_come_back_in_the_order_of_their_attempts(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path)
-    cache.store("f", 0, answer("first"))
-    cache.store("f", 1, answer("x" * 100_000))
+    cache.store("f", answer("first"))
+    cache.store("f", answer("x" * 100_000))
     cache.close()
     again = AnswerCache(tmp_path)
     assert [a.content for a in again.answers("f")] == ["first", "x" * 100_000]
@@ -31,7 +31,7 @@ def test_answers_come_back_in_the_order_of_their_attempts(tmp_path: Path) -> Non
 
 def test_a_pickled_row_is_refused_and_never_loaded(tmp_path: Path) -> None:
     cache = AnswerCache(tmp_path)
-    cache.store("f", 0, answer("first"))
+    cache.store("f", answer("first"))
     cache.close()
     bomb = pickle.dumps(tmp_path)
     with sqlite3.connect(tmp_path / "answers" / "cache.db") as database:
@@ -43,11 +43,36 @@ def test_a_pickled_row_is_refused_and_never_loaded(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_damaged_answer_is_left_out_and_the_others_are_found(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache = AnswerCache(tmp_path)
+    cache.store("f", answer("first"))
+    cache.store("f", answer("second"))
+    cache.close()
+    with sqlite3.connect(tmp_path / "answers" / "cache.db") as database:
+        database.execute("UPDATE Cache SET value = '{' WHERE key = 'f:0'")
+    database.close()
+    again = AnswerCache(tmp_path)
+    assert [a.content for a in again.answers("f")] == ["second"]
+    assert "f:0" in caplog.text
+    again.close()
+
+
+def test_an_answer_that_another_process_stored_meanwhile_is_kept(tmp_path: Path) -> None:
+    one, other = AnswerCache(tmp_path), AnswerCache(tmp_path)
+    one.store("f", answer("one"))
+    other.store("f", answer("other"))
+    assert [a.content for a in one.answers("f")] == ["one", "other"]
+    one.close()
+    other.close()
+
+
 def test_a_damaged_database_is_set_aside_and_work_goes_on(tmp_path: Path) -> None:
     AnswerCache(tmp_path).close()
     (tmp_path / "answers" / "cache.db").write_bytes(b"no database" * 1000)
     cache = AnswerCache(tmp_path)
-    cache.store("f", 0, answer("first"))
+    cache.store("f", answer("first"))
     assert len(cache.answers("f")) == 1
     cache.close()
     assert list(tmp_path.glob("answers.damaged-*"))

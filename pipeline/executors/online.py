@@ -77,16 +77,13 @@ class Online:
 
     async def _outcome(self, client: ModelClient, job: Job) -> Outcome:
         fingerprint = job.request.fingerprint()
-        stored = self._cache.answers(fingerprint)
         if not self._redo:
-            for answer in reversed(stored):
+            for answer in reversed(self._cache.answers(fingerprint)):
                 if (outcome := _from_cache(job, answer)) is not None:
                     return outcome
-        return await self._asked(client, job, fingerprint, attempt=len(stored))
+        return await self._asked(client, job, fingerprint)
 
-    async def _asked(
-        self, client: ModelClient, job: Job, fingerprint: str, *, attempt: int
-    ) -> Outcome:
+    async def _asked(self, client: ModelClient, job: Job, fingerprint: str) -> Outcome:
         spent, sent, request, room = Usage(), 0, job.request, 1
         failure = Failure(kind="content", reason="")
         while sent < ASKS:
@@ -95,7 +92,7 @@ class Online:
             except (ModelUnavailable, ModelRefused, _Halted) as error:
                 failure = _reason(error)
                 break
-            self._cache.store(fingerprint, attempt + sent, answer)
+            self._cache.store(fingerprint, answer)
             self._paid(job, answer.usage)
             self._budget.add(answer.usage)
             spent, sent = spent.plus(answer.usage), sent + 1
