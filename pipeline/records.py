@@ -333,13 +333,15 @@ class Stage(Record, frozen=True, kw_only=True):
     """What one stage did, the last time it ran on a snapshot.
 
     `inputs` are fingerprints of what it read, by name; `settings` of what it obeyed;
-    `seconds` is wall time; `complete` is false while something it should make is missing.
+    `seconds` is wall time. `left_out` names what came from outside and could not be
+    used, with the reason; `complete` is false where anything was.
     """
 
     complete: bool
     inputs: dict[str, str] = {}
     settings: str = ""
     counts: dict[str, int] = {}
+    left_out: tuple[str, ...] = ()
     usage: Usage = Usage()
     started: Utc
     seconds: float

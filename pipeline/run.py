@@ -5,11 +5,13 @@ tonight's work, gaps of the last seven days are asked for again.
 """
 
 import logging
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
 
 from pipeline.decisions import waited_for
+from pipeline.errors import PromptError
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import (
     Count,
@@ -31,10 +33,13 @@ HEAL_DAYS = 7
 
 
 class Missing(Record, frozen=True, kw_only=True):
-    """One thing that a finished run could not do, and why."""
+    """One thing that a finished run could not do, and why.
 
-    snapshot: SnapshotName
-    paper: str | None
+    Without `paper` it concerns the snapshot, without `snapshot` the night's fetch.
+    """
+
+    snapshot: SnapshotName | None = None
+    paper: str | None = None
     reason: str
 
 
@@ -72,17 +77,27 @@ def run_topic(
         snapshots = outputs.snapshots(topic.name)
         snapshot = snapshots[-1] if snapshots and _unfinished(snapshots[-1]) else None
         if snapshot is None:
-            snapshot = fetch(settings, topic, now).snapshot
+            fetched = fetch(settings, topic, now)
+            snapshot, left_out = fetched.snapshot, fetched.left_out
+        else:
+            left_out = snapshot.run().stages["fetch"].left_out
         usage, made = Usage(), snapshot is not None
         if snapshot is not None:
             run = summarize(settings, snapshot, prompt or snapshot.run().prompt or topic.prompt)
             usage = run.stages["summarize"].usage
             release(settings, snapshot, now)
-        healed, paid = _heal(settings, outputs, topic, now, leave=snapshot)
+        healed = _heal(settings, outputs, topic, now, leave=snapshot)
         newest = snapshot or (snapshots[-1] if snapshots else None)
-        if newest is None:
-            return Report(topic=topic.name, snapshot=None, made=False)
-        return _report(settings, newest, made=made, healed=healed, usage=usage.plus(paid))
+        unread = (Missing(reason=f"left out of the feed: {entry}") for entry in left_out)
+        report = Report(
+            topic=topic.name,
+            snapshot=None,
+            made=made,
+            healed=healed.gaps,
+            usage=usage.plus(healed.usage),
+            missing=(*unread, *healed.missing),
+        )
+        return _described(report, settings, newest) if newest else report
 
 
 def release(
@@ -110,6 +125,15 @@ def _unfinished(snapshot: Snapshot) -> bool:
     return stages["assemble"].inputs != inputs(snapshot)
 
 
+@dataclass
+class _Healed:
+    """What healing earlier snapshots came to: gaps closed, their cost, and what failed."""
+
+    gaps: int = 0
+    usage: Usage = field(default_factory=Usage)
+    missing: list[Missing] = field(default_factory=list)
+
+
 def _heal(
     settings: Settings,
     outputs: Outputs,
@@ -117,14 +141,11 @@ def _heal(
     now: datetime,
     *,
     leave: Snapshot | None,
-) -> tuple[int, Usage]:
-    """Ask again for recent gaps, except those of the snapshot just made.
-
-    Returns how many were closed, and what it cost.
-    """
-    healed, usage = 0, Usage()
+) -> _Healed:
+    """Ask again for recent gaps, except those of the snapshot just made."""
+    healed = _Healed()
     if settings.model.embedded:
-        return healed, usage
+        return healed
     for snapshot in outputs.snapshots(topic.name)[::-1]:
         run = snapshot.run()
         if run.instant < now - timedelta(days=HEAL_DAYS):
@@ -135,11 +156,16 @@ def _heal(
         if not ask or run.prompt is None or (leave and leave.name == snapshot.name):
             continue
         log.info("healing %s: %d gaps", snapshot, len(ask))
-        after = summarize(_as_it_was(settings, run.model), snapshot, run.prompt, only=ask)
-        healed += sum(paper not in after.gaps for paper in ask)
-        usage = usage.plus(after.stages["summarize"].usage)
+        try:
+            after = summarize(_as_it_was(settings, run.model), snapshot, run.prompt, only=ask)
+        except PromptError as error:
+            # The prompt of an earlier night may be gone; tonight's work is done all the same.
+            healed.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
+            continue
+        healed.gaps += sum(paper not in after.gaps for paper in ask)
+        healed.usage = healed.usage.plus(after.stages["summarize"].usage)
         release(settings, snapshot, now)
-    return healed, usage
+    return healed
 
 
 def _as_it_was(settings: Settings, model: str | None) -> Settings:
@@ -148,42 +174,27 @@ def _as_it_was(settings: Settings, model: str | None) -> Settings:
     return msgspec.structs.replace(settings, model=renamed)
 
 
-def _report(
-    settings: Settings, snapshot: Snapshot, *, made: bool, healed: int, usage: Usage
-) -> Report:
+def _described(report: Report, settings: Settings, snapshot: Snapshot) -> Report:
+    """The report with the digest of `snapshot` as it stands now."""
     digest = snapshot.digest()
     if digest is None:
-        return Report(topic=snapshot.topic, snapshot=snapshot.name, made=made, usage=usage)
+        return report.but(snapshot=snapshot.name)
     site = settings.outputs / "site" / snapshot.topic / f"{snapshot.name}.html"
     statuses = [entry.paper.status for entry in digest.papers]
     origins = [{line.origin for line in entry.lines.values()} for entry in digest.papers]
-    return Report(
-        topic=snapshot.topic,
+    gaps = (
+        Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap or "") for e in digest.gaps
+    )
+    return report.but(
         snapshot=snapshot.name,
-        made=made,
         new=statuses.count("new"),
         revised=statuses.count("revised"),
         papers=len(statuses),
         model_lines=sum("model" in found for found in origins),
         gaps=len(digest.gaps),
-        healed=healed,
         waiting_for=len(waited_for(digest, digest.policy)),
         published=digest.status == "published",
-        usage=usage,
         page=str(snapshot.digest_html),
         site=str(site) if site.is_file() else None,
-        missing=_missing(snapshot, digest),
+        missing=(*gaps, *report.missing),
     )
-
-
-def _missing(snapshot: Snapshot, digest: Digest) -> tuple[Missing, ...]:
-    """The papers without a model's line, and a fetch that could not read everything."""
-    lines = [
-        Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap or "") for e in digest.gaps
-    ]
-    fetched = snapshot.run().stages["fetch"]
-    if not fetched.complete:
-        count = fetched.counts.get("rejected", 0)
-        reason = f"{count} entries of arXiv's feed could not be read"
-        lines.append(Missing(snapshot=snapshot.name, paper=None, reason=reason))
-    return tuple(lines)

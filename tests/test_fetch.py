@@ -123,7 +123,10 @@ class TestNew:
         fetched = night()
         assert fetched.snapshot is not None
         assert fetched.counts["rejected"] == 1
-        assert not fetched.snapshot.run().stages["fetch"].complete
+        stage = fetched.snapshot.run().stages["fetch"]
+        assert not stage.complete
+        assert stage.left_out == fetched.left_out
+        assert "2603.90002" in stage.left_out[0]
 
     def test_a_night_before_the_newest_snapshot_is_refused_naming_both(self, arxiv, night) -> None:
         arxiv.entries = [entry(1)]

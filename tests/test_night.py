@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ class Machine:
     def configure(self, **changes: str) -> None:
         values = {
             "base_url": self.model.base_url,
+            "prompts": str(ROOT / "prompts"),
             "feed": (FEEDS / "night1.atom").as_uri(),
             "policy": "all",
             "select": "new",
@@ -43,7 +45,7 @@ class Machine:
             **changes,
         }
         (self.folder / "paperline.toml").write_text(
-            f'prompts = "{ROOT / "prompts"}"\n'
+            f'prompts = "{values["prompts"]}"\n'
             f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\n'
             f'[model]\nname = "gpt-5-mini"\nbase_url = "{values["base_url"]}"\ntimeout = 5.0\n'
             f'[review]\npolicy = "{values["policy"]}"\n'
@@ -195,6 +197,33 @@ def test_a_failed_model_leaves_labelled_stand_ins_and_a_later_run_heals_them(
     machine.model.always = good
     assert "9 gaps healed" in machine.paperline("run", "--at", FIRST_NIGHT)
     assert all(e["lines"]["en"]["origin"] == "model" for e in machine.digest()["papers"])
+
+
+def test_an_earlier_gap_whose_prompt_is_gone_is_said_and_does_not_stop_tonight(
+    machine: Machine,
+) -> None:
+    prompts = machine.folder / "prompts"
+    shutil.copytree(ROOT / "prompts", prompts)
+    machine.configure(prompts=str(prompts))
+    source = (prompts / "one_line.md.j2").read_text()
+    (prompts / "old.md.j2").write_text(source.replace('"one_line"', '"old"'))
+    machine.model.always = lambda _: completion("I am sorry.")
+    machine.paperline("run", "--at", FIRST_NIGHT, "--prompt", "old", code=3)
+    (prompts / "old.md.j2").unlink()
+    machine.configure(prompts=str(prompts), feed=(FEEDS / "night2.atom").as_uri())
+    said = machine.paperline("run", "--at", SECOND_NIGHT, code=3)
+    assert "20260116_0405" in said
+    assert "there is no prompt 'old'" in machine.errors
+
+
+def test_an_entry_that_cannot_be_read_is_named_and_counts_as_missing(machine: Machine) -> None:
+    text = (FEEDS / "night1.atom").read_text().replace("2601.90009v1", "2601.90009")
+    (machine.folder / "damaged.atom").write_text(text)
+    machine.configure(feed=(machine.folder / "damaged.atom").as_uri())
+    machine.paperline("fetch", "demo", "--at", FIRST_NIGHT, code=3)
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    (line,) = [x for x in machine.errors.splitlines() if x.startswith("warning:")]
+    assert "2601.90009: its id is not the address of a version" in line
 
 
 def test_a_refused_key_ends_in_one_clear_line_and_keeps_the_papers(machine: Machine) -> None:

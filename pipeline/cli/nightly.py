@@ -154,6 +154,7 @@ def fetch(config: Path | None, topic: str, at: str | None) -> None:
         fetched = stage.fetch(settings, chosen, moment(at, settings))
     counts = ", ".join(f"{count} {name}" for name, count in fetched.counts.items())
     click.echo(f"{fetched.snapshot or topic + ': nothing new'}: {counts}")
+    sys.exit(MISSING if fetched.left_out else 0)
 
 
 @click.command()

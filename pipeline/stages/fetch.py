@@ -34,11 +34,13 @@ class Fetched:
 
     `counts`: `fetched` papers read, of which `seen` were due no more; `new`, `revised`
     and `withdrawn` in the snapshot (`select = "latest"`: `seen` too); `waiting` for a
-    later one; `future`, updated after `now`; `rejected`, entries that are no papers.
+    later one; `future`, updated after `now`; `rejected`, entries that are no papers,
+    which `left_out` names with the reason.
     """
 
     snapshot: Snapshot | None
     counts: dict[str, int]
+    left_out: tuple[str, ...]
 
 
 class Source(Protocol):
@@ -89,6 +91,7 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
         inputs={"query": fingerprint(topic.query)},
         settings=fingerprint([settings.arxiv.url, topic.query, topic.select, topic.limit]),
         counts=counts,
+        left_out=tuple(source.rejected),
         started=started,
         seconds=round(time.monotonic() - clock, 3),
         versions={"paperline": VERSION},
@@ -96,7 +99,7 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
     if topic.select == "new":
         outputs.write_waiting(topic.name, [*choice.held, *choice.rest])
     if not choice.papers:
-        return Fetched(None, counts)
+        return Fetched(None, counts, stage.left_out)
     run = Run(
         topic=topic.name,
         snapshot=outputs.free_name(topic.name, now, settings.zone),
@@ -107,7 +110,7 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
     snapshot = outputs.create_snapshot(run, choice.papers)
     if topic.select == "new":
         outputs.write_waiting(topic.name, choice.rest)
-    return Fetched(snapshot, counts)
+    return Fetched(snapshot, counts, stage.left_out)
 
 
 class _Reader:
