@@ -20,6 +20,7 @@ if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 from pipeline import records, run, settings, status  # noqa: E402  works from a plain checkout
+from pipeline.settings_faults import PATTERNS  # noqa: E402
 
 SCHEMAS: dict[str, Any] = {
     "paper": records.Paper,
@@ -109,10 +110,8 @@ def _in_words(kind: Any) -> str:
             words += f", {bound.ge} or more"
         elif bound.gt is not None:
             words += f", more than {bound.gt}"
-        if bound.min_length:
-            words += ", not empty"
-        if bound.pattern:
-            words += " of `a-z`, `0-9`, `-`, `_`"
+        if bound.pattern in PATTERNS:
+            words = PATTERNS[bound.pattern]
     return words
 
 
@@ -133,7 +132,8 @@ def commands_page() -> str:
                 if below and not below.hidden:
                     walk(below, click.Context(below, context, name, **below.context_settings))
 
-    walk(cli, click.Context(cli, info_name="paperline", terminal_width=80, max_content_width=80))
+    wide: dict[str, Any] = {**cli.context_settings, "max_content_width": 80}
+    walk(cli, click.Context(cli, info_name="paperline", terminal_width=80, **wide))
     return "\n\n".join(parts) + "\n"
 
 

@@ -22,12 +22,16 @@ from pipeline.records import Answer
 log = logging.getLogger(__name__)
 
 
+class _NotTextError(Exception):
+    """A row of the database claims to hold something else than text."""
+
+
 class _TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
     """Reads and writes text, and nothing else."""
 
     def get(self, key: Any, raw: bool) -> Any:
         if not raw:
-            raise sqlite3.DatabaseError("a key is not text")
+            raise _NotTextError("a key")
         return super().get(key, raw)
 
     def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
@@ -37,7 +41,7 @@ class _TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
         if mode not in (MODE_RAW, MODE_TEXT):
-            raise sqlite3.DatabaseError("a value is not text")
+            raise _NotTextError("a value")
         return super().fetch(mode, filename, value, read)
 
 
@@ -54,13 +58,16 @@ class AnswerCache:
         try:
             return self._open()
         except sqlite3.DatabaseError as error:
-            aside = self._folder.with_name(f"answers.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-            try:
-                self._folder.rename(aside)
-            except OSError as problem:
-                raise files.output_error(problem, self._folder) from problem
-            log.warning("%s is damaged (%s) and was moved to %s", self._folder, error, aside.name)
+            self._set_aside(error)
             return self._open()
+
+    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
+        aside = self._folder.with_name(f"answers.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        try:
+            self._folder.rename(aside)
+        except OSError as problem:
+            raise files.output_error(problem, self._folder) from problem
+        log.warning("%s is damaged (%s) and was moved to %s", self._folder, error, aside.name)
 
     def _open(self) -> Any:
         try:
@@ -77,43 +84,43 @@ class AnswerCache:
             raise files.output_error(error, self._folder) from error
 
     def answers(self, fingerprint: str) -> list[Answer]:
-        """The answers to one request, first attempt first; a damaged one is left out.
-
-        Raises `DamagedFile` when the database fails while it is read.
-        """
+        """The answers to one request, first attempt first; a damaged one is left out."""
         found: list[Answer] = []
         for attempt in itertools.count():
             key = f"{fingerprint}:{attempt}"
-            if (text := self._get(key)) is None:
-                return found
             try:
+                text = self._used("get", key)
+                if text is None:
+                    return found
                 found.append(Answer.from_json(text, where=f"{self._folder} {key}"))
-            except DamagedFile as error:
+            except (DamagedFile, _NotTextError) as error:
                 log.warning("a stored answer was left out and will be asked for again: %s", error)
         raise AssertionError("attempts are counted without end")
-
-    def _get(self, key: str) -> str | None:
-        try:
-            return self._cache.get(key)  # type: ignore[no-any-return]
-        except sqlite3.DatabaseError as error:
-            raise DamagedFile(
-                f"cannot be read: {error}",
-                where=str(self._folder),
-                next_step="Move the folder away; answers in it would have to be paid for again",
-            ) from error
 
     def store(self, fingerprint: str, answer: Answer) -> None:
         """Keep an answer beside the earlier ones; it is on disk when this returns.
 
         Raises `OutputError` when the disk is full or not writable.
         """
-        attempts = itertools.count()
-        try:
+        text = answer.to_json()
+        for attempt in itertools.count():
+            key = f"{fingerprint}:{attempt}"
             # `add` refuses a key that is there, so another process's answer stays too.
-            while not self._cache.add(f"{fingerprint}:{next(attempts)}", answer.to_json()):
-                pass
-        except sqlite3.OperationalError as error:
-            raise files.output_error(OSError(None, str(error)), self._folder) from error
+            if self._used("add", key, text):
+                return
+
+    def _used(self, method: str, *arguments: str) -> Any:
+        """What a method of the cache gives; a database that proves damaged is set aside first."""
+        try:
+            return getattr(self._cache, method)(*arguments)
+        except (sqlite3.OperationalError, diskcache.Timeout) as error:
+            said = str(error) or "another process holds it"
+            raise files.output_error(OSError(None, said), self._folder) from error
+        except sqlite3.DatabaseError as error:
+            self._cache.close()
+            self._set_aside(error)
+            self._cache = self._open()
+            return getattr(self._cache, method)(*arguments)
 
     def close(self) -> None:
         """Close the database."""

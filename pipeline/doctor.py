@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import prompts
+from pipeline import glossary, prompts
 from pipeline.errors import PaperlineError
 from pipeline.outputs import Outputs
 from pipeline.settings import Settings
@@ -53,7 +53,7 @@ def _prompts(settings: Settings) -> Finding:
         names = sorted({topic.prompt for topic in settings.topic})
         for name in names:
             prompts.load(settings.prompts, name)
-        terms = len(prompts.load_glossary(settings.prompts).terms)
+        terms = len(glossary.load(settings.prompts).terms)
     except PaperlineError as error:
         return Finding("prompts", False, str(error))
     return Finding("prompts", True, f"{', '.join(names) or 'none in use'}; {terms} glossary terms")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
@@ -51,6 +52,15 @@ Kind = TypeVar("Kind", bound=Record)
 def decode_lines(lines: Iterable[str], kind: type[Kind], *, where: str) -> list[Kind]:
     """The records of a JSON Lines file, in order. Raises `DamagedFile` naming the line."""
     return [kind.from_json(line, where=f"{where}:{number}") for number, line in enumerate(lines, 1)]
+
+
+def is_json(value: object) -> bool:
+    """Whether JSON can hold `value`: no dates, as TOML has them, and no infinite numbers."""
+    if isinstance(value, dict):
+        return all(map(is_json, value.values()))
+    if isinstance(value, list):
+        return all(map(is_json, value))
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def fingerprint(value: Any) -> str:

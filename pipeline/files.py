@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import Busy, DamagedFile, OutputError
+from pipeline.errors import Busy, DamagedFile, OutputError, PaperlineError
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ def output_error(error: OSError, path: Path) -> OutputError:
 
 
 @contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
+    """Turn an `OSError` inside into the `OutputError` that says what to do about `path`."""
     try:
         yield
     except OSError as error:
@@ -48,13 +49,13 @@ def _translated(path: Path) -> Iterator[None]:
 
 def ensure_folder(path: Path) -> None:
     """Make `path` and its parents. Raises `OutputError`."""
-    with _translated(path):
+    with translated(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file. Raises `OutputError`, or `DamagedFile` where it is not UTF-8."""
-    with _translated(path):
+    with translated(path):
         data = path.read_bytes()
     try:
         return data.decode("utf-8")
@@ -66,12 +67,23 @@ def read_text(path: Path) -> str:
         ) from error
 
 
+def read_authored(path: Path, error: type[PaperlineError]) -> str:
+    """The text of a file that people write, without byte order mark and carriage returns.
+
+    Raises `OutputError`, or `error` where it is not UTF-8.
+    """
+    try:
+        return read_text(path).removeprefix("\ufeff").replace("\r\n", "\n")
+    except DamagedFile as damage:
+        raise error(damage.what, where=damage.where, next_step="Save it as UTF-8") from None
+
+
 def replace(path: Path, text: str) -> None:
     """Put `text` in place of the file at `path`, whole or not at all, also across a crash.
 
     It is written beside, synced, then renamed over. Raises `OutputError`.
     """
-    with _translated(path):
+    with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         part = Path(name)
@@ -103,7 +115,7 @@ def append_line(path: Path, line: str, *, sync: bool = True) -> None:
     """
     set_torn_tail_aside(path)
     data = (line + "\n").encode("utf-8")
-    with _translated(path):
+    with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
@@ -137,7 +149,7 @@ def whole_lines(path: Path) -> list[str]:
 
 def set_torn_tail_aside(path: Path) -> None:
     """Move a last line that lacks its newline into a file of its own beside `path`."""
-    with _translated(path):
+    with translated(path):
         if not path.exists() or path.stat().st_size == 0:
             return
         with path.open("r+b") as file:
@@ -164,7 +176,7 @@ def locked(path: Path, *, timeout: float, holder: str) -> Iterator[None]:
 
     ensure_folder(path.parent)
     lock = FileLock(path, timeout=timeout)
-    with _translated(path):
+    with translated(path):
         try:
             lock.acquire()
         except Timeout as error:

@@ -5,6 +5,7 @@ with its papers and its `run.json`, by renaming a finished folder into place.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from pipeline import files
 from pipeline.errors import DamagedFile, UsageError
 from pipeline.records import (
+    TOPIC_NAME,
     Decision,
     Digest,
     Paper,
@@ -29,6 +31,7 @@ from pipeline.records import (
     utc,
 )
 
+TOPIC = re.compile(TOPIC_NAME)
 SNAPSHOT = re.compile(r"\d{8}_\d{4}")
 SHORT_WAIT = 30.0
 """Seconds to wait for a lock that is held for moments: a decision, a release."""
@@ -54,7 +57,13 @@ class Snapshot:
         return f"{self.topic}/{self.name}"
 
     def papers(self) -> list[Paper]:
-        """The snapshot's papers in digest order. Raises `DamagedFile`."""
+        """The snapshot's papers in digest order. Raises `DamagedFile`, also where one is lost."""
+        if not self._papers.exists() or _sha256(self._papers) != self.run().papers_sha256:
+            raise DamagedFile(
+                "is not what was fetched",
+                where=str(self._papers),
+                next_step="Restore it from a backup",
+            )
         return decode_lines(files.whole_lines(self._papers), Paper, where=str(self._papers))
 
     def summaries(self) -> list[Summary]:
@@ -132,16 +141,19 @@ class Outputs:
 
     def topics(self) -> list[str]:
         """Names of the topics that have a folder, in alphabetical order."""
-        if not self.root.is_dir():
-            return []
-        return sorted(p.name for p in self.root.iterdir() if p.is_dir() and p != self.site)
+        with files.translated(self.root):
+            found = [p.name for p in self.root.iterdir()] if self.root.is_dir() else []
+        # Other folders may stand there too: lost+found, a backup with a dot in its name.
+        named = (name for name in found if TOPIC.fullmatch(name) and name != self.site.name)
+        return sorted(name for name in named if self.topic_folder(name).is_dir())
 
     def snapshots(self, topic: str) -> list[Snapshot]:
         """The topic's snapshots, oldest first by their UTC instant."""
         folder = self.topic_folder(topic)
         if not folder.is_dir():
             return []
-        found = [Snapshot(p) for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
+        with files.translated(folder):
+            found = [Snapshot(p) for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
         return sorted(found, key=lambda s: (s.run().instant, s.name))
 
     def find(self, name: str) -> Snapshot:
@@ -187,8 +199,9 @@ class Outputs:
         part = Path(tempfile.mkdtemp(dir=folder, prefix=".part-"))
         try:
             made = Snapshot(part)
-            files.replace(made.folder / "1-papers.jsonl", _as_lines(papers))
-            made.write_run(run)
+            listed = made.folder / "1-papers.jsonl"
+            files.replace(listed, _as_lines(papers))
+            made.write_run(run.but(papers_sha256=_sha256(listed)))
             part.chmod(0o755)
             part.rename(folder / run.snapshot)
         except OSError as error:
@@ -269,6 +282,11 @@ def _turn(path: Path, delay: float) -> Iterator[None]:
         finally:
             path.touch()
             os.utime(path)
+
+
+def _sha256(path: Path) -> str:
+    with files.translated(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _as_lines(

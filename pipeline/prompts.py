@@ -1,24 +1,21 @@
-"""Sole reader of `prompts/`: prompts with their front matter, and the glossary.
+"""Reads the prompts in `prompts/`, with their front matter; `glossary.py` reads its glossary.
 
 A prompt is `NAME.md.j2`: TOML between two `+++` lines, then a Jinja body with the blocks
 `system` and `user`. It may extend another prompt and replace one block; it then inherits
 the other's front matter too, except for the name.
 """
 
-import functools
-import itertools
-import math
 import re
 import tomllib
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from pipeline.errors import PromptError
-from pipeline.files import read_text
-from pipeline.records import LANGUAGES, Language, Message, Paper, fingerprint
+from pipeline.files import read_authored
+from pipeline.records import LANGUAGES, Language, Message, Paper, fingerprint, parameters_fault
+from pipeline.text import one_line
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -28,20 +25,6 @@ FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*" + re.escape(SUFFIX))
 PARTS = re.compile(r"\+\+\+\n(?P<front>.*?)^\+\+\+(?:\n|\Z)(?P<body>.*)", re.DOTALL | re.MULTILINE)
 VARIABLES = ("title", "abstract", "authors", "comments", "venue", "categories")
 BLOCKS = ("system", "user")
-GLOSSARY = "glossary.tsv"
-GLOSSARY_HEADER = "en\tzh"
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-HYPHENS = re.compile(r"[-\u2010\u2011\u2013\s]+")
-
-IRREGULAR_PLURALS = {
-    "nova": "novae",
-    "nucleus": "nuclei",
-    "equilibrium": "equilibria",
-    "medium": "media",
-    "matrix": "matrices",
-    "sis": "ses",
-}
-"""Endings of English terms that do not take -s, -es or -ies, and what they become."""
 
 
 class FrontMatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,8 +65,20 @@ class Prompt:
         return Message(role="system", content=system), Message(role="user", content=user)
 
     def try_out(self) -> None:
-        """Render with as little as a paper may have. Raises `PromptError` where that fails."""
-        self._blocks({**{name: name for name in VARIABLES}, "comments": "", "venue": ""})
+        """Render with as little as a paper may have.
+
+        Raises `PromptError` where that fails, and where no abstract would be sent.
+        """
+        mark = "the abstract of this trial"
+        sent = self._blocks(
+            {**{name: name for name in VARIABLES}, "comments": "", "venue": "", "abstract": mark}
+        )
+        if mark not in "".join(sent):
+            raise PromptError(
+                "does not send the abstract, so a model would have to invent",
+                where=str(self._template.filename),
+                next_step="Put {{ abstract }} into the block user",
+            )
 
     def _blocks(self, values: dict[str, str]) -> tuple[str, str]:
         from jinja2 import TemplateError
@@ -109,45 +104,6 @@ class Prompt:
         return system, user
 
 
-class Glossary:
-    """English terms with their established Chinese ones."""
-
-    def __init__(self, terms: dict[str, str]) -> None:
-        self.terms = terms
-        self.fingerprint = fingerprint(terms)
-
-    def found_in(self, text: str, *, title: str = "") -> list[tuple[str, str]]:
-        """The terms that occur in title or text, (English, Chinese), each Chinese one once.
-
-        Those of the title first, then the more frequent, then the earlier. Case, hyphens
-        and plurals do not matter; of two terms at one place the longer counts.
-        """
-        in_title = self._matches(title)
-        everywhere = in_title + self._matches(text)
-        named = {chinese for _, chinese in in_title}
-        often = Counter(chinese for _, chinese in everywhere)
-        english: dict[str, str] = {}
-        for term, chinese in everywhere:
-            english.setdefault(chinese, term)
-        ranked = sorted(english, key=lambda chinese: (chinese not in named, -often[chinese]))
-        return [(english[chinese], chinese) for chinese in ranked]
-
-    def _matches(self, text: str) -> list[tuple[str, str]]:
-        expression, spelled = self._compiled
-        found = (spelled[form] for form in expression.findall(_plain(text)))
-        return [(term, self.terms[term]) for term in found]
-
-    @functools.cached_property
-    def _compiled(self) -> tuple[re.Pattern[str], dict[str, str]]:
-        spelled: dict[str, str] = {}
-        for term in self.terms:
-            spelled.setdefault(_plain(term), term)
-        for term in self.terms:
-            spelled.setdefault(_plural(_plain(term)), term)
-        choices = _alternatives(list(spelled)) if spelled else "(?!)"
-        return re.compile(rf"(?<!\w)(?:{choices})(?!\w)"), spelled
-
-
 def bundled_folder() -> Path:
     """The prompts that come with paperline: beside the package in a checkout, inside a wheel."""
     package = Path(__file__).parent
@@ -164,6 +120,8 @@ def load(folder: Path, name: str) -> Prompt:
     environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     sources: dict[str, _Source] = {}
     _gather(environment, folder, name + SUFFIX, (), sources)
+    for file_name in sources:
+        _check_blocks(sources, file_name)
     front = _effective_front_matter(sources, name + SUFFIX)
     code = [[file_name, source.body] for file_name, source in sorted(sources.items())]
     environment.loader = FunctionLoader(
@@ -175,83 +133,20 @@ def load(folder: Path, name: str) -> Prompt:
     return prompt
 
 
-def load_glossary(folder: Path) -> Glossary:
-    """The glossary of that folder. Raises `PromptError` naming the line that is wrong."""
-    path = folder / GLOSSARY
-    if not path.is_file():
-        raise PromptError(
-            "there is no such file",
-            where=str(path),
-            next_step="Restore it, or check the setting prompts",
-        )
-    header, *lines = _unix(read_text(path)).removesuffix("\n").split("\n")
-    if header != GLOSSARY_HEADER:
-        raise _bad_line(path, 1, header, "the header en, a tab, zh")
-    terms: dict[str, str] = {}
-    for number, line in enumerate(lines, 2):
-        english, _, chinese = (part.strip() for part in line.partition("\t"))
-        if not english or not chinese or "\t" in chinese:
-            raise _bad_line(path, number, line, "an English term, a tab and a Chinese term")
-        if english in terms:
-            raise _bad_line(path, number, line, "a term that is not there already")
-        terms[english] = chinese
-    return Glossary(terms)
-
-
-def one_line(text: str) -> str:
-    """`text` without control characters and line breaks, each white space one blank."""
-    return " ".join(CONTROL.sub(" ", text).split())
-
-
-def _bad_line(path: Path, number: int, found: str, expected: str) -> PromptError:
-    return PromptError(
-        f"found {found!r}, expected {expected}",
-        where=f"{path}:{number}",
-        next_step="Correct that line",
-    )
-
-
-def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n")
-
-
-def _plain(text: str) -> str:
-    return HYPHENS.sub(" ", text.replace("’", "'")).casefold()
-
-
-def _plural(term: str) -> str:
-    for ending, plural in IRREGULAR_PLURALS.items():
-        if term.endswith(ending):
-            return term.removesuffix(ending) + plural
-    if term.endswith("y") and term[-2:-1] not in "aeiou":
-        return term.removesuffix("y") + "ies"
-    return term + ("es" if term.endswith(("s", "x", "ch", "sh")) else "s")
-
-
-def _alternatives(forms: list[str]) -> str:
-    """An expression for all forms, the longest first.
-
-    A tree of common beginnings, since the expression engine tries a plain list one by one.
-    """
-    pairs = zip(min(forms), max(forms), strict=False)
-    common = "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-    rest = sorted({form.removeprefix(common) for form in forms})
-    longer = itertools.groupby(filter(None, rest), key=lambda form: form[0])
-    branches = [_alternatives(list(group)) for _, group in longer]
-    if not branches:
-        return re.escape(common)
-    optional = "?" if "" in rest else ""
-    return f"{re.escape(common)}(?:{'|'.join(branches)}){optional}"
-
-
 class _Source(NamedTuple):
-    """One file: `parent` is the file that it extends, `uses` all that it refers to."""
+    """One file: `parent` is the file that it extends, `uses` all that it refers to.
+
+    `blocks` are the names of its blocks with their lines, `outside` the first line of
+    text outside them, which a prompt that extends another never shows.
+    """
 
     path: Path
     front: dict[str, Any]
     body: str
     parent: str | None
     uses: list[str | None]
+    blocks: dict[str, int]
+    outside: int | None
 
 
 def _gather(
@@ -293,7 +188,7 @@ def _source(environment: "Environment", folder: Path, file_name: str, used_by: s
             where=used_by,
             next_step="Check the name, or the setting prompts",
         )
-    parts = PARTS.fullmatch(_unix(read_text(path)))
+    parts = PARTS.fullmatch(read_authored(path, PromptError))
     if parts is None:
         raise PromptError(
             "does not begin with settings between two +++ lines",
@@ -320,7 +215,39 @@ def _source(environment: "Environment", folder: Path, file_name: str, used_by: s
     name = extends.template if extends else None
     parent = str(name.value) if isinstance(name, nodes.Const) else None
     uses = list(meta.find_referenced_templates(tree))
-    return _Source(path, _table(path, parts["front"]), body, parent, uses)
+    blocks = {block.name: block.lineno + shift for block in tree.find_all(nodes.Block)}
+    shown = (
+        node.lineno + shift
+        for output in tree.body
+        if isinstance(output, nodes.Output)
+        for node in output.nodes
+        if not (isinstance(node, nodes.TemplateData) and not node.data.strip())
+    )
+    table = _table(path, parts["front"])
+    return _Source(path, table, body, parent, uses, blocks, next(shown, None))
+
+
+def _check_blocks(sources: dict[str, _Source], file_name: str) -> None:
+    """A prompt that extends another replaces its blocks, and can do nothing else."""
+    source = sources[file_name]
+    above: set[str] = set()
+    parent = source.parent
+    while parent:
+        above |= sources[parent].blocks.keys()
+        parent = sources[parent].parent
+    for name, line in source.blocks.items() if source.parent else ():
+        if name not in above:
+            raise PromptError(
+                f"unknown block {name!r}; {source.parent} has {', '.join(sorted(above))}",
+                where=f"{source.path}:{line}",
+                next_step="Correct its name",
+            )
+    if source.parent and source.outside:
+        raise PromptError(
+            "has text outside its blocks, which would never be sent",
+            where=f"{source.path}:{source.outside}",
+            next_step="Put it into a block",
+        )
 
 
 def _table(path: Path, front: str) -> dict[str, Any]:
@@ -371,18 +298,8 @@ def _effective_front_matter(sources: dict[str, _Source], file_name: str) -> Fron
             where=str(path),
             next_step=f"Choose from {', '.join(LANGUAGES)}",
         )
-    if not _is_json(front.parameters):
+    if fault := parameters_fault(front.parameters):
         raise PromptError(
-            "parameters hold a date, a time or a number that is not finite",
-            where=str(path),
-            next_step="Use texts, numbers, true, false, lists and tables",
+            f"parameters {fault}", where=str(path), next_step="Correct the front matter"
         )
     return front
-
-
-def _is_json(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(map(_is_json, value.values()))
-    if isinstance(value, list):
-        return all(map(_is_json, value))
-    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))

@@ -6,7 +6,7 @@ into one of them. Times are aware and in UTC, written `2026-05-01T04:05:00Z`.
 a tenth of the time, which every command pays.)
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -15,6 +15,7 @@ from pipeline.encoding import Kind as Kind
 from pipeline.encoding import Record as Record
 from pipeline.encoding import decode_lines as decode_lines
 from pipeline.encoding import fingerprint as fingerprint
+from pipeline.encoding import is_json
 from pipeline.encoding import utc as utc
 from pipeline.encoding import utc_text as utc_text
 
@@ -27,11 +28,15 @@ Origin = Literal["model", "embedded"]
 Action = Literal["approve", "edit", "exclude", "hold", "reopen"]
 Status = Literal["new", "revised", "seen", "withdrawn"]
 Policy = Literal["all", "flagged", "none"]
+FailureKind = Literal["unavailable", "refused", "budget", "content", "pending"]
 Reason = Literal["first", "correction", "heal", "withdrawn"]
 Lines = dict[Language, str]
 
-ARXIV_ID = r"^(\d{4}\.\d{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/\d{7})$"
+ARXIV_ID = r"^(\d{4}\.\d{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/\d{7})$(?!\n)"
 """arXiv's identifier since April 2007, and the one before it, without a version."""
+
+TOPIC_NAME = r"^[a-z0-9][a-z0-9_-]{0,99}$(?!\n)"
+"""A topic's name, which is a folder's and a part of addresses too."""
 
 EMBEDDED = "embedded"
 """The model name of the extractive stand-in that needs no network."""
@@ -39,7 +44,7 @@ EMBEDDED = "embedded"
 
 Utc = Annotated[datetime, Meta(tz=True)]
 ArxivId = Annotated[str, Meta(pattern=ARXIV_ID)]
-SnapshotName = Annotated[str, Meta(pattern=r"^\d{8}_\d{4}$")]
+SnapshotName = Annotated[str, Meta(pattern=r"^\d{8}_\d{4}$(?!\n)")]
 Count = Annotated[int, Meta(ge=0)]
 Filled = Annotated[str, Meta(min_length=1)]
 
@@ -103,6 +108,21 @@ class Message(Record, frozen=True, kw_only=True):
     content: str
 
 
+RESERVED_PARAMETERS = frozenset(
+    {"max_completion_tokens", "max_tokens", "messages", "model", "n", "response_format", "stream"}
+)
+"""Fields of a request that paperline sets itself, so that no setting and no prompt may."""
+
+
+def parameters_fault(parameters: dict[str, Any]) -> str | None:
+    """Why these cannot be passed through with a request, in words; None where they can."""
+    if reserved := sorted(RESERVED_PARAMETERS & parameters.keys()):
+        return f"hold {reserved[0]}, which paperline sets itself"
+    if not is_json(parameters):
+        return "hold a date, a time or a number that is not finite"
+    return None
+
+
 class Request(Record, frozen=True, kw_only=True):
     """What is asked of a model about one paper.
 
@@ -159,10 +179,10 @@ class Failure(Record, frozen=True, kw_only=True):
     """Why a paper has no model's line.
 
     `kind`: `unavailable` and `refused` concern the provider, `budget` the run,
-    `content` what the model answered to this paper.
+    `content` what the model answered to this paper; `pending`: it was not asked yet.
     """
 
-    kind: Literal["unavailable", "refused", "budget", "content"]
+    kind: FailureKind
     reason: str
 
 
@@ -242,14 +262,15 @@ class DigestLine(Record, frozen=True, kw_only=True):
 class Entry(Record, frozen=True, kw_only=True):
     """One paper of a digest.
 
-    `gap` is the reason why a model's line is missing where one was asked for;
-    `carried_from` the snapshot on which the decision was taken, if not this one.
+    `gap` is why a model's line is missing where one was asked for: its reason is for
+    the operator, its kind is what readers are told. `carried_from` is the snapshot on
+    which the decision was taken, if not this one.
     """
 
     paper: Paper
     summary: str | None
     lines: dict[Language, DigestLine]
-    gap: str | None = None
+    gap: Failure | None = None
     decision: Decision | None = None
     carried_from: SnapshotName | None = None
 
@@ -330,7 +351,7 @@ class Spend(Record, frozen=True, kw_only=True):
 
 
 class Stage(Record, frozen=True, kw_only=True):
-    """What one stage did, the last time it ran on a snapshot.
+    """What one stage did, the last time it ran on a snapshot; `usage` is of all times.
 
     `inputs` are fingerprints of what it read, by name; `settings` of what it obeyed;
     `seconds` is wall time. `left_out` names what came from outside and could not be
@@ -351,21 +372,26 @@ class Stage(Record, frozen=True, kw_only=True):
 class Gap(Record, frozen=True, kw_only=True):
     """A paper of a snapshot for which a model was asked and gave no line.
 
-    `nights` counts the nights on which the model's answers were unusable.
+    `nights` are those, as dates in the snapshot's zone, on which its answers were unusable.
     """
 
     failure: Failure
-    nights: int = 0
+    nights: tuple[date, ...] = ()
 
 
 class Run(Record, frozen=True, kw_only=True):
-    """`run.json`: what was done to one snapshot. `active` is its prompt and model."""
+    """`run.json`: what was done to one snapshot.
+
+    `papers_sha256` is that of `1-papers.jsonl`, which never changes; `prompt` and `model`
+    are the active ones, None before the first summarize.
+    """
 
     format: int = FORMAT
     topic: str
     snapshot: SnapshotName
     instant: Utc
     time_zone: str
+    papers_sha256: str = ""
     prompt: str | None = None
     prompt_fingerprint: str | None = None
     model: str | None = None

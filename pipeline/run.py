@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.decisions import waited_for
 from pipeline.errors import PromptError
+from pipeline.llm.budget import Budget
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import (
     Count,
@@ -22,7 +23,7 @@ from pipeline.records import (
     Usage,
 )
 from pipeline.settings import Settings, TopicSettings
-from pipeline.stages.assemble import assemble, inputs, write
+from pipeline.stages.assemble import assemble, is_stale, write
 from pipeline.stages.fetch import fetch
 from pipeline.stages.publish import build_site, record
 from pipeline.stages.summarize import summarize, worth_asking
@@ -47,8 +48,9 @@ class Report(Record, frozen=True, kw_only=True):
     """What a run did for one topic: the answer of `paperline run --json`.
 
     `snapshot` is None when there was nothing new; `made` tells whether this run worked
-    on it. `waiting_for` counts the papers that keep the gate shut; `page` is the digest's
-    HTML file, `site` the published page, if any. Tokens and cost are this run's.
+    on it. Of `asked_again` gaps of earlier nights, `healed` were closed. `waiting_for`
+    counts the papers that keep the gate shut; `page` is the digest's HTML file, `site` the
+    published page, if any. Tokens and cost are this run's.
     """
 
     topic: str
@@ -59,6 +61,7 @@ class Report(Record, frozen=True, kw_only=True):
     papers: Count = 0
     model_lines: Count = 0
     gaps: Count = 0
+    asked_again: Count = 0
     healed: Count = 0
     waiting_for: Count = 0
     published: bool = False
@@ -69,13 +72,21 @@ class Report(Record, frozen=True, kw_only=True):
 
 
 def run_topic(
-    settings: Settings, topic: TopicSettings, now: datetime, *, prompt: str | None = None
+    settings: Settings,
+    topic: TopicSettings,
+    now: datetime,
+    budget: Budget,
+    *,
+    prompt: str | None = None,
 ) -> Report:
-    """One night of one topic. Raises `Busy` when another run holds the topic."""
+    """One night of one topic. Raises `Busy` when another run holds the topic.
+
+    `budget` is shared by all topics of a run.
+    """
     outputs = Outputs(settings.outputs)
     with outputs.working_on(topic.name):
         snapshots = outputs.snapshots(topic.name)
-        snapshot = snapshots[-1] if snapshots and _unfinished(snapshots[-1]) else None
+        snapshot = snapshots[-1] if snapshots and _unfinished(settings, snapshots[-1]) else None
         if snapshot is None:
             fetched = fetch(settings, topic, now)
             snapshot, left_out = fetched.snapshot, fetched.left_out
@@ -83,16 +94,18 @@ def run_topic(
             left_out = snapshot.run().stages["fetch"].left_out
         usage, made = Usage(), snapshot is not None
         if snapshot is not None:
-            run = summarize(settings, snapshot, prompt or snapshot.run().prompt or topic.prompt)
-            usage = run.stages["summarize"].usage
+            name = prompt or snapshot.run().prompt or topic.prompt
+            usage = summarize(settings, snapshot, name, now, budget=budget).usage
             release(settings, snapshot, now)
-        healed = _heal(settings, outputs, topic, now, leave=snapshot)
+        healed = _heal(settings, outputs, topic, now, budget, leave=snapshot)
+        build_site(settings)  # also where an earlier run was cut off before it
         newest = snapshot or (snapshots[-1] if snapshots else None)
         unread = (Missing(reason=f"left out of the feed: {entry}") for entry in left_out)
         report = Report(
             topic=topic.name,
             snapshot=None,
             made=made,
+            asked_again=healed.asked,
             healed=healed.gaps,
             usage=usage.plus(healed.usage),
             missing=(*unread, *healed.missing),
@@ -109,63 +122,97 @@ def release(
     """
     with snapshot.releasing():
         digest = assemble(settings, snapshot)
-        if waited_for(digest, policy or digest.policy):
-            return digest
-        digest = digest.but(status="published")
-        record(snapshot, digest, now)
-        write(snapshot, digest)
-    build_site(settings)
+        passes = not waited_for(digest, policy or digest.policy)
+        if passes:
+            digest = digest.but(status="published")
+            record(snapshot, digest, now)
+            write(snapshot, digest)
+    if passes:
+        build_site(settings)
+    _carry_on(settings, snapshot, now)
     return digest
 
 
-def _unfinished(snapshot: Snapshot) -> bool:
-    stages = snapshot.run().stages
-    if "summarize" not in stages or "assemble" not in stages:
+def _carry_on(settings: Settings, snapshot: Snapshot, now: datetime) -> None:
+    """Release the next snapshot anew where decisions on this one carry over to it."""
+    of_topic = Outputs(settings.outputs).snapshots(snapshot.topic)
+    position = [s.name for s in of_topic].index(snapshot.name)
+    for later in of_topic[position + 1 : position + 2]:
+        if later.digest() is not None and is_stale(settings, later):
+            release(settings, later, now)
+
+
+def _unfinished(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether a run was cut off before it had lines, or a reason for none, for every paper."""
+    run, digest = snapshot.run(), snapshot.digest()
+    if "summarize" not in run.stages or digest is None:
         return True
-    return stages["assemble"].inputs != inputs(snapshot)
+    pending = any(entry.gap.kind == "pending" for entry in digest.gaps if entry.gap)
+    return pending and run.model == settings.model.effective_name
+
+
+def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether a digest's files lag behind what is known, or it passes its gate unpublished."""
+    digest = snapshot.digest()
+    if digest is None or is_stale(settings, snapshot):
+        return True
+    return digest.status == "draft" and not waited_for(digest, digest.policy)
 
 
 @dataclass
 class _Healed:
-    """What healing earlier snapshots came to: gaps closed, their cost, and what failed."""
+    """What healing came to: gaps asked for and closed, their cost, and what failed."""
 
+    asked: int = 0
     gaps: int = 0
     usage: Usage = field(default_factory=Usage)
     missing: list[Missing] = field(default_factory=list)
 
 
-def _heal(
+def _heal(  # noqa: PLR0913  as for a night, and what to leave
     settings: Settings,
     outputs: Outputs,
     topic: TopicSettings,
     now: datetime,
+    budget: Budget,
     *,
     leave: Snapshot | None,
 ) -> _Healed:
-    """Ask again for recent gaps, except those of the snapshot just made."""
-    healed = _Healed()
-    if settings.model.embedded:
-        return healed
-    for snapshot in outputs.snapshots(topic.name)[::-1]:
-        run = snapshot.run()
-        if run.instant < now - timedelta(days=HEAL_DAYS):
-            break
-        digest = snapshot.digest()
-        open_gaps = {e.paper.id for e in digest.gaps} if digest else set()
-        ask = [paper for paper in worth_asking(run) if paper in open_gaps]
-        if not ask or run.prompt is None or (leave and leave.name == snapshot.name):
+    """Ask again for recent gaps, and release what was cut off; `leave` was just made."""
+    healed, since = _Healed(), now - timedelta(days=HEAL_DAYS)
+    snapshots = [s for s in outputs.snapshots(topic.name) if s.run().instant >= since]
+    for snapshot in snapshots:
+        if leave and leave.name == snapshot.name:
             continue
-        log.info("healing %s: %d gaps", snapshot, len(ask))
-        try:
-            after = summarize(_as_it_was(settings, run.model), snapshot, run.prompt, only=ask)
-        except PromptError as error:
-            # The prompt of an earlier night may be gone; tonight's work is done all the same.
-            healed.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
-            continue
-        healed.gaps += sum(paper not in after.gaps for paper in ask)
-        healed.usage = healed.usage.plus(after.stages["summarize"].usage)
-        release(settings, snapshot, now)
+        asked = not settings.model.embedded and _ask_again(settings, snapshot, now, budget, healed)
+        if asked or _unreleased(settings, snapshot):
+            release(settings, snapshot, now)
     return healed
+
+
+def _ask_again(
+    settings: Settings, snapshot: Snapshot, now: datetime, budget: Budget, healed: _Healed
+) -> bool:
+    """Ask for the gaps of one snapshot, add to `healed`; whether anything was asked."""
+    run, digest = snapshot.run(), snapshot.digest()
+    open_gaps = {e.paper.id for e in digest.gaps} if digest else set()
+    pending = open_gaps - run.gaps.keys()
+    ask = [*pending, *(paper for paper in worth_asking(run, now) if paper in open_gaps)]
+    if not ask or run.prompt is None:
+        return False
+    log.info("healing %s: %d gaps", snapshot, len(ask))
+    try:
+        made = summarize(
+            _as_it_was(settings, run.model), snapshot, run.prompt, now, budget=budget, only=ask
+        )
+    except PromptError as error:
+        # The prompt of an earlier night may be gone; tonight's work is done all the same.
+        healed.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
+        return False
+    healed.asked += len(ask)
+    healed.gaps += sum(paper not in made.gaps for paper in ask)
+    healed.usage = healed.usage.plus(made.usage)
+    return True
 
 
 def _as_it_was(settings: Settings, model: str | None) -> Settings:
@@ -183,7 +230,9 @@ def _described(report: Report, settings: Settings, snapshot: Snapshot) -> Report
     statuses = [entry.paper.status for entry in digest.papers]
     origins = [{line.origin for line in entry.lines.values()} for entry in digest.papers]
     gaps = (
-        Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap or "") for e in digest.gaps
+        Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap.reason)
+        for e in digest.gaps
+        if e.gap
     )
     return report.but(
         snapshot=snapshot.name,

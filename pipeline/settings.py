@@ -19,11 +19,19 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.errors import SettingsError
-from pipeline.files import read_text
-from pipeline.records import EMBEDDED, Policy
+from pipeline.files import read_authored
+from pipeline.records import EMBEDDED, TOPIC_NAME, Policy, parameters_fault
+from pipeline.settings_faults import (
+    NOT_BLANK,
+    ONE_LINE,
+    Source,
+    dotted,
+    explained,
+    fault,
+    shown,
+)
 from pipeline.settings_faults import SECRET as SECRET
 from pipeline.settings_faults import Keys as Keys
-from pipeline.settings_faults import Source, dotted, explained, fault, shown
 from pipeline.settings_faults import line_of as line_of
 
 DEFAULT_FILE = Path("paperline.toml")
@@ -33,8 +41,7 @@ ARXIV_DELAY = 3.0
 Positive = Meta(gt=0)
 AtLeastOne = Meta(ge=1)
 NotNegative = Meta(ge=0)
-NotEmpty = Meta(min_length=1)
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+Name = Annotated[str, Meta(pattern=TOPIC_NAME)]
 
 
 def _help(text: str, *, env: str | None = None) -> Meta:
@@ -48,7 +55,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class SiteSettings(Section, frozen=True, kw_only=True):
     """What readers see of the site as a whole."""
 
-    title: Annotated[str, NotEmpty, _help("the site's title")] = "AI4Science 论文速递"
+    title: Annotated[str, Meta(pattern=ONE_LINE), _help("the site's title")] = "AI4Science 论文速递"
     url: Annotated[str, _help("the address at which the site is served")] = "https://example.org/"
 
 
@@ -79,7 +86,7 @@ class ModelSettings(Section, frozen=True, kw_only=True):
 
     name: Annotated[
         str,
-        NotEmpty,
+        Meta(pattern=ONE_LINE),
         _help('the model; "embedded" needs no network and no key', env="PAPERLINE_MODEL"),
     ] = "gpt-5-mini"
     base_url: Annotated[str, _help("an OpenAI-compatible address", env="OPENAI_BASE_URL")] = (
@@ -149,9 +156,13 @@ class TopicSettings(Section, frozen=True, kw_only=True):
 
     name: Annotated[Name, _help("permanent: it names folders and addresses")]
     query: Annotated[
-        str, NotEmpty, _help("arXiv's query syntax: all: ti: abs: au: cat: AND OR ANDNOT")
+        str,
+        Meta(pattern=NOT_BLANK),
+        _help("arXiv's query syntax: all: ti: abs: au: cat: AND OR ANDNOT"),
     ]
-    title: Annotated[str, _help("the digest's title; empty: the site's")] = ""
+    title: Annotated[
+        str, Meta(pattern=rf"^$|{ONE_LINE}"), _help("the digest's title; empty: the site's")
+    ] = ""
     select: Annotated[
         Literal["new", "latest"],
         _help("new: what the topic has not shown yet; latest: the newest, shown before or not"),
@@ -242,7 +253,7 @@ def _read(path: Path | None, environ: Mapping[str, str]) -> Source:
     file = path or DEFAULT_FILE
     text = ""
     if file.is_file():
-        text = read_text(file)
+        text = read_authored(file, SettingsError)
     elif path is not None:
         raise SettingsError("there is no such file", where=str(file), next_step="Check --config")
     try:
@@ -296,7 +307,8 @@ def _conditions(settings: Settings) -> Iterator[tuple[Keys, Any, bool, str]]:
         (("model", "base_url"), model.base_url, web),
     ):
         names = " or ".join(f"{scheme}://" for scheme in schemes)
-        yield keys, url, _is_address(url, schemes), f"an address that starts with {names}"
+        expected = f"an address that starts with {names}, with a possible port, without ? and #"
+        yield keys, url, _is_address(url, schemes), expected
     yield (
         ("model", "api_key_env"),
         model.api_key_env,
@@ -310,6 +322,8 @@ def _conditions(settings: Settings) -> Iterator[tuple[Keys, Any, bool, str]]:
         arxiv.delay >= ARXIV_DELAY or not (host == "arxiv.org" or host.endswith(".arxiv.org")),
         f"at least {ARXIV_DELAY:g} seconds, which arXiv's terms of use ask for",
     )
+    wrong = parameters_fault(model.parameters)
+    yield ("model", "parameters"), model.parameters, wrong is None, f"a table that does not {wrong}"
     for keys, value in _leaves(settings):
         finite = not isinstance(value, float) or abs(value) < float("inf")
         yield keys, value, finite, "a finite number"
@@ -332,6 +346,8 @@ def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
         parts = urlsplit(text)
         parts.port  # noqa: B018  reading it raises where it is no number
     except ValueError:
+        return False
+    if parts.query or parts.fragment:
         return False
     return parts.scheme in schemes and bool(parts.path if parts.scheme == "file" else parts.netloc)
 

@@ -16,8 +16,18 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from pipeline.errors import SettingsError
+from pipeline.records import TOPIC_NAME
 
 SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
+
+ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
+NOT_BLANK = r"[^\s]"
+PATTERNS = {
+    TOPIC_NAME: "lower-case letters, digits, - and _, beginning with a letter or digit",
+    ONE_LINE: "one line of text that is not empty",
+    NOT_BLANK: "a text that is not empty",
+}
+"""The forms that texts must have, in words."""
 
 Keys = tuple[str | int, ...]
 """Where a value stands in the file: ("topic", 0, "name")."""
@@ -103,9 +113,7 @@ def _in_words(text: str) -> str:
     }
     expected = text.removeprefix("Expected ").partition(", got")[0]
     expected = re.sub(r"`(\w+)`", lambda m: kinds.get(m[1], m[1]), expected)
-    if "matching regex" in expected:
-        return "lower-case letters, digits, - and _, beginning with a letter or digit"
-    return expected.replace(" of length >= 1", " that is not empty")
+    return next((words for form, words in PATTERNS.items() if repr(form)[1:-1] in text), expected)
 
 
 def _known_keys(table: type[msgspec.Struct], keys: Keys) -> str:
@@ -159,7 +167,8 @@ def _without_password(text: str) -> str:
         parts = urlsplit(text)
     except ValueError:
         return "(not shown)" if "@" in text else text
-    if not parts.scheme or "@" not in parts.netloc:
+    if not parts.scheme or not parts.netloc:
         return text
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"(not shown)@{host}"))
+    user, _, host = parts.netloc.rpartition("@")
+    query = "(not shown)" if parts.query else ""
+    return urlunsplit(parts._replace(netloc=f"(not shown)@{host}" if user else host, query=query))

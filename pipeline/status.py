@@ -17,7 +17,9 @@ class PaperStatus(Record, frozen=True, kw_only=True):
 class SnapshotStatus(Record, frozen=True, kw_only=True):
     """One snapshot; an entry of the answer of `paperline status --json`.
 
-    `state`: `unfinished` before the digest exists, else `draft` or `published`.
+    `state`: `unfinished` before the digest exists, else `draft`, `published`, or
+    `correcting`: published, and changed since by decisions that are not complete.
+    `papers` include those that an editor left out.
     `command` is the next thing to run, or None when nothing is to be done.
     """
 
@@ -36,7 +38,8 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
         """The state in one line."""
         name = f"{self.topic}/{self.snapshot}"
         gaps = f", {self.gaps} gaps" if self.gaps else ""
-        waiting = f", waiting for {self.waiting_for} decisions" if self.waiting_for else ""
+        count = "1 decision" if self.waiting_for == 1 else f"{self.waiting_for} decisions"
+        waiting = f", waiting for {count}" if self.waiting_for else ""
         next_step = f"; next: {self.command}" if self.command else ""
         return f"{name}: {self.state}, {len(self.papers)} papers{gaps}{waiting}{next_step}"
 
@@ -74,12 +77,14 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
             ),
         )
     waiting = waited_for(digest, digest.policy)
+    state = "correcting" if digest.status == "draft" and snapshot.publications() else digest.status
+    titles = {p.id: p.title for p in snapshot.papers()} if digest.excluded else {}
     command = f"paperline decide {name} {waiting[0].paper.id} approve" if waiting else None
     return SnapshotStatus(
         topic=run.topic,
         snapshot=run.snapshot,
         instant=run.instant,
-        state=digest.status,
+        state=state,
         prompt=run.prompt,
         model=run.model,
         gaps=len(digest.gaps),
@@ -90,8 +95,12 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
                 id=e.paper.id,
                 title=e.paper.title,
                 decision=e.decision.action if e.decision else None,
-                gap=e.gap,
+                gap=e.gap.reason if e.gap else None,
             )
             for e in digest.papers
+        )
+        + tuple(
+            PaperStatus(id=d.paper, title=titles[d.paper], decision=d.action, gap=None)
+            for d in digest.excluded
         ),
     )

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import AnswerRejected
-from pipeline.llm.answers import CONTROL, lines_of
+from pipeline.llm.answers import lines_of
 from pipeline.records import Answer, Message, Request, Usage
+from pipeline.text import CONTROL
 
 REQUEST = Request(
     messages=(Message(role="user", content="Title: x"),),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cache import AnswerCache
-from pipeline.errors import DamagedFile, OutputError
+from pipeline.errors import OutputError
 from pipeline.records import Answer, Usage
 
 
@@ -38,8 +38,7 @@ def test_a_pickled_row_is_refused_and_never_loaded(tmp_path: Path) -> None:
         database.execute("UPDATE Cache SET mode = 4, value = ?", (bomb,))
     database.close()
     again = AnswerCache(tmp_path)
-    with pytest.raises(DamagedFile, match="not text"):
-        again.answers("f")
+    assert again.answers("f") == []
     again.close()
 
 
@@ -75,6 +74,27 @@ def test_a_damaged_database_is_set_aside_and_work_goes_on(tmp_path: Path) -> Non
     cache.store("f", answer("first"))
     assert len(cache.answers("f")) == 1
     cache.close()
+    assert list(tmp_path.glob("answers.damaged-*"))
+
+
+def test_a_database_that_proves_damaged_in_use_is_set_aside_and_work_goes_on(
+    tmp_path: Path,
+) -> None:
+    cache = AnswerCache(tmp_path)
+    for number in range(200):
+        cache.store(f"f{number}", answer("x" * 1000))
+    cache.close()
+    database = tmp_path / "answers" / "cache.db"
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        file.seek(size // 4)
+        file.write(b"\xff" * (size // 2))
+    again = AnswerCache(tmp_path)
+    for number in range(200):
+        again.answers(f"f{number}")
+    again.store("new", answer("kept"))
+    assert [a.content for a in again.answers("new")] == ["kept"]
+    again.close()
     assert list(tmp_path.glob("answers.damaged-*"))
 
 

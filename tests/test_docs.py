@@ -1,4 +1,6 @@
 import json
+import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -7,9 +9,12 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+from lxml.html import document_fromstring
 
 from pipeline import settings
 from pipeline.records import Run, Usage, Waiting
+from pipeline.site.page import digest_page
+from tests.digests import a_digest, a_paper, an_entry
 
 
 def generate(repository, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -49,11 +54,36 @@ def test_a_stale_or_missing_document_is_named_and_then_written(repository, tmp_p
 )
 def test_every_setting_has_a_row_with_its_help(repository, section):
     page = (repository / "docs" / "settings.md").read_text(encoding="utf-8")
-    for name, _, text, variable in settings.describe(section):
+    for name, field, text, variable in settings.describe(section):
+        is_table = isinstance(field.type, type) and issubclass(field.type, settings.Section)
+        assert is_table or name == "topic" or text, f"{name} has no help"
         if text:
             assert f"| `{name}` |" in page
             assert text in page
         assert variable in page
+
+
+def test_every_selector_that_the_documents_promise_is_on_the_page(repository):
+    listed = re.findall(
+        r"^\| `([^`]+)` \|", (repository / "docs/page.md").read_text(), re.MULTILINE
+    )
+    page = document_fromstring(digest_page(a_digest(an_entry(paper=a_paper(venue="Tides 4")))))
+    assert len(listed) == 10
+    for selector in listed:
+        assert page.cssselect(selector), selector
+
+
+def test_the_help_of_the_program_is_what_the_documents_print(repository):
+    page = (repository / "docs" / "commands.md").read_text(encoding="utf-8")
+    printed = subprocess.run(
+        [sys.executable, "-m", "pipeline", "--help"],
+        cwd=repository,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert printed.stdout.strip() in page
 
 
 def test_the_schemas_accept_what_the_program_writes_and_refuse_the_rest(repository):

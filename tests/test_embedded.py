@@ -3,12 +3,13 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.executors.embedded import Embedded, lines, sentences
-from pipeline.prompts import Glossary, one_line
+from pipeline.glossary import Glossary
 from pipeline.records import Job, Outcome, Paper, Request
+from pipeline.text import one_line
 from tests.digests import a_paper
 
 NOW = datetime(2026, 5, 1, 4, 5, tzinfo=UTC)
@@ -43,7 +44,6 @@ def chinese(**changes):
     return lines(a_paper(**changes), GLOSSARY)["zh"]
 
 
-@settings(deadline=None)
 @given(title=texts, abstract=texts, categories=st.lists(texts))
 def test_any_paper_gives_two_lines_and_english_from_its_own_text(title, abstract, categories):
     plain = msgspec.to_builtins(
@@ -60,7 +60,6 @@ def test_any_paper_gives_two_lines_and_english_from_its_own_text(title, abstract
     assert len(made["en"]) <= len(paper.abstract) or not one_line(paper.abstract)
 
 
-@settings(deadline=None)
 @given(text=texts)
 def test_sentences_lose_nothing_but_the_white_space_between_them(text):
     line = one_line(text)

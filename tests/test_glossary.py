@@ -3,7 +3,8 @@ import re
 import pytest
 
 from pipeline.errors import PromptError
-from pipeline.prompts import Glossary, bundled_folder, load_glossary
+from pipeline.glossary import Glossary, load
+from pipeline.prompts import bundled_folder
 
 FEWEST_TERMS = 300
 
@@ -33,14 +34,14 @@ def test_the_bundled_glossary_is_long_sorted_unique_and_filled():
     assert len(english) >= FEWEST_TERMS
     assert english == sorted(english, key=str.casefold)
     assert len({term.casefold() for term in english}) == len(english)
-    terms = load_glossary(bundled_folder()).terms
+    terms = load(bundled_folder()).terms
     assert list(terms) == english
     assert all(re.search(r"[A-Za-z]", term) for term in terms)
     assert all(re.search(r"[\u4e00-\u9fff]", term) for term in terms.values())
 
 
 def test_every_bundled_term_finds_itself_and_nothing_longer_than_itself():
-    glossary = load_glossary(bundled_folder())
+    glossary = load(bundled_folder())
     for english, translated in glossary.terms.items():
         assert [found for _, found in glossary.found_in(f"On {english}.")] == [translated]
 
@@ -100,7 +101,7 @@ def test_an_empty_glossary_finds_nothing():
 
 
 def test_a_long_text_is_searched_without_delay():
-    glossary = load_glossary(bundled_folder())
+    glossary = load(bundled_folder())
     text = "graph neural networ " * 20_000
     assert glossary.found_in(text) == []
 
@@ -122,9 +123,9 @@ def test_a_malformed_line_is_refused_with_its_number(tmp_path, text, number):
     path = tmp_path / "glossary.tsv"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(PromptError, match=rf"glossary\.tsv:{number}: found"):
-        load_glossary(tmp_path)
+        load(tmp_path)
 
 
 def test_a_missing_glossary_is_refused(tmp_path):
     with pytest.raises(PromptError, match="there is no such file"):
-        load_glossary(tmp_path)
+        load(tmp_path)

@@ -8,13 +8,14 @@ import pytest
 PIPELINE = Path(__file__).resolve().parent.parent / "pipeline"
 MODULES = sorted(PIPELINE.rglob("*.py"))
 ORDER = [
-    ["errors"],
+    ["errors", "text"],
     ["files"],
-    ["encoding", "settings_faults"],
+    ["encoding"],
     ["records"],
+    ["settings_faults"],
     ["settings"],
     ["decisions"],
-    ["outputs", "prompts", "cache", "llm", "checks"],
+    ["outputs", "prompts", "glossary", "cache", "llm", "checks"],
     ["sources", "ledger", "site"],
     ["executors"],
     ["stages"],

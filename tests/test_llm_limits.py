@@ -65,9 +65,14 @@ def test_what_was_estimated_too_high_is_given_back() -> None:
 )
 def test_a_reached_limit_is_named(spent: Usage, today: float, name: str) -> None:
     budget = Budget(BudgetSettings(usd_per_run=1.0, tokens_per_run=100, usd_per_day=5.0), today)
-    assert budget.reached() is None
-    budget.add(spent)
-    assert name in (budget.reached() or "")
+    small = Usage(prompt_tokens=1, usd=0.001)
+    assert budget.reserve(spent) is None
+    assert name in (budget.reserve(small) or "")
+    budget.settle(spent, Usage())
+    assert budget.reserve(small) is None
+    budget.settle(small, spent)
+    assert budget.outstanding == 0
+    assert name in (budget.reserve(small) or "")
 
 
 def test_without_its_table_tokens_are_estimated_and_that_is_said_once(

@@ -13,7 +13,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from pipeline.records import Publication, Summary, decode_lines
-from tests.model_server import ModelServer, completion, error
+from tests.model_server import ModelServer, completion, error, good_lines
 
 ROOT = Path(__file__).parent.parent
 FEEDS = ROOT / "pipeline" / "demo"
@@ -39,6 +39,7 @@ class Machine:
             "base_url": self.model.base_url,
             "prompts": str(ROOT / "prompts"),
             "feed": (FEEDS / "night1.atom").as_uri(),
+            "model": "gpt-5-mini",
             "policy": "all",
             "select": "new",
             "limit": "100",
@@ -47,7 +48,8 @@ class Machine:
         (self.folder / "paperline.toml").write_text(
             f'prompts = "{values["prompts"]}"\n'
             f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\n'
-            f'[model]\nname = "gpt-5-mini"\nbase_url = "{values["base_url"]}"\ntimeout = 5.0\n'
+            f'[model]\nname = "{values["model"]}"\ntimeout = 5.0\n'
+            f'base_url = "{values["base_url"]}"\n'
             f'[review]\npolicy = "{values["policy"]}"\n'
             f'[[topic]]\nname = "demo"\nquery = "all:fine"\nselect = "{values["select"]}"\n'
             f"limit = {values['limit']}\n",
@@ -115,6 +117,7 @@ def test_running_again_at_once_asks_nothing_and_says_so(machine: Machine) -> Non
 def test_what_is_undecided_is_not_on_the_site_and_the_last_decision_publishes_it(
     machine: Machine,
 ) -> None:
+    machine.configure(model="embedded")
     machine.paperline("run", "--at", FIRST_NIGHT)
     assert machine.site() == []
     *most, last = papers(machine)
@@ -136,7 +139,7 @@ def test_what_is_undecided_is_not_on_the_site_and_the_last_decision_publishes_it
 def test_an_edit_is_published_as_the_editors_and_a_later_one_as_a_correction(
     machine: Machine,
 ) -> None:
-    machine.configure(policy="none")
+    machine.configure(policy="none", model="embedded")
     machine.paperline("run", "--at", FIRST_NIGHT)
     paper = papers(machine)[0]
     machine.paperline(
@@ -149,12 +152,13 @@ def test_an_edit_is_published_as_the_editors_and_a_later_one_as_a_correction(
         "model": None,
         "prompt": None,
     }
-    assert entry["lines"]["en"]["origin"] == "model"
+    assert entry["lines"]["en"]["origin"] == "embedded"
     releases = (machine.snapshot() / "6-published.jsonl").read_text().splitlines()
     assert [json.loads(line)["reason"] for line in releases] == ["first", "correction"]
 
 
 def test_an_excluded_paper_leaves_the_digest_and_a_record(machine: Machine) -> None:
+    machine.configure(model="embedded")
     machine.paperline("run", "--at", FIRST_NIGHT)
     paper = papers(machine)[0]
     machine.paperline("decide", "demo/latest", paper, "exclude", "--editor", "Ada")
@@ -163,8 +167,9 @@ def test_an_excluded_paper_leaves_the_digest_and_a_record(machine: Machine) -> N
 
 
 def test_the_second_night_shows_what_is_new_or_revised(machine: Machine) -> None:
+    machine.configure(model="embedded")
     machine.paperline("run", "--at", FIRST_NIGHT)
-    machine.configure(feed=(FEEDS / "night2.atom").as_uri())
+    machine.configure(feed=(FEEDS / "night2.atom").as_uri(), model="embedded")
     said = machine.paperline("run", "--at", SECOND_NIGHT)
     assert "demo/20260116_0405: 8 new, 1 revised" in said
     assert machine.digest("20260116_0405")["earlier"] == ["20260115_0405"]
@@ -173,10 +178,10 @@ def test_the_second_night_shows_what_is_new_or_revised(machine: Machine) -> None
 def test_decisions_on_the_same_lines_are_carried_to_the_next_latest_digest(
     machine: Machine,
 ) -> None:
-    machine.configure(select="latest")
+    machine.configure(select="latest", model="embedded")
     machine.paperline("run", "--at", FIRST_NIGHT)
     machine.paperline("decide", "demo/latest", "2601.90009", "approve", "--editor", "Ada")
-    machine.configure(select="latest", feed=(FEEDS / "night2.atom").as_uri())
+    machine.configure(select="latest", model="embedded", feed=(FEEDS / "night2.atom").as_uri())
     machine.paperline("run", "--at", SECOND_NIGHT)
     entries = {e["paper"]["id"]: e for e in machine.digest("20260116_0405")["papers"]}
     assert entries["2601.90009"]["carried_from"] == "20260115_0405"
@@ -190,13 +195,41 @@ def test_a_failed_model_leaves_labelled_stand_ins_and_a_later_run_heals_them(
     machine.model.always = lambda _: completion("I am sorry.")
     machine.paperline("run", "--at", FIRST_NIGHT, code=3)
     digest = machine.digest()
-    assert all(entry["gap"].startswith("not-json") for entry in digest["papers"])
+    assert all(entry["gap"]["reason"].startswith("not-json") for entry in digest["papers"])
     assert all(e["lines"]["en"]["origin"] == "embedded" for e in digest["papers"])
     run = json.loads((machine.snapshot() / "run.json").read_text())
     assert len(run["gaps"]) == 9
     machine.model.always = good
-    assert "9 gaps healed" in machine.paperline("run", "--at", FIRST_NIGHT)
+    assert "9 of 9 gaps healed" in machine.paperline("run", "--at", SECOND_NIGHT)
     assert all(e["lines"]["en"]["origin"] == "model" for e in machine.digest()["papers"])
+
+
+def test_unusable_answers_are_asked_for_again_on_two_more_nights_and_never_twice_in_one(
+    machine: Machine,
+) -> None:
+    machine.model.always = lambda _: completion("I am sorry.")
+    machine.configure(limit="1", select="latest")
+    asked = []
+    for hour in ("15T04:05", "15T05:00", "16T04:05", "17T04:05", "18T04:05"):
+        machine.paperline("run", "--at", f"2026-01-{hour}+08:00", code=3)
+        asked.append(len(machine.model.bodies))
+    assert asked == [3, 3, 6, 9, 9]
+    run = json.loads((machine.snapshot() / "run.json").read_text())
+    (gap,) = run["gaps"].values()
+    assert gap["nights"] == ["2026-01-15", "2026-01-16", "2026-01-17"]
+    assert run["stages"]["summarize"]["usage"]["prompt_tokens"] == 9 * 100
+
+
+def test_the_budget_of_a_run_holds_for_all_its_topics_together(machine: Machine) -> None:
+    machine.configure(limit="1")
+    with (machine.folder / "paperline.toml").open("a") as file:
+        file.write('[[topic]]\nname = "other"\nquery = "all:fine"\nlimit = 5\n')
+        file.write("[budget]\ntokens_per_run = 700\n")
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    assert len(machine.model.bodies) == 1
+    other = json.loads((machine.folder / "outputs/other/20260115_0405/run.json").read_text())
+    reasons = [gap["failure"]["reason"] for gap in other["gaps"].values()]
+    assert reasons == ["[budget] tokens_per_run = 700 is reached"] * 4
 
 
 def test_an_earlier_gap_whose_prompt_is_gone_is_said_and_does_not_stop_tonight(
@@ -224,6 +257,96 @@ def test_an_entry_that_cannot_be_read_is_named_and_counts_as_missing(machine: Ma
     machine.paperline("run", "--at", FIRST_NIGHT, code=3)
     (line,) = [x for x in machine.errors.splitlines() if x.startswith("warning:")]
     assert "2601.90009: its id is not the address of a version" in line
+
+
+def test_a_trial_of_another_prompt_tells_its_own_failures_and_costs_no_night(
+    machine: Machine,
+) -> None:
+    prompts = machine.folder / "prompts"
+    shutil.copytree(ROOT / "prompts", prompts)
+    machine.configure(prompts=str(prompts))
+    (prompts / "results.md.j2").write_text(
+        '+++\nname = "results"\n+++\n{% extends "one_line.md.j2" %}'
+        "{% block user %}Begin with the result.\n{{ super() }}{% endblock %}"
+    )
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    machine.model.always = lambda _: completion("I am sorry.")
+    machine.paperline("summarize", "demo/latest", "--prompt", "results", code=3)
+    assert "9 × not-json" in machine.errors
+    machine.model.always = good_lines
+    machine.paperline("summarize", "demo/latest", "--prompt", "results")
+    machine.configure(prompts=str(prompts), feed=(FEEDS / "night2.atom").as_uri())
+    assert "demo/20260116_0405: 8 new" in machine.paperline("run", "--at", SECOND_NIGHT)
+
+
+def test_a_run_that_was_cut_off_before_publishing_is_published_by_the_next(
+    machine: Machine,
+) -> None:
+    machine.configure(policy="none", model="embedded")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    (machine.snapshot() / "6-published.jsonl").unlink()
+    digest = machine.digest()
+    (machine.snapshot() / "5-digest.json").write_text(json.dumps({**digest, "status": "draft"}))
+    shutil.rmtree(machine.folder / "outputs" / "site")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert len((machine.snapshot() / "6-published.jsonl").read_text().splitlines()) == 1
+    assert "demo/20260115_0405.html" in machine.site()
+
+
+def test_a_run_that_was_cut_off_before_the_site_was_written_is_caught_up_with(
+    machine: Machine,
+) -> None:
+    machine.configure(policy="none", model="embedded")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    shutil.rmtree(machine.folder / "outputs" / "site")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert "demo/20260115_0405.html" in machine.site()
+
+
+def test_a_lost_digest_is_made_again_under_the_policy_it_had(machine: Machine) -> None:
+    machine.configure(policy="none", model="embedded")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    before = machine.digest()
+    (machine.snapshot() / "5-digest.json").unlink()
+    machine.configure(policy="all")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert machine.digest() == before
+
+
+def test_a_snapshot_that_lost_a_paper_is_refused_and_nothing_of_it_is_published(
+    machine: Machine,
+) -> None:
+    machine.configure(model="embedded")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    path = machine.snapshot() / "1-papers.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    paper = papers(machine)[0]
+    machine.paperline("decide", "demo/latest", paper, "approve", "--editor", "Ada", code=1)
+    assert "1-papers.jsonl: is not what was fetched. Restore it" in machine.errors
+
+
+def test_a_decision_on_the_night_before_carries_over_to_a_draft_that_is_there_already(
+    machine: Machine,
+) -> None:
+    machine.configure(select="latest", model="embedded")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    machine.configure(select="latest", model="embedded", feed=(FEEDS / "night2.atom").as_uri())
+    machine.paperline("run", "--at", SECOND_NIGHT)
+    machine.paperline("decide", "20260115_0405", "2601.90009", "approve", "--editor", "Ada")
+    entries = {e["paper"]["id"]: e for e in machine.digest("20260116_0405")["papers"]}
+    assert entries["2601.90009"]["carried_from"] == "20260115_0405"
+
+
+def test_a_correction_names_who_made_it_and_nobody_else(machine: Machine) -> None:
+    machine.configure(limit="2", model="embedded")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    one, other = papers(machine)
+    machine.paperline("decide", "demo/latest", one, "approve", "--editor", "Ada")
+    machine.paperline("decide", "demo/latest", other, "approve", "--editor", "Ada")
+    edit = ("decide", "demo/latest", one, "edit", "--en", "A better line.", "--editor", "Bo")
+    machine.paperline(*edit)
+    releases = (machine.snapshot() / "6-published.jsonl").read_text().splitlines()
+    assert [json.loads(line)["who"] for line in releases] == [["Ada"], ["Bo"]]
 
 
 def test_a_refused_key_ends_in_one_clear_line_and_keeps_the_papers(machine: Machine) -> None:
@@ -358,6 +481,7 @@ def test_a_run_answers_json_when_asked(machine: Machine) -> None:
 
 
 def test_a_decision_on_a_paper_that_is_not_there_changes_nothing(machine: Machine) -> None:
+    machine.configure(model="embedded")
     machine.paperline("run", "--at", FIRST_NIGHT)
     machine.paperline("decide", "demo/latest", "2601.99999", "approve", code=2)
     assert "there is no paper '2601.99999'" in machine.errors

@@ -222,13 +222,82 @@ def test_a_reached_budget_stops_asking_and_says_which(
         server,
         cache,
         [job(n) for n in range(5)],
-        concurrency=1,
-        budget=BudgetSettings(tokens_per_run=300),
+        concurrency=5,
+        budget=BudgetSettings(tokens_per_run=550),
     )
-    assert len(server.bodies) == 2
+    assert len(server.bodies) == 3
     failures = [o.failure for o in outcomes.values() if o.failure]
-    assert [f.kind for f in failures] == ["budget"] * 3
+    assert [f.kind for f in failures] == ["budget"] * 2
     assert "tokens_per_run" in failures[0].reason
+
+
+GOOD = '{"en": "A line.", "zh": "一句话。"}'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Maintenance</html>",
+        b'{"choices": [{"message": {"content": "cut o',
+        b"\xff\xfe",
+        b"[]",
+        b'{"choices": [null]}',
+        b'{"choices": "none"}',
+        b'{"choices": [{"message": null}]}',
+        b'{"choices": [{"message": {"content": 7}}]}',
+        b'{"choices": [{"message": {"content": ["a"]}}]}',
+        b'{"choices": [{"message": {"content": "\\ud800"}}]}',
+    ],
+)
+def test_whatever_a_server_sends_with_status_200_ends_in_lines_or_a_gap(
+    server: ModelServer, cache: AnswerCache, body: bytes
+) -> None:
+    server.queue.append(Response(body, content_type="application/json"))
+    (outcome,) = execute(server, cache, [job(1)]).values()
+    assert outcome.lines == {"en": "A line about Paper 1.", "zh": "一句关于这篇论文的话。"}
+
+
+@pytest.mark.parametrize(
+    "usage", [{}, None, 7, {"prompt_tokens": "12"}, {"prompt_tokens": 5.5}, {"prompt_tokens": -5}]
+)
+def test_counts_that_are_none_are_taken_for_nothing(
+    server: ModelServer, cache: AnswerCache, usage: Any
+) -> None:
+    body = {"choices": [{"message": {"content": GOOD}, "finish_reason": "stop"}], "usage": usage}
+    server.queue.append(Response(json.dumps(body), content_type="application/json"))
+    (outcome,) = execute(server, cache, [job(1)]).values()
+    assert outcome.lines == {"en": "A line.", "zh": "一句话。"}
+    assert outcome.usage.tokens == 0
+
+
+def test_more_cached_than_sent_tokens_are_not_believed(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    usage = {"prompt_tokens": 5, "prompt_tokens_details": {"cached_tokens": 50}}
+    body = {"choices": [{"message": {"content": GOOD}}], "usage": usage}
+    server.queue.append(Response(json.dumps(body), content_type="application/json"))
+    (outcome,) = execute(server, cache, [job(1)]).values()
+    assert outcome.usage.cached_tokens == 5
+
+
+@pytest.mark.parametrize("wait", ["inf", "nan", "1e300", "-1", "soon"])
+def test_an_absurd_wait_that_a_server_asks_for_is_bounded(
+    server: ModelServer, cache: AnswerCache, wait: str
+) -> None:
+    server.queue.append(error(429, headers={"retry-after": wait}))
+    (outcome,) = execute(server, cache, [job(1)]).values()
+    assert outcome.lines
+
+
+def test_what_a_provider_says_is_told_without_what_looks_like_a_key(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    body = {"error": {"message": "Bad key sk-abcdef123456\nfor\x1b you", "code": "odd"}}
+    server.always = lambda _: Response(json.dumps(body), 418, content_type="application/json")
+    (outcome,) = execute(server, cache, [job(1)]).values()
+    assert outcome.failure
+    assert "(418): Bad key (not shown) for you" in outcome.failure.reason
 
 
 def test_the_answer_is_asked_for_by_a_strict_schema(

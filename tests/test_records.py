@@ -69,6 +69,7 @@ DECISION = Decision(
     editor="Wei",
     at=NOON,
 )
+NO_ANSWER = Failure(kind="unavailable", reason="no answer")
 ENTRY = Entry(
     paper=PAPER,
     summary=SUMMARY.id,
@@ -85,7 +86,7 @@ DIGEST = Digest(
     status="draft",
     prompt="one_line",
     model="m",
-    papers=(ENTRY, ENTRY.but(decision=None, gap="no answer")),
+    papers=(ENTRY, ENTRY.but(decision=None, gap=NO_ANSWER)),
 )
 REQUEST = Request(
     messages=(Message(role="user", content="Say it."),),
@@ -232,8 +233,8 @@ def test_an_unknown_price_makes_the_sum_unknown():
 
 
 def test_a_digest_knows_its_gaps_its_editors_and_what_is_undecided():
-    assert [entry.gap for entry in DIGEST.gaps] == ["no answer"]
-    assert [entry.gap for entry in DIGEST.undecided] == ["no answer"]
+    assert [entry.gap for entry in DIGEST.gaps] == [NO_ANSWER]
+    assert [entry.gap for entry in DIGEST.undecided] == [NO_ANSWER]
     assert DIGEST.editors == ("Wei",)
     held = DIGEST.but(papers=(ENTRY.but(decision=DECISION.but(action="hold")),))
     assert held.editors == ()

@@ -37,7 +37,7 @@ def fault(tmp_path, text, environ=None) -> str:
             'FILE:2: model.concurrency: found "many", expected a whole number',
         ),
         ("[arxiv]\ndelay = true", "FILE:2: arxiv.delay: found true, expected a number"),
-        ('[site]\ntitle = ""', 'FILE:2: site.title: found "", expected a text that is not empty'),
+        ('[site]\ntitle = ""', 'FILE:2: site.title: found "", expected one line of text'),
         (
             '[review]\npolicy = "some"',
             'FILE:2: review.policy: found "some", expected "all" or "flagged" or "none"',

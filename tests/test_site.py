@@ -4,17 +4,19 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 from lxml.html import HtmlElement
+from markdown_it import MarkdownIt
 
 from pipeline.errors import DamagedFile
-from pipeline.records import Digest, Publication, Reason
+from pipeline.records import Digest, Failure, Publication, Reason
 from pipeline.settings import SiteSettings
 from pipeline.site.build import pages
 from pipeline.site.markdown import digest_markdown, escaped
 from pipeline.site.page import SITE_LINK, digest_page
+from pipeline.site.text import clean
 from tests.digests import (
     INSTANT,
     a_decision,
@@ -28,8 +30,9 @@ from tests.digests import (
 
 HOSTILE = "</p><script>alert(1)</script><img src=x onerror='a()'>\" & [x](javascript:a) {{ 7*7 }}"
 SITE = SiteSettings(title="Invented Digests", url="https://digests.example/")
-PICKED_EN = "Picked from the abstract by a program, not written by a model."
-PICKED_ZH = "由程序从摘要中选出的关键词，并非模型撰写。"
+UNREACHABLE = Failure(kind="unavailable", reason="localhost:8000: the connection failed")
+PICKED_EN = "Picked from the title and abstract by a program, not written by a model."
+PICKED_ZH = "由程序根据标题和摘要列出，并非模型撰写。"
 
 
 def parsed(page: str) -> HtmlElement:
@@ -164,14 +167,14 @@ def test_an_old_identifier_is_an_anchor_too() -> None:
 
 def test_a_stand_in_says_in_both_languages_that_no_model_wrote_it() -> None:
     lines = {"en": a_line("harbour, gauge", "embedded"), "zh": a_line("港口、潮位", "embedded")}
-    entry = an_entry().but(lines=lines, gap="the model timed out")
+    entry = an_entry().but(lines=lines, gap=UNREACHABLE)
     article = the_article(digest_page(a_digest(entry)))
     assert [note.text_content() for note in having(article, "origin-note")] == [
         PICKED_EN,
         PICKED_ZH,
     ]
     assert article.xpath(".//*[@lang='en']/text()") == ["harbour, gauge"]
-    assert "the model timed out" in text_of(article, "gap")
+    assert "it could not be reached" in text_of(article, "gap")
 
 
 def test_a_model_line_has_no_origin_note() -> None:
@@ -179,10 +182,18 @@ def test_a_model_line_has_no_origin_note() -> None:
 
 
 def test_a_gap_without_any_line_says_why() -> None:
-    article = the_article(digest_page(a_digest(an_entry().but(lines={}, gap="budget reached"))))
+    article = the_article(
+        digest_page(a_digest(an_entry().but(lines={}, gap=UNREACHABLE.but(kind="budget"))))
+    )
     assert not having(article, "summary")
-    assert "The model gave no line: budget reached." in text_of(article, "gap")
-    assert "模型未能给出一句话简介" in text_of(article, "gap")
+    assert "There is no line by the model: the budget was used up." in text_of(article, "gap")
+    assert "预算已用完" in text_of(article, "gap")
+
+
+def test_the_operators_details_of_a_gap_are_not_told_to_readers() -> None:
+    entry = an_entry().but(lines={}, gap=UNREACHABLE)
+    assert UNREACHABLE.reason not in digest_page(a_digest(entry))
+    assert "localhost" not in digest_markdown(a_digest(entry))
 
 
 def test_an_edited_line_names_its_editor_in_its_language() -> None:
@@ -197,7 +208,7 @@ def test_a_carried_decision_names_its_snapshot() -> None:
     entry = approved(an_entry()).but(carried_from="20260428_0405")
     review = text_of(the_article(digest_page(a_digest(entry))), "review")
     assert "carried over from snapshot 20260428_0405" in review
-    assert "沿用快照 20260428_0405 的决定" in review
+    assert "沿用 20260428_0405 期的决定" in review
 
 
 @pytest.mark.parametrize(
@@ -227,10 +238,10 @@ def test_a_digest_without_a_model_does_not_claim_one() -> None:
 
 def test_a_night_on_which_the_model_failed_does_not_claim_its_lines() -> None:
     lines = {"en": a_line("harbour", "embedded"), "zh": a_line("港口", "embedded")}
-    text = body_of(digest_page(a_digest(an_entry(lines=lines, gap="The server was down."))))
+    text = body_of(digest_page(a_digest(an_entry(lines=lines, gap=UNREACHABLE))))
     assert "(tide-1) was asked, but wrote none of the lines shown here" in text
     assert "lines are written by a language model" not in text
-    assert "gave no line: The server was down. " in text
+    assert "it could not be reached." in text
 
 
 def test_corrections_and_healed_gaps_are_dated_notes() -> None:
@@ -244,7 +255,7 @@ def test_corrections_and_healed_gaps_are_dated_notes() -> None:
 
 def test_counts_tell_papers_new_revised_gaps_and_left_out() -> None:
     entries = (
-        an_entry(1, gap="timed out"),
+        an_entry(1, gap=UNREACHABLE),
         an_entry(2, paper=a_paper(2, status="revised")),
         an_entry(3),
     )
@@ -271,7 +282,10 @@ def a_hostile_page() -> str:
         pdf_url="https://arxiv.org.evil.example/pdf/1",
     )
     lines = {"en": a_line(HOSTILE, model=HOSTILE, prompt=HOSTILE), "zh": a_line(HOSTILE, "editor")}
-    entry = approved(an_entry(paper=paper, lines=lines, gap=HOSTILE), editor=HOSTILE)
+    entry = approved(
+        an_entry(paper=paper, lines=lines, gap=Failure(kind="content", reason=HOSTILE)),
+        editor=HOSTILE,
+    )
     digest = a_digest(entry, title=HOSTILE, notes=(HOSTILE,), model=HOSTILE)
     return digest_page(digest, releases=[a_publication(digest, "correction")])
 
@@ -359,17 +373,35 @@ def test_markdown_escapes_all_markup_of_untrusted_text() -> None:
     paper = a_paper(title=HOSTILE, abstract="# a\n- b\n\n<b>*c*</b> | `d` $e$")
     text = digest_markdown(a_digest(an_entry(paper=paper)))
     assert "<script" not in text.replace("\\<", "")
-    assert "](javascript" not in text
-    assert r"> \# a \- b \<b\>\*c\*\</b\> \| \`d\` \$e\$" in text
+    assert r"\[x\](javascript:a)" in text
+    assert r"> \# a - b \<b\>\*c\*\</b\> \| \`d\` \$e\$" in text
+
+
+@given(st.text(max_size=60))
+@example("1) one")
+@example("a_b_ *c* ![d](http://e.f) www.g.h i@j.k `l` &amp; ~~m~~ \\ [n] <o>")
+@example("=== - + # : 3. ***")
+def test_escaped_text_is_read_as_one_paragraph_of_plain_text(text: str) -> None:
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(escaped(text))
+    inline = [child for token in tokens for child in token.children or ()]
+    assert [token.type for token in tokens if token.children is None] == (
+        ["paragraph_open", "paragraph_close"] if inline else []
+    )
+    assert {child.type for child in inline} <= {"text"}
+    assert "".join(child.content for child in inline) == " ".join(clean(text).split())
+
+
+def test_escaped_text_stays_readable() -> None:
+    assert escaped("0.661 (2026-04-29): 85 %, cs.CL!") == "0.661 (2026-04-29): 85 %, cs.CL!"
 
 
 def test_markdown_holds_lines_origins_gaps_and_the_way_back() -> None:
     lines = {"en": a_line("harbour", "embedded"), "zh": a_line("港口", "embedded")}
-    entry = an_entry().but(lines=lines, gap="timed out")
+    entry = an_entry().but(lines=lines, gap=UNREACHABLE)
     text = digest_markdown(a_digest(entry, earlier=("20260430_0405",)))
     assert escaped(PICKED_EN) in text
     assert PICKED_ZH in text
-    assert r"The model gave no line\: timed out\." in text
+    assert "There is no line by the model: it could not be reached." in text
     assert "(../20260430_0405/5-digest.md)" in text
     assert "Snapshot: 20260501_0405" in text
 

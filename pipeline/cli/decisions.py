@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from pipeline.cli.nightly import decisions
+
 if TYPE_CHECKING:
     from pipeline.records import Action, Lines
 
@@ -34,7 +36,6 @@ def decide(
 
     Settling the last paper publishes the digest.
     """
-    import getpass
     from datetime import UTC, datetime
 
     from pipeline import settings as configuration
@@ -52,12 +53,22 @@ def decide(
             found,
             paper,
             cast("Action", action),
-            editor=editor or getpass.getuser(),
+            editor=editor or _login_name(),
             at=now,
             text=text,
             note=note,
         )
     digest = release(settings, found, now)
     waiting = len(waited_for(digest, digest.policy))
-    state = "published" if digest.status == "published" else f"waiting for {waiting} decisions"
+    state = "published" if digest.status == "published" else f"waiting for {decisions(waiting)}"
     click.echo(f"{found} {paper}: {action}; {state}")
+
+
+def _login_name() -> str:
+    """The login name, or nothing where the user has none, as in some containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -27,7 +27,8 @@ def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
     for state in states:
         click.echo(state.sentence())
         for paper in state.papers if snapshot else ():
-            click.echo(f"  {paper.id}  {paper.decision or 'undecided'}  {paper.gap or ''}".rstrip())
+            gap = f"  ({paper.gap})" if paper.gap else ""
+            click.echo(f"  {paper.id}  {paper.decision or 'undecided':<9}  {paper.title}{gap}")
     if not states:
         click.echo(f"{settings.outputs}: no snapshot yet; paperline run makes one")
 

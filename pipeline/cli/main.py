@@ -14,7 +14,7 @@ Exit codes:
   0   done, also when there was nothing new or only editors are waited for
   1   failed
   2   usage or configuration
-  3   finished, but something is missing; run.json says what
+  3   finished, but something is missing: lines, entries of a feed, budget
   75  not finished: run the same command again
 """
 
@@ -29,14 +29,15 @@ Exit codes:
     help="Settings file; ./paperline.toml where it is left out.",
 )
 @click.option("--quiet", is_flag=True, help="No progress, only warnings and errors.")
+@click.option("--debug", is_flag=True, help="Everything, and the traceback of a defect.")
 @click.pass_context
-def cli(context: click.Context, config: Path | None, quiet: bool) -> None:
+def cli(context: click.Context, config: Path | None, quiet: bool, debug: bool) -> None:
     """Turn each night's arXiv abstracts into a reviewed, bilingual digest."""
     import logging  # a tenth of the time of --help, which needs none
 
     context.obj = config
     logging.basicConfig(
-        level=logging.WARNING if quiet else logging.INFO,
+        level=logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO,
         format="%(message)s",
         stream=sys.stderr,
         force=True,
@@ -67,3 +68,14 @@ def main() -> None:
     except PaperlineError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        import logging
+
+        logging.getLogger(__name__).debug("the defect:", exc_info=True)
+        what = " ".join(f"{type(error).__name__}: {error}".split())
+        click.echo(
+            f"error: a defect of paperline: {what}. Report it with the output of "
+            "paperline --debug and the same command; what is done so far is kept",
+            err=True,
+        )
+        sys.exit(1)

@@ -1,7 +1,9 @@
 """run, its stages one by one, and the demonstration."""
 
 import sys
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +13,12 @@ from pipeline.errors import PaperlineError
 
 if TYPE_CHECKING:
     from pipeline.run import Report
-    from pipeline.settings import Settings
+    from pipeline.settings import Settings, TopicSettings
 
 MISSING = 3
+FIRST_YEAR, LAST_YEAR = 1991, 2100
+"""arXiv's first, and one that is surely a slip."""
+
 EXECUTORS = click.Choice(["online", "embedded"])
 
 at_option = click.option("--at", metavar="TIME", help='ISO time that stands for "now".')
@@ -34,6 +39,10 @@ def moment(text: str | None, settings: "Settings") -> datetime:
         raise UsageError(
             f"found {text!r}, expected an ISO time such as 2026-05-01T04:05+08:00", where="--at"
         ) from None
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise UsageError(
+            f"found {text!r}, expected a year from {FIRST_YEAR} to {LAST_YEAR}", where="--at"
+        )
     return at if at.tzinfo else at.replace(tzinfo=settings.zone)
 
 
@@ -74,29 +83,28 @@ def run(
     import msgspec
 
     from pipeline import settings as configuration
-    from pipeline.errors import SettingsError
+    from pipeline.llm.budget import Budget
     from pipeline.llm.keys import api_key
+    from pipeline.outputs import Outputs
     from pipeline.run import run_topic
 
     settings = with_model(configuration.load(config), executor=executor)
-    chosen = [settings.find_topic(name) for name in topics] or list(settings.topic)
-    if not chosen:
-        raise SettingsError(
-            "no topic is configured", next_step="Add a [[topic]] table to paperline.toml"
-        )
+    chosen = _chosen(settings, config, topics)
     if not settings.model.embedded:
         api_key(settings.model)
     now, codes, reports = moment(at, settings), [0], []
+    budget = Budget(settings.budget, Outputs(settings.outputs).spent_on(datetime.now(UTC)))
     for topic in chosen:
         try:
-            report = run_topic(settings, topic, now, prompt=prompt)
+            report = run_topic(settings, topic, now, budget, prompt=prompt)
         except PaperlineError as error:
             click.echo(f"error: {topic.name}: {error}", err=True)
             codes.append(error.exit_code)
             continue
         reports.append(report)
         if report.missing:
-            click.echo(f"warning: {topic.name}: {_why(report)}", err=True)
+            told = _counted(missing.reason for missing in report.missing)
+            click.echo(f"warning: {topic.name}: something is missing: {told}", err=True)
             codes.append(MISSING)
         if not as_json:
             click.echo(_sentence(report))
@@ -105,17 +113,38 @@ def run(
     sys.exit(_worst(codes))
 
 
+def decisions(count: int) -> str:
+    """How many decisions, in words."""
+    return "1 decision" if count == 1 else f"{count} decisions"
+
+
 def _worst(codes: list[int]) -> int:
     """The exit code of several topics: what needs somebody most comes first."""
     return next((code for code in (2, 1, 75, MISSING) if code in codes), 0)
 
 
-def _why(report: "Report") -> str:
-    reasons: dict[str, int] = {}
-    for missing in report.missing:
-        reasons[missing.reason] = reasons.get(missing.reason, 0) + 1
-    told = "; ".join(f"{count} × {reason}" for reason, count in reasons.items())
-    return f"something is missing: {told}"
+def _chosen(
+    settings: "Settings", config: Path | None, names: tuple[str, ...]
+) -> "list[TopicSettings]":
+    """The topics that were named, each once; all of them where none was."""
+    from pipeline.errors import SettingsError
+    from pipeline.settings import DEFAULT_FILE
+
+    if names:
+        return [settings.find_topic(name) for name in dict.fromkeys(names)]
+    if not settings.topic:
+        file = config or DEFAULT_FILE
+        raise SettingsError(
+            "no topic is configured" if file.is_file() else "there is no such file",
+            where=str(file),
+            next_step="Add a [[topic]] table, or name another file with --config",
+        )
+    return list(settings.topic)
+
+
+def _counted(reasons: Iterable[str]) -> str:
+    """Each reason once, with how often it is given."""
+    return "; ".join(f"{count} × {reason}" for reason, count in Counter(reasons).items())
 
 
 def _sentence(report: "Report") -> str:
@@ -124,11 +153,11 @@ def _sentence(report: "Report") -> str:
     usd = report.usage.usd
     cost = "cost unknown" if usd is None else f"${usd:.4f}"
     spent = f"{report.usage.tokens} tokens, {cost}"
-    healed = f", {report.healed} gaps healed" if report.healed else ""
+    healed = f", {report.healed} of {report.asked_again} gaps healed" if report.asked_again else ""
     state = (
         f"published: {report.site}"
         if report.published
-        else f"waiting for {report.waiting_for} decisions: {report.page}"
+        else f"waiting for {decisions(report.waiting_for)}: {report.page}"
     )
     if not report.made:
         return f"{report.topic}: nothing new{healed}, {spent}; {report.snapshot} {state}"
@@ -182,9 +211,11 @@ def summarize(
     """
     from pipeline import settings as configuration
     from pipeline.errors import UsageError
+    from pipeline.llm.budget import Budget
     from pipeline.outputs import Outputs
     from pipeline.stages import summarize as stage
 
+    now = datetime.now(UTC)
     settings = with_model(configuration.load(config), executor=executor, model=model)
     outputs = Outputs(settings.outputs)
     found = outputs.find(snapshot)
@@ -193,11 +224,21 @@ def summarize(
     name = prompt or found.run().prompt or settings.find_topic(found.topic).prompt
     with outputs.working_on(found.topic):
         done = stage.summarize(
-            settings, found, name, only=papers or None, redo=redo, activate=activate
+            settings,
+            found,
+            name,
+            now,
+            budget=Budget(settings.budget, outputs.spent_on(now)),
+            only=papers or None,
+            redo=redo,
+            activate=activate,
         )
-    counts = done.stages["summarize"].counts
+    counts = done.counts
     click.echo(f"{found}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
-    sys.exit(MISSING if done.gaps else 0)
+    if done.failures:
+        told = _counted(failure.reason for failure in done.failures.values())
+        click.echo(f"warning: {found}: something is missing: {told}", err=True)
+    sys.exit(MISSING if done.failures else 0)
 
 
 @click.command()
@@ -242,7 +283,7 @@ def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
         if digest.status == "published":
             click.echo(f"{found}: published")
         else:
-            click.echo(f"{found}: waiting for {len(waited_for(digest, policy))} decisions")
+            click.echo(f"{found}: waiting for {decisions(len(waited_for(digest, policy)))}")
     written = build_site(settings)
     click.echo(f"{outputs.site}: {len(written)} files changed")
 

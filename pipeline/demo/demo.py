@@ -1,11 +1,13 @@
 """Runs two nights in a temporary folder: one approved and published, one left as a draft."""
 
+import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import prompts, settings
+from pipeline.llm.budget import Budget
 from pipeline.outputs import Outputs
 from pipeline.run import release, run_topic
 from pipeline.stages.review import decide
@@ -51,7 +53,7 @@ def demonstrate() -> Demonstration:
         text = CONFIG.format(prompts=prompts.bundled_folder(), feed=(HERE / feed).as_uri())
         config.write_text(text, encoding="utf-8")
         loaded = settings.load(config, {})
-        run_topic(loaded, loaded.find_topic("demo"), now)
+        run_topic(loaded, loaded.find_topic("demo"), now, Budget(loaded.budget, 0.0))
         if feed == NIGHTS[0][0]:
             _approve(loaded, now)
     outputs = Outputs(folder / "outputs")
@@ -61,7 +63,7 @@ def demonstrate() -> Demonstration:
         folder=folder,
         published=outputs.site / "demo" / f"{first.name}.html",
         draft=draft.digest_html,
-        command=f"python -m pipeline --config {config} decide {draft} "
+        command=f"{sys.executable} -m pipeline --config {config} decide {draft} "
         f"{draft.papers()[0].id} approve",
     )
 

@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from pipeline.prompts import Glossary, one_line
+from pipeline.glossary import Glossary
 from pipeline.records import Job, Lines, Outcome, Paper
+from pipeline.text import one_line
 
 MOST_KEYWORDS = 5
 SHORT, LONG = 50, 320
@@ -43,7 +44,8 @@ CUES = (
     (r"\bhowever\b", -4),
     (r"https?://|\b(project|web) ?(page|site)", -6),
     (r"^(this|these|those|such|it|they)\b(?! (paper|work|study|article|survey|thesis|report))", -2),
-    (r"^(finally|additionally|furthermore|moreover|in addition|second|third|lastly)\b", -1),
+    (r"^(finally|additionally|further(more)?|moreover|more broadly|in addition)\b", -2),
+    (r"^(second|third|lastly)\b|\bwe (also|further)\b", -2),
     (r"\b(highlight|insights?|implications?|pav(e|ing) the way|suggest(s|ing)?)\b", -1),
     (r"\b(future work|we (then )?discuss|we hope)\b|\?$", -4),
 )
@@ -85,10 +87,14 @@ def best_sentence(paper: Paper) -> str:
 
 
 def keywords(paper: Paper, glossary: Glossary) -> str:
-    """The glossary's terms in title and abstract, in Chinese; else the arXiv categories."""
+    """The glossary's terms in title and abstract, in Chinese; else the arXiv categories.
+
+    A term that is a part of another one found says nothing more, and is left out.
+    """
     terms = [chinese for _, chinese in glossary.found_in(paper.abstract, title=paper.title)]
-    if terms:
-        return "关键词：" + "、".join(terms[:MOST_KEYWORDS])
+    whole = [term for term in terms if not any(term != other and term in other for other in terms)]
+    if whole:
+        return "关键词：" + "、".join(whole[:MOST_KEYWORDS])
     return "学科分类：" + "、".join(map(one_line, paper.categories or (paper.primary_category,)))
 
 

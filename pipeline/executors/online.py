@@ -8,7 +8,8 @@ provider refuses for good, the remaining jobs fail at once with that reason.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -18,6 +19,7 @@ from pipeline.llm.answers import lines_of
 from pipeline.llm.budget import Budget
 from pipeline.llm.client import ModelClient, retrying
 from pipeline.llm.limits import Limiter
+from pipeline.llm.prices import priced
 from pipeline.llm.tokens import count_messages
 from pipeline.records import Answer, Failure, Job, Message, Outcome, Request, Usage, utc
 from pipeline.settings import ModelSettings
@@ -55,6 +57,7 @@ class Online:
         self._limiter = Limiter(settings.requests_per_minute, settings.tokens_per_minute)
         self._halted: Failure | None = None
         self._successes = 0
+        self._settled = asyncio.Event()
 
     def run(self, jobs: Iterable[Job], deliver: Deliver) -> None:
         """Deliver one outcome for each job, in the order in which they are finished."""
@@ -94,7 +97,6 @@ class Online:
                 break
             self._cache.store(fingerprint, answer)
             self._paid(job, answer.usage)
-            self._budget.add(answer.usage)
             spent, sent = spent.plus(answer.usage), sent + 1
             try:
                 lines, mended = lines_of(answer, job.request)
@@ -122,10 +124,16 @@ class Online:
 
     async def _answer(self, client: ModelClient, request: Request, room: int) -> Answer:
         """One answer from the provider, asked within limits and budget, retried as it may be."""
-        estimated = count_messages(request.messages) + request.max_output_tokens // 2
+        estimate = priced(
+            Usage(
+                prompt_tokens=count_messages(request.messages),
+                completion_tokens=request.max_output_tokens // 2,
+            ),
+            request.model,
+        )
         successes = self._successes
         try:
-            answer = await self._tried(client, request, room, estimated)
+            answer = await self._tried(client, request, room, estimate)
         except (ModelRefused, _Halted) as error:
             self._halted = self._halted or _reason(error)
             raise
@@ -135,26 +143,49 @@ class Online:
                 self._halted = self._halted or _reason(error)
             raise
         self._successes += 1
-        self._limiter.correct(estimated, answer.usage.tokens)
+        self._limiter.correct(estimate.tokens, answer.usage.tokens)
         return answer
 
     async def _tried(
-        self, client: ModelClient, request: Request, room: int, estimated: int
+        self, client: ModelClient, request: Request, room: int, estimate: Usage
     ) -> Answer:
         async for attempt in retrying():
             with attempt:
-                await self._limiter.wait(estimated)
-                if self._halted:
-                    raise _Halted(self._halted)
-                if reached := self._budget.reached():
-                    raise _Halted(Failure(kind="budget", reason=f"[budget] {reached}"))
-                try:
-                    return await client.ask(request, room=room)
-                except ModelUnavailable as error:
-                    if error.retry_after:
-                        self._limiter.pause(error.retry_after)
-                    raise
+                await self._limiter.wait(estimate.tokens)
+                async with self._paid_from_budget(estimate) as used:
+                    try:
+                        answer = await client.ask(request, room=room)
+                    except ModelUnavailable as error:
+                        if error.retry_after:
+                            self._limiter.pause(error.retry_after)
+                        raise
+                    used.append(answer.usage)
+                    return answer
         raise AssertionError("tenacity ends with an answer or an error")
+
+    @contextlib.asynccontextmanager
+    async def _paid_from_budget(self, estimate: Usage) -> AsyncIterator[list[Usage]]:
+        """Reserve `estimate` around one request; what is put into the list was used.
+
+        Waits while other requests hold what may be left. Raises `_Halted` when the
+        budget is reached, or nothing more is asked in this run.
+        """
+        while True:
+            if self._halted:
+                raise _Halted(self._halted)
+            reached = self._budget.reserve(estimate)
+            if reached is None:
+                break
+            if not self._budget.outstanding:
+                raise _Halted(Failure(kind="budget", reason=f"[budget] {reached}"))
+            self._settled.clear()
+            await self._settled.wait()
+        used: list[Usage] = []
+        try:
+            yield used
+        finally:
+            self._budget.settle(estimate, used[0] if used else Usage())
+            self._settled.set()
 
 
 def _reason(error: "ModelUnavailable | ModelRefused | _Halted") -> Failure:

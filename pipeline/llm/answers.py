@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from pipeline.errors import AnswerRejected
 from pipeline.records import Answer, Language, Lines, Request
+from pipeline.text import CONTROL
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 LATIN = re.compile(r"[A-Za-z]")
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Simplified Chinese"}

@@ -8,24 +8,27 @@
 The SDK's own retries are off: `executors/online.py` asks again through `retrying`.
 """
 
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import openai
 import tenacity
-from openai.types.chat import ChatCompletion
 
 from pipeline.errors import ModelRefused, ModelUnavailable
-from pipeline.llm.prices import priced
-from pipeline.records import Answer, Request, Usage, utc
+from pipeline.llm.completion import answer_in
+from pipeline.records import Answer, Request
 from pipeline.settings import ModelSettings
+from pipeline.text import one_line
 
 TRIES = 5
 LONGEST_WAIT = 30.0
 REASONING_ROOM = {"none": 0, "minimal": 1000, "low": 2000, "medium": 8000, "high": 24_000}
 """Tokens allowed for reasoning on top of the lines, by effort; unused ones cost nothing."""
+
+KEY_LIKE = re.compile(r"\b(sk|key|pk)[-_][\w*.-]{6,}|\bbearer \S+", re.IGNORECASE)
+"""Some providers repeat a part of the key in their errors."""
 
 PASSING = {408, 409, 425, 429}
 SERVER_ERROR = 500
@@ -67,14 +70,18 @@ class ModelClient:
         Raises `ModelUnavailable` or `ModelRefused`.
         """
         try:
-            completion = await self._client.chat.completions.create(**self._body(request, room))
+            # Not `chat.completions.create`: it takes whatever the server says for a completion.
+            response = await self._client.post(
+                "/chat/completions", cast_to=httpx2.Response, body=self._body(request, room)
+            )
         except openai.OpenAIError as error:
             raise self._translated(error) from error
-        if not isinstance(completion, ChatCompletion) or not completion.choices:
+        answer = answer_in(response.content, request.model)
+        if answer is None:
             raise ModelUnavailable(
                 "the answer was no chat completion", where=self._settings.base_url
             )
-        return _answer(completion, request.model)
+        return answer
 
     def _body(self, request: Request, room: int) -> dict[str, Any]:
         effort = str(request.parameters.get("reasoning_effort", "medium"))
@@ -91,7 +98,7 @@ class ModelClient:
                     "schema": request.answer_schema(),
                 },
             },
-            "extra_body": request.parameters or None,
+            **request.parameters,
         }
 
     def _translated(self, error: openai.OpenAIError) -> ModelUnavailable | ModelRefused:
@@ -128,39 +135,28 @@ def _of_status(
     }
     what, remedy = reasons.get(
         status,
-        (f"the request was refused ({status} {code or ''})".replace(" )", ")"), "Check [model]"),
+        (f"the request was refused ({status}): {_message(error)}", "Check [model]"),
     )
     return ModelRefused(what, where=where, next_step=remedy)
 
 
+def _message(error: openai.APIStatusError) -> str:
+    """What the provider said, short, and without what looks like a key."""
+    body = error.body
+    said = body.get("message") if isinstance(body, dict) else None
+    return KEY_LIKE.sub("(not shown)", one_line(str(said or error.code or "no reason given")))[:200]
+
+
 def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the server asked to wait, at most `LONGEST_WAIT`; None where it did not say."""
     for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name])) * factor
+            seconds = float(headers[name]) * factor
         except (KeyError, ValueError):
             continue
+        if seconds >= 0:
+            return min(seconds, LONGEST_WAIT)
     return None
-
-
-def _answer(completion: ChatCompletion, model: str) -> Answer:
-    choice = completion.choices[0]
-    used = completion.usage
-    prompt_details = used.prompt_tokens_details if used else None
-    output_details = used.completion_tokens_details if used else None
-    usage = Usage(
-        prompt_tokens=used.prompt_tokens if used else 0,
-        completion_tokens=used.completion_tokens if used else 0,
-        cached_tokens=(prompt_details.cached_tokens or 0) if prompt_details else 0,
-        reasoning_tokens=(output_details.reasoning_tokens or 0) if output_details else 0,
-    )
-    return Answer(
-        content=choice.message.content,
-        refusal=choice.message.refusal,
-        finish_reason=choice.finish_reason,
-        model=completion.model or model,
-        usage=priced(usage, model),
-        created=utc(datetime.now(UTC)),
-    )
 
 
 def retrying() -> tenacity.AsyncRetrying:
@@ -170,7 +166,7 @@ def retrying() -> tenacity.AsyncRetrying:
     def wait(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after if isinstance(error, ModelUnavailable) else None
-        return min(asked, LONGEST_WAIT) if asked is not None else growing(state)
+        return asked if asked is not None else growing(state)
 
     return tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception_type(ModelUnavailable),

@@ -23,11 +23,15 @@ def priced(usage: Usage, model: str) -> Usage:
     )
     try:
         return usage.but(usd=float(calc_price(tokens, model).total_price))
-    except LookupError:
+    except (LookupError, ValueError):
         _say_unknown(model)
         return usage.but(usd=None)
 
 
 @functools.cache
 def _say_unknown(model: str) -> None:
-    log.warning("the price of %s is not known: its cost is reported as unknown", model)
+    log.warning(
+        "the price of %s is not known: its cost is reported as unknown, and of [budget] only "
+        "tokens_per_run can limit it",
+        model,
+    )

@@ -7,15 +7,24 @@ from pipeline.records import LANGUAGES, Digest, Entry
 from pipeline.site import words
 from pipeline.site.text import abstract_link, clean, local_time, pdf_link
 
-MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$:@=^])")
-"""ASCII punctuation that CommonMark, its tables, autolinks or math give a meaning to."""
+MARKUP = re.compile(r"([\\`*_\[\]<>|~&$^@]|:(?=//)|(?<=[wW]{3})\.)")
+"""Punctuation that CommonMark, its tables, autolinks or math give a meaning to anywhere."""
+
+OPENING = re.compile(r"^(?:([#+=:-])|(\d+)([.)])(?= |$))")
+"""What makes a heading, a list, a rule or a definition where a line begins with it."""
 
 SPACE = re.compile(r"\s+")
 
 
 def escaped(text: str) -> str:
     """`text` on one line, every character that could be markup behind a backslash."""
-    return MARKUP.sub(r"\\\1", SPACE.sub(" ", clean(text)).strip())
+    line = MARKUP.sub(r"\\\1", SPACE.sub(" ", clean(text)).strip())
+    return OPENING.sub(_behind_backslash, line)
+
+
+def _behind_backslash(opening: re.Match[str]) -> str:
+    sign, number, after = opening.groups()
+    return f"\\{sign}" if sign else f"{number}\\{after}"
 
 
 def digest_markdown(digest: Digest) -> str:

@@ -1,7 +1,7 @@
 """A digest -> one self-contained HTML file, the page of the contract.
 
 It holds no script and asks nothing of any server; programs read it by the selectors
-that `docs/` lists, so the elements named there hold a field's text and nothing else.
+that `docs/page.md` lists, so the elements named there hold a field's text and nothing else.
 """
 
 from collections import Counter

@@ -6,7 +6,7 @@ Every sentence exists in English and in Chinese, and is the same on the page and
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pipeline.records import EMBEDDED, Digest, Entry, Language, Publication, Status
+from pipeline.records import EMBEDDED, Digest, Entry, FailureKind, Language, Publication, Status
 from pipeline.site.text import local_time
 
 
@@ -25,14 +25,37 @@ STATUS: Final[dict[Status, Said]] = {
 }
 
 PICKED: Final = Said(
-    "Picked from the abstract by a program, not written by a model.",
-    "由程序从摘要中选出的关键词，并非模型撰写。",
+    "Picked from the title and abstract by a program, not written by a model.",
+    "由程序根据标题和摘要列出，并非模型撰写。",
 )
 
 THANKS: Final = Said(
     "Thank you to arXiv for use of its open access interoperability.",
     "感谢 arXiv 提供开放获取的互操作服务。",
 )
+
+GAP: Final[dict[FailureKind, Said]] = {
+    "unavailable": Said(
+        "There is no line by the model: it could not be reached.",
+        "本篇缺模型简介：模型暂时无法访问。",
+    ),
+    "refused": Said(
+        "There is no line by the model: its provider refused the request.",
+        "本篇缺模型简介：模型服务方拒绝了请求。",
+    ),
+    "budget": Said(
+        "There is no line by the model: the budget was used up.",
+        "本篇缺模型简介：预算已用完。",
+    ),
+    "content": Said(
+        "There is no line by the model: its answers could not be used.",
+        "本篇缺模型简介：模型的回答无法采用。",
+    ),
+    "pending": Said(
+        "There is no line by the model: it has not been asked yet.",
+        "本篇缺模型简介：尚未请求模型撰写。",
+    ),
+}
 
 NO_LINE: Final = Said("There is no line for this paper.", "本篇暂无一句话简介。")
 
@@ -96,11 +119,8 @@ def origin_note(entry: Entry, language: Language) -> str | None:
 
 
 def gap_note(entry: Entry) -> Said | None:
-    """Why the model's line is missing, where one was asked for."""
-    if not entry.gap:
-        return None
-    reason = entry.gap.rstrip(". ")
-    return Said(f"The model gave no line: {reason}.", f"模型未能给出一句话简介，原因：{reason}。")
+    """Why the model's line is missing, where one was asked for; the details are the operator's."""
+    return GAP[entry.gap.kind] if entry.gap else None
 
 
 def review_note(entry: Entry) -> Said:
@@ -111,7 +131,7 @@ def review_note(entry: Entry) -> Said:
     if entry.carried_from:
         return Said(
             f"Reviewed by {name}; decision carried over from snapshot {entry.carried_from}",
-            f"{name} 审阅，沿用快照 {entry.carried_from} 的决定",
+            f"{name} 审阅，沿用 {entry.carried_from} 期的决定",
         )
     return Said(f"Reviewed by {name}", f"{name} 审阅")
 

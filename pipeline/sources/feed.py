@@ -22,6 +22,9 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a missing or unreadable date; arXiv began in 1991, so no paper has it."""
 
+PLAUSIBLE = (1991, 2100)
+"""Years in which arXiv may have taken a paper."""
+
 ADDRESS = re.compile(r"/abs/(?P<id>[^?#\s]+?)v(?P<version>\d{1,4})$")
 FEED_END = re.compile(rb"</(\w+:)?feed\s*>")
 TAIL = 300
@@ -56,7 +59,8 @@ def paper_from(result: arxiv.Result) -> Paper:
     address = ADDRESS.search(result.entry_id.strip())
     if address is None:
         raise ValueError("its id is not the address of a version")
-    if UNREADABLE in (result.published, result.updated):
+    first, last = PLAUSIBLE
+    if not all(first <= date.year <= last for date in (result.published, result.updated)):
         raise ValueError("it has no readable date")
     id_, version = address["id"], int(address["version"])
     return msgspec.convert(

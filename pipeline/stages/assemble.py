@@ -13,14 +13,17 @@ from pipeline.decisions import present
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import (
     EMBEDDED,
+    LANGUAGES,
     Decision,
     Digest,
     DigestLine,
     Entry,
+    Failure,
     Language,
     Lines,
     Paper,
     Policy,
+    Publication,
     Run,
     Stage,
     Summary,
@@ -34,8 +37,6 @@ from pipeline.version import VERSION
 
 MOST_EARLIER = 30
 """Earlier snapshots a page names; each of those names its own, so all can be reached."""
-
-ALL_LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
         snapshot=run.snapshot,
         instant=run.instant,
         time_zone=run.time_zone,
-        policy=_policy(settings, before),
+        policy=_policy(settings, before, releases),
         status="published" if releases and _same(releases[-1].digest, entries) else "draft",
         prompt=run.prompt or "",
         model=run.model or "",
@@ -87,7 +88,7 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
     write(snapshot, digest)
     stage = Stage(
         complete=True,
-        inputs=inputs(snapshot),
+        inputs=_inputs(snapshot, material),
         counts={
             "papers": len(entries),
             "excluded": len(excluded),
@@ -111,16 +112,33 @@ def write(snapshot: Snapshot, digest: Digest) -> None:
     )
 
 
-def inputs(snapshot: Snapshot) -> dict[str, str]:
-    """Fingerprints of what a digest is made from, to tell whether it is stale."""
+def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether the digest is not there, or not what it would be if it were assembled now."""
+    run = snapshot.run()
+    if "assemble" not in run.stages or snapshot.digest() is None:
+        return True
+    material = _material(snapshot, run, _earlier(settings, snapshot))
+    return run.stages["assemble"].inputs != _inputs(snapshot, material)
+
+
+def _inputs(snapshot: Snapshot, material: _Material) -> dict[str, str]:
+    """Fingerprints of what the digest shows: the lines to choose from, and the decisions.
+
+    Candidates by other prompts and models are none of it.
+    """
+    lines = [material.active, material.stand_ins]
+    carried = [d.to_json() for d, origin in material.decided.values() if origin]
     return {
-        "summaries": fingerprint([summary.id for summary in snapshot.summaries()]),
-        "decisions": fingerprint([decision.to_json() for decision in snapshot.decisions()]),
+        "summaries": fingerprint([{p: s.id for p, s in chosen.items()} for chosen in lines]),
+        "decisions": fingerprint([d.to_json() for d in snapshot.decisions()]),
+        "carried": fingerprint(sorted(carried)),
     }
 
 
-def _policy(settings: Settings, before: Digest | None) -> Policy:
-    return before.policy if before else settings.review.policy
+def _policy(settings: Settings, before: Digest | None, releases: list[Publication]) -> Policy:
+    """That of the first assembly, also where the digest's file was lost since."""
+    known = before or (releases[-1].digest if releases else None)
+    return known.policy if known else settings.review.policy
 
 
 def _same(published: Digest, entries: list[Entry]) -> bool:
@@ -210,19 +228,19 @@ def _entry(paper: Paper, material: _Material) -> Entry:
     )
 
 
-def _gap(paper: Paper, material: _Material) -> str | None:
+def _gap(paper: Paper, material: _Material) -> Failure | None:
     """Why a model's line is missing where one was asked for."""
     if paper.id in material.active or paper.status == "withdrawn":
         return None
     gap = material.run.gaps.get(paper.id)
-    return gap.failure.reason if gap else "not summarized yet"
+    return gap.failure if gap else Failure(kind="pending", reason="not summarized yet")
 
 
 def _lines(lines: Lines, summary: Summary | None) -> dict[Language, DigestLine]:
     """Lines with their origin: the candidate's where they equal it, else an editor's."""
     return {
         language: _line(lines[language], language, summary)
-        for language in ALL_LANGUAGES
+        for language in LANGUAGES
         if language in lines
     }
 

@@ -18,7 +18,7 @@ def record(snapshot: Snapshot, digest: Digest, now: datetime) -> bool:
     if last is not None and (last.papers, last.excluded) == (digest.papers, digest.excluded):
         return False
     publication = Publication(
-        at=utc(now), reason=_reason(last, digest), who=digest.editors, digest=digest
+        at=utc(now), reason=_reason(last, digest), who=_who(snapshot, last, digest), digest=digest
     )
     snapshot.append_publication(publication)
     return True
@@ -34,6 +34,18 @@ def build_site(settings: Settings) -> list[str]:
             if of_topic := [publications for publications in of_topic if publications]:
                 released[topic] = of_topic
         return outputs.write_site(pages(released, settings.site)) if released else []
+
+
+def _who(snapshot: Snapshot, last: Digest | None, digest: Digest) -> tuple[str, ...]:
+    """The digest's editors; for a later release, those whose decisions changed it."""
+    if last is None:
+        return digest.editors
+    known = [*(entry.decision for entry in last.papers), *last.excluded]
+    before = {entry.paper.id: entry for entry in last.papers}
+    after = {entry.paper.id: entry for entry in digest.papers}
+    changed = {paper for paper in before | after if before.get(paper) != after.get(paper)}
+    newest = {d.paper: d for d in snapshot.decisions() if d.paper in changed}
+    return tuple(dict.fromkeys(d.editor for d in newest.values() if d not in known))
 
 
 def _reason(last: Digest | None, digest: Digest) -> Reason:

@@ -1,13 +1,11 @@
 """Taking an editor's decision; it names exactly the text that the editor saw."""
 
-import re
 from datetime import datetime
 
 from pipeline.errors import UsageError
 from pipeline.outputs import Snapshot
 from pipeline.records import Action, Decision, Digest, Language, Lines, utc
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+from pipeline.text import CONTROL, one_line
 
 
 def decide(  # noqa: PLR0913  the parts of a decision
@@ -46,9 +44,9 @@ def decide(  # noqa: PLR0913  the parts of a decision
         action=action,
         summary=summary,
         lines={**shown, **given},
-        editor=_one_line(editor),
+        editor=one_line(editor),
         at=utc(at),
-        note=_one_line(note),
+        note=one_line(note),
     )
     snapshot.append_decision(decision)
     return decision
@@ -80,7 +78,3 @@ def _usable(text: Lines) -> Lines:
             )
         usable[language] = line.strip()
     return usable
-
-
-def _one_line(text: str) -> str:
-    return CONTROL.sub(" ", text).strip()
