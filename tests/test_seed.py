@@ -96,7 +96,7 @@ def paperline(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_recorded_night_equals_the_seed_page_and_pays_for_nothing_twice(
+def test_the_recorded_night_equals_the_seed_page_is_paid_once_and_published_when_decided(
     testbed: Path, tmp_path: Path
 ) -> None:
     (seed,) = (testbed.parent / "seed").glob("*.txt")
@@ -135,4 +135,12 @@ def test_the_recorded_night_equals_the_seed_page_and_pays_for_nothing_twice(
     assert "nothing new" in said
     assert first["requests"] == second["requests"]
     assert second["duplicates"] == 0
-    assert not (tmp_path / "outputs" / "site").exists()
+    site = tmp_path / "outputs" / "site"
+    assert not site.exists()
+    for entry in digest["papers"]:
+        paperline(tmp_path, "decide", "ai4science/latest", entry["paper"]["id"], "approve")
+    assert page_papers((site / "ai4science" / "20260501_0405.html").read_text("utf-8")) == expected
+    (released,) = (snapshot / "6-published.jsonl").read_text("utf-8").splitlines()
+    assert [entry["lines"] for entry in json.loads(released)["digest"]["papers"]] == [
+        entry["lines"] for entry in digest["papers"]
+    ]
