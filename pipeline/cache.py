@@ -1,25 +1,61 @@
-"""Sole owner of `cache/`: the answers that were paid for.
+"""Sole owner of `cache/`: the answers that were paid for, and what models were found to take.
 
-Kept by diskcache as JSON text under `FINGERPRINT:ATTEMPT`, never evicted. diskcache
-unpickles what it finds in its database (CVE-2025-69872), so its disk is narrowed
-here to text: a row that claims to be a pickle is refused, never loaded.
+Kept by diskcache as JSON text, never evicted: answers under `FINGERPRINT:ATTEMPT`. diskcache
+unpickles what it finds in its database (CVE-2025-69872), so its disk is narrowed here to
+text: a row that claims to be a pickle is refused, never loaded.
 """
 
+import errno
 import itertools
 import logging
 import sqlite3
+import uuid
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import diskcache
+import msgspec
 from diskcache.core import MODE_RAW, MODE_TEXT
 
 from pipeline import files
 from pipeline.errors import DamagedFile
-from pipeline.records import Answer
+from pipeline.exchange import Answer, Kept, Paid
+from pipeline.records import Count, Record, Spend, Usage, utc, utc_text
 
 log = logging.getLogger(__name__)
+
+PATIENCE = 60
+"""Seconds to wait for another process that writes."""
+
+NO_DATABASE = ("file is not a database", "malformed")
+"""What SQLite says of a file that no waiting will mend; anything else may pass."""
+
+SQLITE_SAYS = {
+    "database or disk is full": errno.ENOSPC,
+    "attempt to write a readonly database": errno.EROFS,
+    "unable to open database file": errno.EACCES,
+}
+"""What the operating system would have said."""
+
+UNBOOKED = "unbooked:"
+HITS = "statistics:hits"
+
+
+class Stats(Record, frozen=True, kw_only=True):
+    """What the cache holds: the answer of `paperline cache stats --json`.
+
+    `answers` to so many `requests`, `size` in bytes on disk. `saved_usd` counts known
+    prices only.
+    """
+
+    answers: Count
+    requests: Count
+    size: Count
+    hits: Count
+    saved_tokens: Count
+    saved_usd: float
 
 
 class _NotTextError(Exception):
@@ -30,9 +66,7 @@ class _TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
     """Reads and writes text, and nothing else."""
 
     def get(self, key: Any, raw: bool) -> Any:
-        if not raw:
-            raise _NotTextError("a key")
-        return super().get(key, raw)
+        return super().get(key, raw) if raw else None
 
     def store(self, value: Any, read: bool, key: Any = diskcache.UNKNOWN) -> Any:
         if not isinstance(value, str):
@@ -41,47 +75,23 @@ class _TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
         if mode not in (MODE_RAW, MODE_TEXT):
-            raise _NotTextError("a value")
+            raise _NotTextError("a value is not text")
         return super().fetch(mode, filename, value, read)
 
 
 class AnswerCache:
-    """Every answer by its request's fingerprint and the number of the attempt, from 0."""
+    """Every answer by its request's fingerprint and the number of the attempt, from 0.
+
+    A database that proves damaged is set aside with a warning, and a new one begun. Every
+    method raises `OutputError` where the disk is full, not writable or held too long.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Open the cache in `folder`. A database that is no database is set aside."""
         files.ensure_folder(folder)
         self._folder = folder / "answers"
-        self._cache = self._opened()
-
-    def _opened(self) -> Any:
-        try:
-            return self._open()
-        except sqlite3.DatabaseError as error:
-            self._set_aside(error)
-            return self._open()
-
-    def _set_aside(self, error: sqlite3.DatabaseError) -> None:
-        aside = self._folder.with_name(f"answers.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
-        try:
-            self._folder.rename(aside)
-        except OSError as problem:
-            raise files.output_error(problem, self._folder) from problem
-        log.warning("%s is damaged (%s) and was moved to %s", self._folder, error, aside.name)
-
-    def _open(self) -> Any:
-        try:
-            return diskcache.Cache(
-                str(self._folder),
-                disk=_TextDisk,
-                eviction_policy="none",
-                size_limit=2**62,
-                cull_limit=0,
-                timeout=60,
-                sqlite_synchronous=2,  # each answer survives a loss of power, too
-            )
-        except OSError as error:
-            raise files.output_error(error, self._folder) from error
+        self._hits: tuple[int, int, float] = (0, 0, 0.0)
+        self._cache: Any = None
+        self._used(lambda cache: cache.get(HITS, default=""))
 
     def answers(self, fingerprint: str) -> list[Answer]:
         """The answers to one request, first attempt first; a damaged one is left out."""
@@ -89,39 +99,168 @@ class AnswerCache:
         for attempt in itertools.count():
             key = f"{fingerprint}:{attempt}"
             try:
-                text = self._used("get", key)
+                text = self._used(lambda cache, key=key: cache.get(key))
                 if text is None:
-                    return found
+                    break
                 found.append(Answer.from_json(text, where=f"{self._folder} {key}"))
             except (DamagedFile, _NotTextError) as error:
                 log.warning("a stored answer was left out and will be asked for again: %s", error)
-        raise AssertionError("attempts are counted without end")
+        return found
 
-    def store(self, fingerprint: str, answer: Answer) -> None:
-        """Keep an answer beside the earlier ones; it is on disk when this returns.
+    def keep(self, kept: Sequence[Kept], paid: Paid) -> None:
+        """Keep answers, each beside the earlier ones of its fingerprint, then book their costs.
 
-        Raises `OutputError` when the disk is full or not writable.
+        All of them, and a note of their costs, are on disk after one transaction; `paid`
+        is called next. A run that is killed before it returns leaves the note to `rebook`.
         """
-        text = answer.to_json()
-        for attempt in itertools.count():
-            key = f"{fingerprint}:{attempt}"
-            # `add` refuses a key that is there, so another process's answer stays too.
-            if self._used("add", key, text):
-                return
+        note = f"{UNBOOKED}{uuid.uuid4().hex}"
+        booking = msgspec.json.encode([each.spend for each in kept]).decode()
+        texts = [(each.fingerprint, each.answer.to_json()) for each in kept]
 
-    def _used(self, method: str, *arguments: str) -> Any:
-        """What a method of the cache gives; a database that proves damaged is set aside first."""
+        def write(cache: Any) -> None:
+            with cache.transact():
+                for fingerprint, text in texts:
+                    attempts = itertools.count()
+                    while not cache.add(f"{fingerprint}:{next(attempts)}", text):
+                        pass
+                cache.set(note, booking)
+
+        self._used(write)
+        paid([each.spend for each in kept])
+        self._used(lambda cache: cache.delete(note))
+
+    def rebook(self, paid: Paid) -> None:
+        """Book the costs that a killed run has noted and may not have booked.
+
+        They count as spent now; those that it had booked keep their id, and count once.
+        """
+        for key in [key for key in self._keys() if key.startswith(UNBOOKED)]:
+            try:
+                spends = msgspec.json.decode(self.recall(key) or "[]", type=list[Spend])
+            except msgspec.DecodeError as error:
+                log.warning("%s: a note of costs is damaged and was dropped: %s", key, error)
+                spends = []
+            now = utc(datetime.now(UTC))
+            if spends:
+                log.warning("the costs of %d answers of a killed run are booked", len(spends))
+                paid([spend.but(at=now) for spend in spends])
+            self._used(lambda cache, key=key: cache.delete(key))
+
+    def recall(self, key: str) -> str | None:
+        """The text kept under `key`, or None."""
         try:
-            return getattr(self._cache, method)(*arguments)
-        except (sqlite3.OperationalError, diskcache.Timeout) as error:
-            said = str(error) or "another process holds it"
-            raise files.output_error(OSError(None, said), self._folder) from error
-        except sqlite3.DatabaseError as error:
-            self._cache.close()
-            self._set_aside(error)
-            self._cache = self._open()
-            return getattr(self._cache, method)(*arguments)
+            return self._used(lambda cache: cache.get(key))  # type: ignore[no-any-return]
+        except _NotTextError:
+            return None
+
+    def remember(self, key: str, text: str) -> None:
+        """Keep `text` under `key`."""
+        self._used(lambda cache: cache.set(key, text))
+
+    def hit(self, usage: Usage) -> None:
+        """An answer that had cost `usage` was used again; counted when the cache is closed."""
+        hits, tokens, usd = self._hits
+        self._hits = hits + 1, tokens + usage.tokens, usd + (usage.usd or 0.0)
+
+    def stats(self) -> Stats:
+        """What is there, this process's own hits included."""
+        fingerprints = [key.rpartition(":")[0] for key in self._keys() if _is_answer(key)]
+        hits, tokens, usd = self._hits_so_far()
+        size = sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
+        return Stats(
+            answers=len(fingerprints),
+            requests=len(set(fingerprints)),
+            size=size,
+            hits=hits,
+            saved_tokens=tokens,
+            saved_usd=usd,
+        )
+
+    def clear(self, older_than: datetime | None = None) -> int:
+        """Remove the answers made before `older_than`, or all; returns how many.
+
+        All attempts of one request go together, when the newest of them is old enough.
+        What models were found to take is forgotten only with all.
+        """
+        before = utc_text(older_than) if older_than else None
+        if before is None:
+            removed = sum(map(_is_answer, self._keys()))
+            self._used(lambda cache: cache.clear())
+            return removed
+        attempts: dict[str, list[str]] = {}
+        for key in filter(_is_answer, self._keys()):
+            attempts.setdefault(key.rpartition(":")[0], []).append(key)
+        removed = 0
+        for fingerprint, keys in attempts.items():
+            if all(utc_text(answer.created) < before for answer in self.answers(fingerprint)):
+                for key in keys:
+                    self._used(lambda cache, key=key: cache.delete(key))
+                removed += len(keys)
+        return removed
 
     def close(self) -> None:
-        """Close the database."""
+        """Count the hits, and close the database."""
+        if self._hits[0]:
+            total = self._hits_so_far()
+            self._hits = (0, 0, 0.0)
+            self.remember(HITS, " ".join(map(repr, total)))
         self._cache.close()
+
+    def _hits_so_far(self) -> tuple[int, int, float]:
+        try:
+            hits, tokens, usd = (self.recall(HITS) or "0 0 0.0").split()
+            before = int(hits), int(tokens), float(usd)
+        except ValueError:
+            before = 0, 0, 0.0
+        now = self._hits
+        return before[0] + now[0], before[1] + now[1], before[2] + now[2]
+
+    def _keys(self) -> Iterator[str]:
+        return iter(self._used(lambda cache: [key for key in cache if isinstance(key, str)]))
+
+    def _used(self, use: Any) -> Any:
+        """What `use` makes of the cache; a database that proves damaged is set aside first."""
+        try:
+            if self._cache is None:
+                self._cache = self._open()
+            return use(self._cache)
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            if not any(said in str(error) for said in NO_DATABASE):
+                raise self._unusable(error) from error
+            self._set_aside(error)
+        try:
+            self._cache = self._open()
+            return use(self._cache)
+        except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            raise self._unusable(error) from error
+
+    def _open(self) -> Any:
+        return diskcache.Cache(
+            str(self._folder),
+            disk=_TextDisk,
+            eviction_policy="none",
+            size_limit=2**62,
+            cull_limit=0,
+            timeout=PATIENCE,
+            sqlite_synchronous=2,  # each answer survives a loss of power, too
+        )
+
+    def _set_aside(self, error: Exception) -> None:
+        if self._cache is not None:
+            self._cache.close()
+            self._cache = None
+        aside = self._folder.with_name(f"answers.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+        with files.translated(self._folder):
+            self._folder.rename(aside)
+        log.warning("%s is damaged (%s) and was moved to %s", self._folder, error, aside.name)
+
+    def _unusable(self, error: Exception) -> Exception:
+        if isinstance(error, OSError):
+            return files.output_error(error, self._folder)
+        said = str(error) or "another process holds it"
+        return files.output_error(OSError(SQLITE_SAYS.get(said), said), self._folder)
+
+
+def _is_answer(key: str) -> bool:
+    fingerprint, _, attempt = key.rpartition(":")
+    return len(fingerprint) == 64 and attempt.isdigit()

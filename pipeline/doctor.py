@@ -107,8 +107,11 @@ def _model(settings: Settings) -> Finding:
     from pipeline.llm.keys import api_key
 
     async def names() -> list[str]:
-        async with ModelClient(settings.model, api_key(settings.model)) as client:
+        client = ModelClient(settings.model, api_key(settings.model))
+        try:
             return await client.models()
+        finally:
+            await client.close()
 
     try:
         offered = asyncio.run(names())

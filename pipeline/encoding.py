@@ -3,13 +3,15 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 
 import msgspec
 
 from pipeline.errors import DamagedFile
+
+RESTORE = "Restore it from a backup; nothing else can make it again"
 
 
 def utc(moment: datetime) -> datetime:
@@ -30,7 +32,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return msgspec.json.encode(self).decode("utf-8")
 
     @classmethod
-    def from_json(cls, text: str, *, where: str) -> Self:
+    def from_json(cls, text: str, *, where: str, remedy: str = RESTORE) -> Self:
         """The record that `text` holds. Raises `DamagedFile` naming `where` (file and line)."""
         try:
             return msgspec.json.decode(text, type=cls)
@@ -38,7 +40,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise DamagedFile(
                 f"does not hold a {cls.__name__}: {error}",
                 where=where,
-                next_step="Restore it from a backup, or move it away to have it made again",
+                next_step=remedy,
             ) from None
 
     def but(self, **changes: Any) -> Self:
@@ -49,9 +51,15 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 Kind = TypeVar("Kind", bound=Record)
 
 
+def each_record(lines: Iterable[str], kind: type[Kind], *, where: str) -> Iterator[Kind]:
+    """The records of a JSON Lines file, one by one. Raises `DamagedFile` naming the line."""
+    for number, line in enumerate(lines, 1):
+        yield kind.from_json(line, where=f"{where}:{number}")
+
+
 def decode_lines(lines: Iterable[str], kind: type[Kind], *, where: str) -> list[Kind]:
-    """The records of a JSON Lines file, in order. Raises `DamagedFile` naming the line."""
-    return [kind.from_json(line, where=f"{where}:{number}") for number, line in enumerate(lines, 1)]
+    """All records that `each_record` gives."""
+    return list(each_record(lines, kind, where=where))
 
 
 def is_json(value: object) -> bool:

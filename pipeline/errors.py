@@ -3,6 +3,7 @@
     PaperlineError                    what happened, where, what to do next
     ├── Transient                     the same call may succeed later
     │   ├── Busy                      another run holds the lock                  exit 75
+    │   ├── BatchRunning              the provider still works on a batch         exit 75
     │   ├── ArxivUnavailable          no complete answer from arXiv               exit 1
     │   └── ModelUnavailable          timeouts, 408, 409, 429, 5xx, lost connections
     └── Terminal                      it fails again until something is changed
@@ -11,12 +12,15 @@
         │   └── PromptError           prompts/                                    exit 2
         ├── QueryRefused              arXiv does not accept the query             exit 1
         ├── ModelRefused              401, 403, unknown model, exhausted quota
+        ├── RequestRejected           the provider does not take this one request
         ├── AnswerRejected            the model answered, but not with usable lines
+        ├── BudgetReached             [budget] leaves no room for a further request
         ├── OutputError               a file cannot be read or written            exit 1
         └── DamagedFile               a file on disk is not what was written      exit 1
 
-ModelUnavailable, ModelRefused and AnswerRejected do not end a command: the papers
-they concern become gaps with the error as their reason, and the command ends with 3.
+ModelUnavailable, ModelRefused, RequestRejected, AnswerRejected and BudgetReached do not
+end a command: the papers they concern become gaps with the error as their reason, and
+the command ends with 3.
 All of them survive pickling.
 """
 
@@ -65,6 +69,12 @@ class Busy(Transient):
     exit_code = 75
 
 
+class BatchRunning(Transient):
+    """The provider has not finished a batch; the same command collects it later."""
+
+    exit_code = 75
+
+
 class ArxivUnavailable(Transient):
     """arXiv gave no complete answer within the tries that its etiquette allows."""
 
@@ -72,7 +82,8 @@ class ArxivUnavailable(Transient):
 class ModelUnavailable(Transient):
     """The model's server failed in a way that passes.
 
-    `retry_after`: seconds the server asked to wait, or None.
+    `retry_after`: seconds the server asked to wait, or None. `overload`: whether fewer
+    requests at once would have helped.
     """
 
     def __init__(
@@ -82,9 +93,11 @@ class ModelUnavailable(Transient):
         where: str = "",
         next_step: str = "",
         retry_after: float | None = None,
+        overload: bool = False,
     ) -> None:
         super().__init__(what, where=where, next_step=next_step)
         self.retry_after = retry_after
+        self.overload = overload
 
 
 class UsageError(Terminal):
@@ -109,6 +122,20 @@ class ModelRefused(Terminal):
     """The provider refuses this key, this model or any further request: final for the run."""
 
 
+class RequestRejected(Terminal):
+    """The provider refuses this one request: a form of answer, a parameter, its content.
+
+    `status` is the HTTP status; `said` what the provider named, in lower case.
+    """
+
+    def __init__(
+        self, what: str, *, status: int, said: str, where: str = "", next_step: str = ""
+    ) -> None:
+        super().__init__(what, where=where, next_step=next_step)
+        self.status = status
+        self.said = said
+
+
 class AnswerRejected(Terminal):
     """The model answered, but not with lines that can be used.
 
@@ -119,6 +146,10 @@ class AnswerRejected(Terminal):
     def __init__(self, code: str, what: str) -> None:
         super().__init__(what)
         self.code = code
+
+
+class BudgetReached(Terminal):
+    """A limit of [budget] leaves no room for a further request; `what` says which."""
 
 
 class OutputError(Terminal):

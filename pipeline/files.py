@@ -10,13 +10,17 @@ import errno
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from pipeline.errors import Busy, DamagedFile, OutputError, PaperlineError
 
 log = logging.getLogger(__name__)
+
+BLOCK = 65_536
+"""Bytes read at once from a file's end."""
 
 REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space and run the same command again",
@@ -57,14 +61,18 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file. Raises `OutputError`, or `DamagedFile` where it is not UTF-8."""
     with translated(path):
         data = path.read_bytes()
+    return _decoded(data, path, "")
+
+
+def _decoded(data: bytes, path: Path, place: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DamagedFile(
-            f"is not UTF-8 at byte {error.start}",
+            " ".join(filter(None, ("is not UTF-8", place, f"at byte {error.start}"))),
             where=str(path),
             next_step="Restore it from a backup",
-        ) from error
+        ) from None
 
 
 def read_authored(path: Path, error: type[PaperlineError]) -> str:
@@ -83,20 +91,8 @@ def replace(path: Path, text: str) -> None:
 
     It is written beside, synced, then renamed over. Raises `OutputError`.
     """
-    with translated(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                os.fchmod(file.fileno(), 0o644)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            _sync_folder(path.parent)
-        finally:
-            part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(text)
 
 
 def _sync_folder(path: Path) -> None:
@@ -107,14 +103,36 @@ def _sync_folder(path: Path) -> None:
         os.close(handle)
 
 
-def append_line(path: Path, line: str, *, sync: bool = True) -> None:
-    """Append `line` and its newline whole, or leave the file as it was.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[TextIO]:
+    """A file to write to, which takes the place of the one at `path` when the block ends.
+
+    Where the block raises, the file at `path` stays as it was. Raises `OutputError`.
+    """
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                os.fchmod(file.fileno(), 0o644)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def append_lines(path: Path, lines: Iterable[str]) -> None:
+    """Append `lines`, each with its newline, all or none; they are on disk when this returns.
 
     Hold the file's lock (`locked`) while calling. A torn last line, left by a
     crash, is set aside first. Raises `OutputError`.
     """
     set_torn_tail_aside(path)
-    data = (line + "\n").encode("utf-8")
+    data = "".join(f"{line}\n" for line in lines).encode("utf-8")
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -124,8 +142,7 @@ def append_line(path: Path, line: str, *, sync: bool = True) -> None:
                 written = os.write(handle, data)
                 if written != len(data):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                if sync:
-                    os.fsync(handle)
+                os.fsync(handle)
             except OSError:
                 os.ftruncate(handle, before)
                 raise
@@ -133,18 +150,48 @@ def append_line(path: Path, line: str, *, sync: bool = True) -> None:
             os.close(handle)
 
 
-def whole_lines(path: Path) -> list[str]:
-    """The complete lines of a JSON Lines file, without newlines; none where it is absent.
+def each_line(path: Path) -> Iterator[str]:
+    """The complete lines of a JSON Lines file, without newlines, one by one; none where absent.
 
     A last line without its newline was never acknowledged: it is left out, with a warning.
+    Raises `OutputError`, or `DamagedFile` where it is not UTF-8.
     """
-    if not path.exists():
-        return []
-    text = read_text(path)
-    lines = text.split("\n")
-    if lines.pop():
-        log.warning("%s: the last line is torn and was left out", path)
-    return lines
+    with translated(path):
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.endswith(b"\n"):
+                    yield _decoded(line[:-1], path, f"in line {number}")
+                else:
+                    log.warning("%s: the last line is torn and was left out", path)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """All lines that `each_line` gives."""
+    return list(each_line(path))
+
+
+def lines_backwards(path: Path) -> Iterator[str]:
+    """The complete lines of a JSON Lines file, the last one first, read as they are asked for."""
+    with translated(path):
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            position = file.seek(0, os.SEEK_END)
+            rest = b""
+            torn = True
+            while position > 0:
+                step = min(BLOCK, position)
+                position = file.seek(position - step)
+                rest, *lines = (file.read(step) + rest).split(b"\n")
+                if torn and lines:
+                    lines.pop()  # what follows the last newline
+                    torn = False
+                for line in reversed(lines):
+                    yield _decoded(line, path, "near its end")
+            if rest and not torn:
+                yield _decoded(rest, path, "in line 1")
 
 
 def set_torn_tail_aside(path: Path) -> None:

@@ -6,17 +6,19 @@ with its papers and its `run.json`, by renaming a finished folder into place.
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from pipeline import files
 from pipeline.errors import DamagedFile, UsageError
+from pipeline.exchange import BatchState
 from pipeline.records import (
     TOPIC_NAME,
     Decision,
@@ -28,11 +30,15 @@ from pipeline.records import (
     Summary,
     Waiting,
     decode_lines,
+    each_record,
     utc,
 )
 
 TOPIC = re.compile(TOPIC_NAME)
 SNAPSHOT = re.compile(r"\d{8}_\d{4}")
+OUT_OF_ORDER = timedelta(hours=1)
+"""How far lines of several processes may stand out of the order of their times."""
+
 SHORT_WAIT = 30.0
 """Seconds to wait for a lock that is held for moments: a decision, a release."""
 
@@ -52,27 +58,53 @@ class Snapshot:
         self._decisions = folder / "4-decisions.jsonl"
         self._published = folder / "6-published.jsonl"
         self._run = folder / "run.json"
+        self._batch = folder / "batch.json"
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.name}"
 
     def papers(self) -> list[Paper]:
         """The snapshot's papers in digest order. Raises `DamagedFile`, also where one is lost."""
+        return list(self.each_paper())
+
+    def each_paper(self) -> Iterator[Paper]:
+        """As `papers`, one by one: the file is checked as a whole before the first."""
         if not self._papers.exists() or _sha256(self._papers) != self.run().papers_sha256:
             raise DamagedFile(
                 "is not what was fetched",
                 where=str(self._papers),
                 next_step="Restore it from a backup",
             )
-        return decode_lines(files.whole_lines(self._papers), Paper, where=str(self._papers))
+        yield from each_record(files.each_line(self._papers), Paper, where=str(self._papers))
 
     def summaries(self) -> list[Summary]:
         """All candidates, oldest first; empty before the first summarize."""
-        return decode_lines(files.whole_lines(self._summaries), Summary, where=str(self._summaries))
+        return list(self.each_summary())
 
-    def write_summaries(self, summaries: Iterable[Summary]) -> None:
-        """Replace the candidates."""
-        files.replace(self._summaries, _as_lines(summaries))
+    def each_summary(self) -> Iterator[Summary]:
+        """As `summaries`, one by one."""
+        where = str(self._summaries)
+        return each_record(files.each_line(self._summaries), Summary, where=where)
+
+    @contextlib.contextmanager
+    def adding_summaries(self) -> Iterator[Callable[[Summary], None]]:
+        """A function that adds candidates behind those that are there; one that is there stays.
+
+        The file is replaced when the block ends, and stays as it was where it raises. Hold
+        the topic's lock: nothing but summarize writes it.
+        """
+        known = set()
+        with files.replacing(self._summaries) as file:
+            for summary in self.each_summary():
+                known.add(summary.id)
+                file.write(summary.to_json() + "\n")
+
+            def add(summary: Summary) -> None:
+                if summary.id not in known:
+                    known.add(summary.id)
+                    file.write(summary.to_json() + "\n")
+
+            yield add
 
     def decisions(self) -> list[Decision]:
         """Every decision, in the order in which they were taken."""
@@ -82,13 +114,17 @@ class Snapshot:
 
     def append_decision(self, decision: Decision) -> None:
         """Append and sync. Hold `releasing()`."""
-        files.append_line(self._decisions, decision.to_json())
+        files.append_lines(self._decisions, [decision.to_json()])
 
     def digest(self) -> Digest | None:
         """The digest as last assembled, or None. Raises `DamagedFile`."""
         if not self.digest_json.exists():
             return None
-        return Digest.from_json(files.read_text(self.digest_json), where=str(self.digest_json))
+        return Digest.from_json(
+            files.read_text(self.digest_json),
+            where=str(self.digest_json),
+            remedy=f"Move it away: paperline assemble {self} makes it again",
+        )
 
     def write_digest(self, digest: Digest, *, markdown: str, html: str) -> None:
         """Replace the three forms; the JSON last, so it vouches for the other two."""
@@ -104,7 +140,7 @@ class Snapshot:
 
     def append_publication(self, publication: Publication) -> None:
         """Append and sync. Hold `releasing()`."""
-        files.append_line(self._published, publication.to_json())
+        files.append_lines(self._published, [publication.to_json()])
 
     def run(self) -> Run:
         """What was done to the snapshot. Raises `DamagedFile`."""
@@ -119,6 +155,20 @@ class Snapshot:
     def write_run(self, run: Run) -> None:
         """Replace `run.json`."""
         files.replace(self._run, run.to_json() + "\n")
+
+    def batch(self) -> BatchState | None:
+        """What the snapshot has at a provider, or None. Raises `DamagedFile`."""
+        if not self._batch.exists():
+            return None
+        return BatchState.from_json(files.read_text(self._batch), where=str(self._batch))
+
+    def write_batch(self, state: BatchState | None) -> None:
+        """Replace it, or remove it when nothing is at a provider any more."""
+        if state is None:
+            with files.translated(self._batch):
+                self._batch.unlink(missing_ok=True)
+        else:
+            files.replace(self._batch, state.to_json() + "\n")
 
     @contextlib.contextmanager
     def releasing(self) -> Iterator[None]:
@@ -155,6 +205,10 @@ class Outputs:
         with files.translated(folder):
             found = [Snapshot(p) for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
         return sorted(found, key=lambda s: (s.run().instant, s.name))
+
+    def snapshot(self, topic: str, name: str) -> Snapshot:
+        """The snapshot of exactly that name, whether it is there or not."""
+        return Snapshot(self.topic_folder(topic) / name)
 
     def find(self, name: str) -> Snapshot:
         """The snapshot `topic/20260501_0405`, `topic/latest` or, where one topic has it, the id.
@@ -222,15 +276,39 @@ class Outputs:
         if text or path.exists():
             files.replace(path, text)
 
-    def append_spend(self, spend: Spend) -> None:
-        """Record what an answer cost. Lines are short enough to be appended at once."""
-        files.append_line(self._spend, spend.to_json(), sync=False)
+    def append_spend(self, spent: Iterable[Spend]) -> None:
+        """Record what answers cost; it is on disk when this returns."""
+        with files.locked(self.root / ".spend.lock", timeout=SHORT_WAIT, holder="spend.jsonl"):
+            files.append_lines(self._spend, [spend.to_json() for spend in spent])
+
+    def spent_since(self, moment: datetime) -> list[Spend]:
+        """What was spent since `moment`, the newest first, each answer once.
+
+        Read from the end of the file, so that it takes no longer as the file grows.
+        """
+        enough = utc(moment) - OUT_OF_ORDER
+        found: dict[str, Spend] = {}
+        for line in files.lines_backwards(self._spend):
+            spend = Spend.from_json(line, where=str(self._spend))
+            if spend.at < enough:
+                break
+            if spend.at >= utc(moment):
+                found.setdefault(spend.id, spend)
+        return list(found.values())
+
+    def recently_spent(self, model: str, most: int) -> list[Spend]:
+        """The last `most` answers of a model, the newest first."""
+        spent = (
+            Spend.from_json(line, where=str(self._spend))
+            for line in files.lines_backwards(self._spend)
+        )
+        return list(itertools.islice((s for s in spent if s.model == model), most))
 
     def spent_on(self, day: datetime) -> float:
         """US dollars spent on the UTC day of `day`, over all commands, known prices only."""
-        prefix = f"{utc(day):%Y-%m-%d}"
-        spent = decode_lines(files.whole_lines(self._spend), Spend, where=str(self._spend))
-        return sum(s.usage.usd or 0.0 for s in spent if f"{utc(s.at):%Y-%m-%d}" == prefix)
+        start = utc(day).replace(hour=0, minute=0, second=0)
+        spent = self.spent_since(start)
+        return sum(s.usage.usd or 0.0 for s in spent if s.at < start + timedelta(days=1))
 
     @contextlib.contextmanager
     def working_on(self, topic: str) -> Iterator[None]:
@@ -289,7 +367,5 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _as_lines(
-    records: Iterable[Paper] | Iterable[Summary] | Iterable[Waiting],
-) -> str:
+def _as_lines(records: Iterable[Paper] | Iterable[Waiting]) -> str:
     return "".join(record.to_json() + "\n" for record in records)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from pipeline.errors import PromptError
+from pipeline.exchange import Message, parameters_fault
 from pipeline.files import read_authored
-from pipeline.records import LANGUAGES, Language, Message, Paper, fingerprint, parameters_fault
+from pipeline.records import LANGUAGES, Language, Paper, fingerprint
 from pipeline.text import one_line
 
 if TYPE_CHECKING:

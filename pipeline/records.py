@@ -1,4 +1,4 @@
-"""The records that stages pass through files, and the requests that executors carry.
+"""The records that stages pass through files; `exchange.py` has what is said to a model.
 
 All are frozen, picklable structs; what comes from a file is validated by decoding it
 into one of them. Times are aware and in UTC, written `2026-05-01T04:05:00Z`.
@@ -7,15 +7,15 @@ a tenth of the time, which every command pays.)
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from pipeline.encoding import Kind as Kind
 from pipeline.encoding import Record as Record
 from pipeline.encoding import decode_lines as decode_lines
+from pipeline.encoding import each_record as each_record
 from pipeline.encoding import fingerprint as fingerprint
-from pipeline.encoding import is_json
 from pipeline.encoding import utc as utc
 from pipeline.encoding import utc_text as utc_text
 
@@ -89,6 +89,10 @@ class Usage(Record, frozen=True, kw_only=True):
         """Prompt and completion tokens together."""
         return self.prompt_tokens + self.completion_tokens
 
+    def at(self, share: float) -> "Usage":
+        """The same tokens at a share of the price."""
+        return self if self.usd is None else self.but(usd=self.usd * share)
+
     def plus(self, other: "Usage") -> "Usage":
         """The sum; an unknown price makes the sum's unknown."""
         known = self.usd is not None and other.usd is not None
@@ -101,80 +105,6 @@ class Usage(Record, frozen=True, kw_only=True):
         )
 
 
-class Message(Record, frozen=True, kw_only=True):
-    """One turn of a conversation with a model."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
-RESERVED_PARAMETERS = frozenset(
-    {"max_completion_tokens", "max_tokens", "messages", "model", "n", "response_format", "stream"}
-)
-"""Fields of a request that paperline sets itself, so that no setting and no prompt may."""
-
-
-def parameters_fault(parameters: dict[str, Any]) -> str | None:
-    """Why these cannot be passed through with a request, in words; None where they can."""
-    if reserved := sorted(RESERVED_PARAMETERS & parameters.keys()):
-        return f"hold {reserved[0]}, which paperline sets itself"
-    if not is_json(parameters):
-        return "hold a date, a time or a number that is not finite"
-    return None
-
-
-class Request(Record, frozen=True, kw_only=True):
-    """What is asked of a model about one paper.
-
-    `max_output_tokens` bounds the lines alone and is no part of the fingerprint: a
-    valid answer is valid under any bound.
-    """
-
-    messages: tuple[Message, ...]
-    model: str
-    parameters: dict[str, Any]
-    languages: tuple[Language, ...]
-    max_output_tokens: int
-
-    def fingerprint(self) -> str:
-        """Key of the answer in `cache/`: messages, model, parameters and answer schema."""
-        return fingerprint(
-            {
-                "messages": [[turn.role, turn.content] for turn in self.messages],
-                "model": self.model,
-                "parameters": self.parameters,
-                "schema": self.answer_schema(),
-            }
-        )
-
-    def answer_schema(self) -> dict[str, Any]:
-        """JSON schema of the answer: one string for each language, and nothing else."""
-        return {
-            "type": "object",
-            "properties": {language: {"type": "string"} for language in self.languages},
-            "required": list(self.languages),
-            "additionalProperties": False,
-        }
-
-
-class Answer(Record, frozen=True, kw_only=True):
-    """What a provider answered, as it is kept in `cache/` before it is looked at."""
-
-    content: str | None
-    refusal: str | None = None
-    finish_reason: str | None = None
-    model: str
-    usage: Usage
-    created: Utc
-
-
-class Job(Record, frozen=True, kw_only=True):
-    """A paper, and the request that asks a model for its lines."""
-
-    paper: Paper
-    request: Request
-
-
 class Failure(Record, frozen=True, kw_only=True):
     """Why a paper has no model's line.
 
@@ -184,24 +114,6 @@ class Failure(Record, frozen=True, kw_only=True):
 
     kind: FailureKind
     reason: str
-
-
-class Outcome(Record, frozen=True, kw_only=True):
-    """What an executor delivers for one job: lines, or the failure to get them.
-
-    `usage` is what was paid in this run for it, zero when `from_cache`; `original`
-    is what the lines cost when they were made.
-    """
-
-    paper: ArxivId
-    lines: Lines | None = None
-    mended: tuple[str, ...] = ()
-    failure: Failure | None = None
-    usage: Usage = Usage()
-    original: Usage = Usage()
-    requests: int = 0
-    from_cache: bool = False
-    created: Utc
 
 
 class Summary(Record, frozen=True, kw_only=True):
@@ -340,8 +252,13 @@ class Waiting(Record, frozen=True, kw_only=True):
 
 
 class Spend(Record, frozen=True, kw_only=True):
-    """One line of `spend.jsonl`: what one answer cost."""
+    """One line of `spend.jsonl`: what one answer cost.
 
+    Of two lines with the same `id` one counts: a run that was killed books its last
+    answers again.
+    """
+
+    id: Filled
     at: Utc
     topic: str
     snapshot: SnapshotName
@@ -351,7 +268,9 @@ class Spend(Record, frozen=True, kw_only=True):
 
 
 class Stage(Record, frozen=True, kw_only=True):
-    """What one stage did, the last time it ran on a snapshot; `usage` is of all times.
+    """What one stage did, the last time it ran on a snapshot.
+
+    `usage` and `models` (the same by model) are of all times, also of runs that were killed.
 
     `inputs` are fingerprints of what it read, by name; `settings` of what it obeyed;
     `seconds` is wall time. `left_out` names what came from outside and could not be
@@ -364,6 +283,7 @@ class Stage(Record, frozen=True, kw_only=True):
     counts: dict[str, int] = {}
     left_out: tuple[str, ...] = ()
     usage: Usage = Usage()
+    models: dict[str, Usage] = {}
     started: Utc
     seconds: float
     versions: dict[str, str] = {}
@@ -383,7 +303,8 @@ class Run(Record, frozen=True, kw_only=True):
     """`run.json`: what was done to one snapshot.
 
     `papers_sha256` is that of `1-papers.jsonl`, which never changes; `prompt` and `model`
-    are the active ones, None before the first summarize.
+    are the active ones, None before the first summarize; lines by the models in `fallbacks`
+    stand where the active model gave none.
     """
 
     format: int = FORMAT
@@ -395,5 +316,6 @@ class Run(Record, frozen=True, kw_only=True):
     prompt: str | None = None
     prompt_fingerprint: str | None = None
     model: str | None = None
+    fallbacks: tuple[str, ...] = ()
     stages: dict[str, Stage] = {}
     gaps: dict[str, Gap] = {}

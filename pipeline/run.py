@@ -10,10 +10,19 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from pipeline import prompts
 from pipeline.decisions import waited_for
-from pipeline.errors import PromptError
-from pipeline.llm.budget import Budget
+from pipeline.errors import (
+    ArxivUnavailable,
+    BatchRunning,
+    PaperlineError,
+    PromptError,
+    QueryRefused,
+    UsageError,
+)
+from pipeline.exchange import Executor
 from pipeline.outputs import Outputs, Snapshot
+from pipeline.progress import Progress
 from pipeline.records import (
     Count,
     Digest,
@@ -44,13 +53,24 @@ class Missing(Record, frozen=True, kw_only=True):
     reason: str
 
 
+@dataclass(frozen=True)
+class Night:
+    """What all topics of one run share; limits and budget hold for them together."""
+
+    settings: Settings
+    now: datetime
+    executor: Executor
+    progress: Progress
+
+
 class Report(Record, frozen=True, kw_only=True):
     """What a run did for one topic: the answer of `paperline run --json`.
 
     `snapshot` is None when there was nothing new; `made` tells whether this run worked
-    on it. Of `asked_again` gaps of earlier nights, `healed` were closed. `waiting_for`
-    counts the papers that keep the gate shut; `page` is the digest's HTML file, `site` the
-    published page, if any. Tokens and cost are this run's.
+    on it. `papers` are the digest's, of which `new`, `revised`, `withdrawn` and `seen`
+    (shown before). Of `asked_again` gaps of earlier nights, `healed` were closed.
+    `waiting_for` counts the papers that keep the gate shut; `page` is the digest's HTML
+    file, `site` the published page, if any. Tokens and cost are this run's.
     """
 
     topic: str
@@ -58,6 +78,8 @@ class Report(Record, frozen=True, kw_only=True):
     made: bool
     new: Count = 0
     revised: Count = 0
+    withdrawn: Count = 0
+    seen: Count = 0
     papers: Count = 0
     model_lines: Count = 0
     gaps: Count = 0
@@ -71,46 +93,37 @@ class Report(Record, frozen=True, kw_only=True):
     missing: tuple[Missing, ...] = ()
 
 
-def run_topic(
-    settings: Settings,
-    topic: TopicSettings,
-    now: datetime,
-    budget: Budget,
-    *,
-    prompt: str | None = None,
-) -> Report:
+def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) -> Report:
     """One night of one topic. Raises `Busy` when another run holds the topic.
 
-    `budget` is shared by all topics of a run.
+    Where arXiv gives nothing, or a batch still runs, earlier gaps are healed all the same
+    before the error is raised.
     """
+    settings = night.settings
+    # Before arXiv is asked: a prompt that cannot be used must not cost a night.
+    prompts.load(settings.prompts, prompt or topic.prompt)
     outputs = Outputs(settings.outputs)
     with outputs.working_on(topic.name):
-        snapshots = outputs.snapshots(topic.name)
-        snapshot = snapshots[-1] if snapshots and _unfinished(settings, snapshots[-1]) else None
-        if snapshot is None:
-            fetched = fetch(settings, topic, now)
-            snapshot, left_out = fetched.snapshot, fetched.left_out
-        else:
-            left_out = snapshot.run().stages["fetch"].left_out
-        usage, made = Usage(), snapshot is not None
-        if snapshot is not None:
-            name = prompt or snapshot.run().prompt or topic.prompt
-            usage = summarize(settings, snapshot, name, now, budget=budget).usage
-            release(settings, snapshot, now)
-        healed = _heal(settings, outputs, topic, now, budget, leave=snapshot)
+        work = _Work()
+        try:
+            snapshot = _tonight(night, outputs, topic, prompt, work)
+        except (ArxivUnavailable, QueryRefused, BatchRunning) as error:
+            snapshot, work.trouble = None, error
+        _heal(night, outputs, topic, work, leave=snapshot)
         build_site(settings)  # also where an earlier run was cut off before it
-        newest = snapshot or (snapshots[-1] if snapshots else None)
-        unread = (Missing(reason=f"left out of the feed: {entry}") for entry in left_out)
+        if work.trouble is not None:
+            raise work.trouble
+        snapshots = outputs.snapshots(topic.name)
         report = Report(
             topic=topic.name,
             snapshot=None,
-            made=made,
-            asked_again=healed.asked,
-            healed=healed.gaps,
-            usage=usage.plus(healed.usage),
-            missing=(*unread, *healed.missing),
+            made=snapshot is not None,
+            asked_again=work.asked,
+            healed=work.healed,
+            usage=work.usage,
+            missing=tuple(work.missing),
         )
-        return _described(report, settings, newest) if newest else report
+        return _described(report, settings, snapshots[-1]) if snapshots else report
 
 
 def release(
@@ -118,13 +131,20 @@ def release(
 ) -> Digest:
     """Assemble the digest and publish it as far as the gate allows; harmless when repeated.
 
-    The gate is the policy that the digest was first assembled under, or `policy`.
+    The gate is the policy that the digest was first assembled under, or `policy`, which
+    then stays with it. Raises `UsageError` where the snapshot was never summarized.
     """
+    if not _summarized(snapshot):
+        raise UsageError(
+            "there are no lines yet",
+            where=str(snapshot),
+            next_step=f"Run paperline summarize {snapshot}",
+        )
     with snapshot.releasing():
         digest = assemble(settings, snapshot)
         passes = not waited_for(digest, policy or digest.policy)
         if passes:
-            digest = digest.but(status="published")
+            digest = digest.but(status="published", policy=policy or digest.policy)
             record(snapshot, digest, now)
             write(snapshot, digest)
     if passes:
@@ -133,22 +153,75 @@ def release(
     return digest
 
 
+def unfinished(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether a run was cut off before it had lines, or a reason for none, for every paper."""
+    run, digest = snapshot.run(), snapshot.digest()
+    if not _summarized(snapshot) or digest is None:
+        return True
+    pending = any(entry.gap.kind == "pending" for entry in digest.gaps if entry.gap)
+    return pending and run.model == settings.model.effective_name
+
+
+def to_heal(snapshot: Snapshot, now: datetime) -> list[str] | None:
+    """The papers whose gaps asking now may close; None: all, since none was ever asked for."""
+    if not _summarized(snapshot):
+        return None
+    run, digest = snapshot.run(), snapshot.digest()
+    gaps = {e.paper.id for e in digest.gaps} if digest else run.gaps.keys()
+    pending = gaps - run.gaps.keys()
+    return [*pending, *(paper for paper in worth_asking(run, now) if paper in gaps)]
+
+
+def recent(outputs: Outputs, topic: str, now: datetime) -> list[Snapshot]:
+    """The snapshots whose gaps are still healed, oldest first."""
+    since = now - timedelta(days=HEAL_DAYS)
+    return [s for s in outputs.snapshots(topic) if s.run().instant >= since]
+
+
+@dataclass
+class _Work:
+    """What a night came to: gaps asked for and closed, the cost, and what failed."""
+
+    asked: int = 0
+    healed: int = 0
+    usage: Usage = field(default_factory=Usage)
+    missing: list[Missing] = field(default_factory=list)
+    trouble: PaperlineError | None = None
+
+
+def _tonight(
+    night: Night, outputs: Outputs, topic: TopicSettings, prompt: str | None, work: _Work
+) -> Snapshot | None:
+    """Continue the newest snapshot, or make one; None where there is nothing new."""
+    settings, snapshots = night.settings, outputs.snapshots(topic.name)
+    if snapshots and unfinished(settings, snapshots[-1]):
+        snapshot: Snapshot | None = snapshots[-1]
+        left_out = snapshots[-1].run().stages["fetch"].left_out
+    else:
+        fetched = fetch(settings, topic, night.now)
+        snapshot, left_out = fetched.snapshot, fetched.left_out
+    work.missing += [Missing(reason=f"left out of the feed: {entry}") for entry in left_out]
+    if snapshot is not None:
+        name = prompt or snapshot.run().prompt or topic.prompt
+        made = summarize(
+            settings, snapshot, name, night.now, executor=night.executor, progress=night.progress
+        )
+        work.usage = work.usage.plus(made.usage)
+        release(settings, snapshot, night.now)
+    return snapshot
+
+
+def _summarized(snapshot: Snapshot) -> bool:
+    return "summarize" in snapshot.run().stages
+
+
 def _carry_on(settings: Settings, snapshot: Snapshot, now: datetime) -> None:
     """Release the next snapshot anew where decisions on this one carry over to it."""
     of_topic = Outputs(settings.outputs).snapshots(snapshot.topic)
     position = [s.name for s in of_topic].index(snapshot.name)
     for later in of_topic[position + 1 : position + 2]:
-        if later.digest() is not None and is_stale(settings, later):
+        if later.digest() is not None and is_stale(settings, later) and _summarized(later):
             release(settings, later, now)
-
-
-def _unfinished(settings: Settings, snapshot: Snapshot) -> bool:
-    """Whether a run was cut off before it had lines, or a reason for none, for every paper."""
-    run, digest = snapshot.run(), snapshot.digest()
-    if "summarize" not in run.stages or digest is None:
-        return True
-    pending = any(entry.gap.kind == "pending" for entry in digest.gaps if entry.gap)
-    return pending and run.model == settings.model.effective_name
 
 
 def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
@@ -159,59 +232,49 @@ def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
     return digest.status == "draft" and not waited_for(digest, digest.policy)
 
 
-@dataclass
-class _Healed:
-    """What healing came to: gaps asked for and closed, their cost, and what failed."""
-
-    asked: int = 0
-    gaps: int = 0
-    usage: Usage = field(default_factory=Usage)
-    missing: list[Missing] = field(default_factory=list)
-
-
-def _heal(  # noqa: PLR0913  as for a night, and what to leave
-    settings: Settings,
-    outputs: Outputs,
-    topic: TopicSettings,
-    now: datetime,
-    budget: Budget,
-    *,
-    leave: Snapshot | None,
-) -> _Healed:
+def _heal(
+    night: Night, outputs: Outputs, topic: TopicSettings, work: _Work, *, leave: Snapshot | None
+) -> None:
     """Ask again for recent gaps, and release what was cut off; `leave` was just made."""
-    healed, since = _Healed(), now - timedelta(days=HEAL_DAYS)
-    snapshots = [s for s in outputs.snapshots(topic.name) if s.run().instant >= since]
-    for snapshot in snapshots:
+    for snapshot in recent(outputs, topic.name, night.now):
         if leave and leave.name == snapshot.name:
             continue
-        asked = not settings.model.embedded and _ask_again(settings, snapshot, now, budget, healed)
-        if asked or _unreleased(settings, snapshot):
-            release(settings, snapshot, now)
-    return healed
+        ask = to_heal(snapshot, night.now)
+        try:
+            asked = (ask is None or (ask and not night.settings.model.embedded)) and _ask_again(
+                night, topic, snapshot, ask, work
+            )
+            if asked or (_summarized(snapshot) and _unreleased(night.settings, snapshot)):
+                release(night.settings, snapshot, night.now)
+        except PromptError as error:
+            # The prompt of an earlier night may be gone; tonight's work is done all the same.
+            work.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
+        except BatchRunning as error:
+            work.trouble = work.trouble or error
 
 
 def _ask_again(
-    settings: Settings, snapshot: Snapshot, now: datetime, budget: Budget, healed: _Healed
+    night: Night, topic: TopicSettings, snapshot: Snapshot, ask: list[str] | None, work: _Work
 ) -> bool:
-    """Ask for the gaps of one snapshot, add to `healed`; whether anything was asked."""
-    run, digest = snapshot.run(), snapshot.digest()
-    open_gaps = {e.paper.id for e in digest.gaps} if digest else set()
-    pending = open_gaps - run.gaps.keys()
-    ask = [*pending, *(paper for paper in worth_asking(run, now) if paper in open_gaps)]
-    if not ask or run.prompt is None:
-        return False
-    log.info("healing %s: %d gaps", snapshot, len(ask))
-    try:
-        made = summarize(
-            _as_it_was(settings, run.model), snapshot, run.prompt, now, budget=budget, only=ask
-        )
-    except PromptError as error:
-        # The prompt of an earlier night may be gone; tonight's work is done all the same.
-        healed.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
-        return False
-    healed.asked += len(ask)
-    healed.gaps += sum(paper not in made.gaps for paper in ask)
-    healed.usage = healed.usage.plus(made.usage)
+    """Ask for gaps of one snapshot, all of its papers where `ask` is None."""
+    run = snapshot.run()
+    log.info("healing %s: %s gaps", snapshot, "all" if ask is None else len(ask))
+    made = summarize(
+        _as_it_was(night.settings, run.model),
+        snapshot,
+        run.prompt or topic.prompt,
+        night.now,
+        executor=night.executor,
+        progress=night.progress,
+        only=ask,
+    )
+    work.asked += made.counts["papers"]
+    work.healed += made.counts["lines"]
+    work.usage = work.usage.plus(made.usage)
+    work.missing += [
+        Missing(snapshot=snapshot.name, paper=paper, reason=failure.reason)
+        for paper, failure in made.failures.items()
+    ]
     return True
 
 
@@ -229,15 +292,17 @@ def _described(report: Report, settings: Settings, snapshot: Snapshot) -> Report
     site = settings.outputs / "site" / snapshot.topic / f"{snapshot.name}.html"
     statuses = [entry.paper.status for entry in digest.papers]
     origins = [{line.origin for line in entry.lines.values()} for entry in digest.papers]
-    gaps = (
-        Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap.reason)
+    gaps = {
+        Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap.reason): None
         for e in digest.gaps
         if e.gap
-    )
+    }
     return report.but(
         snapshot=snapshot.name,
         new=statuses.count("new"),
         revised=statuses.count("revised"),
+        withdrawn=statuses.count("withdrawn"),
+        seen=statuses.count("seen"),
         papers=len(statuses),
         model_lines=sum("model" in found for found in origins),
         gaps=len(digest.gaps),
@@ -245,5 +310,5 @@ def _described(report: Report, settings: Settings, snapshot: Snapshot) -> Report
         published=digest.status == "published",
         page=str(snapshot.digest_html),
         site=str(site) if site.is_file() else None,
-        missing=(*gaps, *report.missing),
+        missing=tuple(gaps | dict.fromkeys(report.missing)),
     )

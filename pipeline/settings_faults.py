@@ -98,7 +98,7 @@ def explained(message: str, source: Source, table: type[msgspec.Struct]) -> Sett
         choices = get_args(get_args(next(f.type for f in fields if f.name == name))[0])
         expected = " or ".join(f'"{choice}"' for choice in choices)
     else:
-        expected = _in_words(text)
+        expected = _in_words(text).replace("[[]]", f"[[{dotted(keys)}]]")
     return fault(source, keys, shown(keys, source.value(keys)), expected)
 
 
@@ -108,7 +108,7 @@ def _in_words(text: str) -> str:
         "int": "a whole number",
         "float": "a number",
         "object": "a table",
-        "array": "a list of tables, each headed [[topic]]",
+        "array": "a list of tables, each headed [[]]",
         "path": "a path",
     }
     expected = text.removeprefix("Expected ").partition(", got")[0]
@@ -147,8 +147,9 @@ def dotted(keys: Keys) -> str:
 
 def shown(keys: Keys, value: Any) -> str:
     """The value as TOML would write it, without what may be a key or a password."""
-    own_key = keys == ("model", "api_key_env") and not str(value).isupper()
-    if own_key or any(SECRET.search(str(key)) for key in keys[2:]):
+    own_key = keys[-1:] == ("api_key_env",) and not str(value).isupper()
+    passed_on = keys[keys.index("parameters") + 1 :] if "parameters" in keys else ()
+    if own_key or any(SECRET.search(str(key)) for key in passed_on):
         return "(not shown)"
     if isinstance(value, dict):
         inside = (f"{key} = {shown((*keys, key), item)}" for key, item in value.items())

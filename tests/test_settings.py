@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import SettingsError
-from pipeline.settings import SECRET, Keys, Settings, effective, line_of, load
+from pipeline.configuration import effective, load
+from pipeline.settings import Settings
+from pipeline.settings_faults import SECRET, Keys, line_of
 
 TOPIC = '[[topic]]\nname = "tides"\nquery = "all:tide"\n'
 

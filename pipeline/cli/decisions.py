@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from pipeline.cli.nightly import decisions
+from pipeline.cli.common import decisions
 
 if TYPE_CHECKING:
     from pipeline.records import Action, Lines
@@ -38,7 +38,7 @@ def decide(
     """
     from datetime import UTC, datetime
 
-    from pipeline import settings as configuration
+    from pipeline import configuration
     from pipeline.decisions import waited_for
     from pipeline.outputs import Outputs
     from pipeline.run import release

@@ -14,7 +14,7 @@ def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
     """Where each topic stands, or one SNAPSHOT in detail."""
     import msgspec
 
-    from pipeline import settings as configuration
+    from pipeline import configuration
     from pipeline.outputs import Outputs
     from pipeline.status import overview, snapshot_status
 
@@ -40,7 +40,7 @@ def config(config: Path | None) -> None:
 
     Keys and passwords are never printed.
     """
-    from pipeline import settings as configuration
+    from pipeline import configuration
 
     rows = list(configuration.effective(config))
     width = max(len(row.name) + len(row.value) for row in rows if len(row.value) < 50) + 3
@@ -55,7 +55,7 @@ def doctor(config: Path | None) -> None:
 
     Folders, prompts, clock, token tables, arXiv, key and model; exit code 1 if one fails.
     """
-    from pipeline import settings as configuration
+    from pipeline import configuration
     from pipeline.doctor import examine
 
     findings = list(examine(configuration.load(config)))

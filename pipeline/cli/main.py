@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import decisions, diagnosis, nightly
+from pipeline.cli import caches, decisions, diagnosis, nightly, stages
 from pipeline.errors import PaperlineError
 from pipeline.version import VERSION
 
@@ -48,13 +48,14 @@ def cli(context: click.Context, config: Path | None, quiet: bool, debug: bool) -
 
 for command in (
     nightly.run,
-    nightly.fetch,
-    nightly.summarize,
-    nightly.assemble,
-    nightly.publish,
+    stages.fetch,
+    stages.summarize,
+    stages.assemble,
+    stages.publish,
     decisions.decide,
     diagnosis.status,
     diagnosis.config,
+    caches.cache,
     diagnosis.doctor,
     nightly.demo,
 ):

@@ -6,10 +6,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import prompts, settings
-from pipeline.llm.budget import Budget
+from pipeline import configuration, prompts
+from pipeline.executors.selection import opened
 from pipeline.outputs import Outputs
-from pipeline.run import release, run_topic
+from pipeline.progress import Plain
+from pipeline.run import Night, release, run_topic
+from pipeline.settings import Settings
 from pipeline.stages.review import decide
 
 HERE = Path(__file__).parent
@@ -52,8 +54,9 @@ def demonstrate() -> Demonstration:
     for feed, now in NIGHTS:
         text = CONFIG.format(prompts=prompts.bundled_folder(), feed=(HERE / feed).as_uri())
         config.write_text(text, encoding="utf-8")
-        loaded = settings.load(config, {})
-        run_topic(loaded, loaded.find_topic("demo"), now, Budget(loaded.budget, 0.0))
+        loaded = configuration.load(config, {})
+        with opened(loaded) as executor:
+            run_topic(Night(loaded, now, executor, Plain()), loaded.find_topic("demo"))
         if feed == NIGHTS[0][0]:
             _approve(loaded, now)
     outputs = Outputs(folder / "outputs")
@@ -68,7 +71,7 @@ def demonstrate() -> Demonstration:
     )
 
 
-def _approve(loaded: settings.Settings, now: datetime) -> None:
+def _approve(loaded: Settings, now: datetime) -> None:
     snapshot = Outputs(loaded.outputs).find("demo/latest")
     with snapshot.releasing():
         for paper in snapshot.papers():

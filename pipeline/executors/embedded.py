@@ -5,11 +5,12 @@ keywords from the glossary. Both are labelled as what they are wherever they are
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
+from pipeline.exchange import Deliver, Job, Outcome, Paid
 from pipeline.glossary import Glossary
-from pipeline.records import Job, Lines, Outcome, Paper
+from pipeline.records import EMBEDDED, Lines, Paper
 from pipeline.text import one_line
 
 MOST_KEYWORDS = 5
@@ -61,11 +62,15 @@ class Embedded:
         self._glossary = glossary
         self._now = now
 
-    def run(self, jobs: Iterable[Job], deliver: Callable[[Outcome], None]) -> None:
-        """Deliver the lines of each job's paper, in order."""
+    def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
+        """Deliver the lines of each job's paper, in order; all is made anew, nothing is paid."""
+        del paid, redo
         for job in jobs:
             made = lines(job.paper, self._glossary)
-            deliver(Outcome(paper=job.paper.id, lines=made, created=self._now))
+            deliver(Outcome(paper=job.paper.id, model=EMBEDDED, lines=made, created=self._now))
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def lines(paper: Paper, glossary: Glossary) -> Lines:

@@ -1,226 +1,229 @@
-"""Asks an OpenAI-compatible provider, many requests at once, and keeps every answer.
+"""Asks OpenAI-compatible providers, many requests at once, and keeps every answer.
 
-Workers take jobs from one iterator as they become free, so at most `concurrency`
-jobs are in memory. An answer goes into the cache before it is looked at; one that
-holds no usable lines is asked for again with what was wrong, at most twice. When a
-request has used up its tries and nothing has succeeded meanwhile, or the
-provider refuses for good, the remaining jobs fail at once with that reason.
+Workers take jobs from one iterator as they become free, so at most `concurrency` jobs
+are in memory. An answer is in the cache, and its cost in the books, before it is looked
+at; one without usable lines is asked for again with what was wrong, at most twice. A
+provider that is down is left for the next one in `[[model.fallback]]`.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from datetime import UTC, datetime
-from typing import Literal
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from pipeline.cache import AnswerCache
-from pipeline.errors import AnswerRejected, ModelRefused, ModelUnavailable
+from pipeline.errors import AnswerRejected, PaperlineError
+from pipeline.exchange import (
+    Answer,
+    Deliver,
+    Job,
+    Kept,
+    Message,
+    Outcome,
+    Paid,
+    Request,
+    failed,
+    kept,
+)
+from pipeline.llm.abilities import Known, request_to
 from pipeline.llm.answers import lines_of
 from pipeline.llm.budget import Budget
-from pipeline.llm.client import ModelClient, retrying
-from pipeline.llm.limits import Limiter
-from pipeline.llm.prices import priced
-from pipeline.llm.tokens import count_messages
-from pipeline.records import Answer, Failure, Job, Message, Outcome, Request, Usage, utc
-from pipeline.settings import ModelSettings
+from pipeline.llm.remembered import remembered
+from pipeline.records import Failure
+from pipeline.settings import ProviderSettings
+
+if TYPE_CHECKING:
+    from pipeline.llm.provider import Provider
 
 ASKS = 3
 """How often one paper is asked for in one run: once, and twice more with what was wrong."""
 
-Deliver = Callable[[Outcome], None]
-Paid = Callable[[Job, Usage], None]
-
 
 class Online:
-    """The default executor.
+    """The default executor. Close it when done: its connections serve all runs of a command."""
 
-    `paid` is called for every answer as soon as it is in the cache. With `redo`, answers
-    in the cache are not used, and kept.
-    """
-
-    def __init__(  # noqa: PLR0913  one collaborator each
+    def __init__(
         self,
-        settings: ModelSettings,
-        key: str,
+        keyed: Sequence[tuple[ProviderSettings, str]],
         cache: AnswerCache,
         budget: Budget,
-        paid: Paid,
         *,
-        redo: bool = False,
+        asks: int = ASKS,
     ) -> None:
-        self._settings = settings
-        self._key = key
+        """`keyed`: the model's table and its fallbacks, each with its own key.
+
+        `asks`: how often a paper is asked for whose answers are unusable.
+        """
+        self._asks = asks
+        self._keyed = list(keyed)
         self._cache = cache
         self._budget = budget
-        self._paid = paid
-        self._redo = redo
-        self._limiter = Limiter(settings.requests_per_minute, settings.tokens_per_minute)
-        self._halted: Failure | None = None
-        self._successes = 0
-        self._settled = asyncio.Event()
+        self._known = Known(cache)
+        self._runner: asyncio.Runner | None = None
+        self._providers: list[Provider] = []
 
-    def run(self, jobs: Iterable[Job], deliver: Deliver) -> None:
-        """Deliver one outcome for each job, in the order in which they are finished."""
+    def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
+        """Deliver one outcome for each job, in the order in which they are finished.
+
+        Raises `OutputError` where answers cannot be kept; those on the wire are waited for.
+        """
+        to_ask = iter(jobs) if redo else self._not_remembered(jobs, deliver)
+        first = next(to_ask, None)
+        if first is None:
+            return  # nothing to ask: the SDK, a second of import, is not needed
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        work = self._work(itertools.chain([first], to_ask), deliver, paid)
+        self._runner.run(work)
+
+    def close(self) -> None:
+        """Close all connections, and keep what was learned of the models."""
+        self._known.close()
+        if self._runner is not None:
+            for provider in self._providers:
+                self._runner.run(provider.close())
+            self._runner.close()
+            self._runner = None
+
+    def _not_remembered(self, jobs: Iterable[Job], deliver: Deliver) -> Iterator[Job]:
+        """The jobs without a usable answer in the cache; the outcomes of others are delivered."""
+        for job in jobs:
+            requests = self._requests(job)
+            if (outcome := remembered(job, requests, self._cache)) is None:
+                yield job
+            else:
+                self._cache.hit(outcome.usage)
+                deliver(outcome)
+
+    def _requests(self, job: Job) -> Iterator[Request]:
+        for index, (settings, _) in enumerate(self._keyed):
+            yield request_to(settings, job, self._known, first=index == 0)
+
+    async def _work(self, jobs: Iterator[Job], deliver: Deliver, paid: Paid) -> None:
+        self._connect()
+        keeper = _Keeper(self._cache, paid)
+        errors: list[PaperlineError] = []
+
+        async def worker() -> None:
+            for job in jobs:
+                try:
+                    deliver(await self._outcome(job, keeper))
+                except PaperlineError as error:
+                    errors.append(error)
+                if errors:  # what is on the wire is still kept; nothing more is asked
+                    return
+
+        width = max(settings.concurrency for settings, _ in self._keyed)
         try:
-            asyncio.run(self._work(iter(jobs), deliver))
-        except ExceptionGroup as group:
-            # One worker's error ends the others; the first is what happened.
-            raise group.exceptions[0] from None
-
-    async def _work(self, jobs: Iterator[Job], deliver: Deliver) -> None:
-        async with ModelClient(self._settings, self._key) as client:
-
-            async def worker() -> None:
-                for job in jobs:
-                    deliver(await self._outcome(client, job))
-
             async with asyncio.TaskGroup() as group:
-                for _ in range(self._settings.concurrency):
+                for _ in range(width):
                     group.create_task(worker())
+        except ExceptionGroup as defects:
+            raise defects.exceptions[0] from None
+        finally:
+            keeper.close()
+        if errors:
+            raise errors[0]
 
-    async def _outcome(self, client: ModelClient, job: Job) -> Outcome:
-        fingerprint = job.request.fingerprint()
-        if not self._redo:
-            for answer in reversed(self._cache.answers(fingerprint)):
-                if (outcome := _from_cache(job, answer)) is not None:
-                    return outcome
-        return await self._asked(client, job, fingerprint)
+    def _connect(self) -> None:
+        if not self._providers:
+            from pipeline.llm.provider import Provider  # with the SDK a second of import
 
-    async def _asked(self, client: ModelClient, job: Job, fingerprint: str) -> Outcome:
-        spent, sent, request, room = Usage(), 0, job.request, 1
-        failure = Failure(kind="content", reason="")
-        while sent < ASKS:
-            try:
-                answer = await self._answer(client, request, room)
-            except (ModelUnavailable, ModelRefused, _Halted) as error:
-                failure = _reason(error)
+            self._providers = [
+                Provider(settings, key, self._known, self._budget) for settings, key in self._keyed
+            ]
+
+    async def _outcome(self, job: Job, keeper: "_Keeper") -> Outcome:
+        failure = Failure(kind="unavailable", reason="there is no model to ask")
+        for index, provider in enumerate(self._providers):
+            outcome = await self._asked(provider, job, keeper, first=index == 0)
+            if outcome.failure is None:
+                return outcome
+            failure = outcome.failure
+            if failure.kind in ("content", "budget"):
                 break
-            self._cache.store(fingerprint, answer)
-            self._paid(job, answer.usage)
-            spent, sent = spent.plus(answer.usage), sent + 1
+        return failed(job, failure)
+
+    async def _asked(
+        self, provider: "Provider", job: Job, keeper: "_Keeper", *, first: bool
+    ) -> Outcome:
+        request, room = request_to(provider.settings, job, self._known, first=first), 1
+        failure = Failure(kind="content", reason="")
+        for _ in range(self._asks):
+            answer = await provider.ask(request, room=room)
+            if isinstance(answer, Failure):
+                return failed(job, answer)
+            # Asked for again now: the model may have been found not to take a parameter.
+            asked = request_to(provider.settings, job, self._known, first=first)
+            await keeper.keep(
+                kept(
+                    job.topic,
+                    job.snapshot,
+                    job.paper.id,
+                    asked.fingerprint(),
+                    asked.model,
+                    answer,
+                )
+            )
             try:
-                lines, mended = lines_of(answer, job.request)
+                lines, mended = lines_of(answer, asked)
             except AnswerRejected as error:
                 failure = Failure(kind="content", reason=f"{error.code}: {error.what}")
                 room *= 2 if error.code == "length" else 1
-                request = _asking_again(job.request, answer, error)
+                request = _asking_again(asked, answer, error)
                 continue
             return Outcome(
                 paper=job.paper.id,
+                model=asked.model,
                 lines=lines,
                 mended=mended,
-                usage=spent,
-                original=spent,
-                requests=sent,
+                usage=answer.usage,
                 created=answer.created,
             )
-        return Outcome(
-            paper=job.paper.id,
-            failure=failure,
-            usage=spent,
-            requests=sent,
-            created=utc(datetime.now(UTC)),
-        )
-
-    async def _answer(self, client: ModelClient, request: Request, room: int) -> Answer:
-        """One answer from the provider, asked within limits and budget, retried as it may be."""
-        estimate = priced(
-            Usage(
-                prompt_tokens=count_messages(request.messages),
-                completion_tokens=request.max_output_tokens // 2,
-            ),
-            request.model,
-        )
-        successes = self._successes
-        try:
-            answer = await self._tried(client, request, room, estimate)
-        except (ModelRefused, _Halted) as error:
-            self._halted = self._halted or _reason(error)
-            raise
-        except ModelUnavailable as error:
-            # While others succeed, the trouble is this paper's alone.
-            if self._successes == successes:
-                self._halted = self._halted or _reason(error)
-            raise
-        self._successes += 1
-        self._limiter.correct(estimate.tokens, answer.usage.tokens)
-        return answer
-
-    async def _tried(
-        self, client: ModelClient, request: Request, room: int, estimate: Usage
-    ) -> Answer:
-        async for attempt in retrying():
-            with attempt:
-                await self._limiter.wait(estimate.tokens)
-                async with self._paid_from_budget(estimate) as used:
-                    try:
-                        answer = await client.ask(request, room=room)
-                    except ModelUnavailable as error:
-                        if error.retry_after:
-                            self._limiter.pause(error.retry_after)
-                        raise
-                    used.append(answer.usage)
-                    return answer
-        raise AssertionError("tenacity ends with an answer or an error")
-
-    @contextlib.asynccontextmanager
-    async def _paid_from_budget(self, estimate: Usage) -> AsyncIterator[list[Usage]]:
-        """Reserve `estimate` around one request; what is put into the list was used.
-
-        Waits while other requests hold what may be left. Raises `_Halted` when the
-        budget is reached, or nothing more is asked in this run.
-        """
-        while True:
-            if self._halted:
-                raise _Halted(self._halted)
-            reached = self._budget.reserve(estimate)
-            if reached is None:
-                break
-            if not self._budget.outstanding:
-                raise _Halted(Failure(kind="budget", reason=f"[budget] {reached}"))
-            self._settled.clear()
-            await self._settled.wait()
-        used: list[Usage] = []
-        try:
-            yield used
-        finally:
-            self._budget.settle(estimate, used[0] if used else Usage())
-            self._settled.set()
+        return failed(job, failure)
 
 
-def _reason(error: "ModelUnavailable | ModelRefused | _Halted") -> Failure:
-    if isinstance(error, _Halted):
-        return error.failure
-    kind: Literal["refused", "unavailable"]
-    kind = "refused" if isinstance(error, ModelRefused) else "unavailable"
-    return Failure(kind=kind, reason=str(error))
+class _Keeper:
+    """Puts answers into the cache and their costs into the books, all that wait at once.
 
+    One transaction for many answers takes one sync of the disk instead of many, and a
+    thread of its own keeps it from holding up the others.
+    """
 
-class _Halted(Exception):
-    """Nothing more is asked in this run."""
+    def __init__(self, cache: AnswerCache, paid: Paid) -> None:
+        self._cache = cache
+        self._paid = paid
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keeper")
+        self._turn = asyncio.Lock()
+        self._waiting: list[Kept] = []
+        self._next: asyncio.Task[None] | None = None
 
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.reason)
-        self.failure = failure
+    async def keep(self, one: Kept) -> None:
+        """Return when the answer is on disk and its cost is booked. Raises `OutputError`."""
+        self._waiting.append(one)
+        if self._next is None:
+            self._next = asyncio.create_task(self._write())
+        await asyncio.shield(self._next)
 
+    async def _write(self) -> None:
+        async with self._turn:
+            waiting, self._waiting, self._next = self._waiting, [], None
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._thread, self._cache.keep, waiting, self._paid)
 
-def _from_cache(job: Job, answer: Answer) -> Outcome | None:
-    try:
-        lines, mended = lines_of(answer, job.request)
-    except AnswerRejected:
-        return None
-    return Outcome(
-        paper=job.paper.id,
-        lines=lines,
-        mended=mended,
-        original=answer.usage,
-        from_cache=True,
-        created=answer.created,
-    )
+    def close(self) -> None:
+        """End the thread, after what it is writing."""
+        self._thread.shutdown()
 
 
 def _asking_again(request: Request, answer: Answer, error: AnswerRejected) -> Request:
-    """The request that follows a rejected answer: what was wrong, and the question again."""
+    """The request that follows a rejected answer: what was wrong, and the question again.
+
+    One that was cut while the model still reasoned is asked the same: it needs more room only.
+    """
+    if error.code == "length" and answer.usage.reasoning_tokens:
+        return request
     correction = (
         f"That cannot be used: {error.what}. Answer again with the JSON object alone, "
         f"with the keys {' and '.join(request.languages)}, one line each."

@@ -1,4 +1,4 @@
-"""A provider's answer, as lines or as the reason why it holds none."""
+"""A provider's answer -> lines, or the reason why it holds none that can be used."""
 
 import functools
 import re
@@ -7,12 +7,41 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from pipeline.errors import AnswerRejected
-from pipeline.records import Answer, Language, Lines, Request
+from pipeline.exchange import Answer, Request
+from pipeline.llm.mending import doubled, line_mended, unwrapped
+from pipeline.records import Language, Lines
 from pipeline.text import CONTROL
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 LATIN = re.compile(r"[A-Za-z]")
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Simplified Chinese"}
+
+LONGEST = 1000
+"""Characters of a line; the longest that a prompt here asks for has a third of it."""
+
+ECHO = 40
+"""Characters of a prompt's instructions that a line repeats only where it is an echo."""
+
+TAGS = "a|b|br|code|div|em|i|li|ol|p|script|span|strong|sub|sup|think|u|ul"
+MARKUP = re.compile(
+    rf"\*\*|```|^[-*+•#>]\s|</?(?:{TAGS})\s*/?>|<(?:{TAGS})\s[^<>]*=", re.IGNORECASE
+)
+"""Markdown and HTML; `a < b and c > d` is none."""
+
+DEFECTS = {
+    "refusal": "the model refused to answer",
+    "filter": "a content filter stopped the answer",
+    "length": "the answer was cut because it reached the tokens allowed",
+    "empty": "the answer, or one of its lines, was empty or null",
+    "not-json": "the answer was no JSON object",
+    "wrong-shape": "a language was missing, or was no text",
+    "lines": "a line had a line break or a control character",
+    "too-long": f"a line had more than {LONGEST} characters",
+    "wrong-language": "a line was not in its language",
+    "markup": "a line had Markdown or HTML that cannot be taken away with certainty",
+    "echo": "a line repeated the prompt",
+}
+"""Why an answer is asked for again: code in a gap's reason -> what it means."""
 
 
 def lines_of(answer: Answer, request: Request) -> tuple[Lines, tuple[str, ...]]:
@@ -26,51 +55,72 @@ def lines_of(answer: Answer, request: Request) -> tuple[Lines, tuple[str, ...]]:
         raise AnswerRejected("filter", "the answer was stopped by a content filter")
     if answer.finish_reason == "length":
         raise AnswerRejected("length", "the answer was cut because it was too long")
-    if not (answer.content or "").strip():
+    content = answer.content or ""
+    if not content.strip():
         raise AnswerRejected("empty", "the answer was empty")
-    parsed = _parsed(answer.content or "", request)
-    mended: list[str] = []
+    parsed, mended = _parsed(content, request)
+    if _swapped(parsed):
+        parsed, mended = {"en": parsed["zh"], "zh": parsed["en"]}, [*mended, "swapped"]
     lines: Lines = {}
     for language in request.languages:
-        text = parsed[language]
-        if text != text.strip():
-            mended.append(f"{language}-whitespace")
-        lines[language] = _checked(language, text.strip())
+        lines[language], taken = line_mended(parsed[language])
+        mended += [code for code in taken if code not in mended]
+        _check(language, lines[language], request)
     return lines, tuple(mended)
 
 
-def _parsed(content: str, request: Request) -> dict[Language, str]:
+def _parsed(content: str, request: Request) -> tuple[Lines, list[str]]:
+    """The texts by language, from the first form of the content that holds them."""
     names = " and ".join(request.languages)
-    try:
-        model = _model(request.languages).model_validate_json(content)
-    except ValidationError as error:
-        kind = error.errors()[0]["type"]
-        if kind == "json_invalid":
-            raise AnswerRejected(
-                "not-json", f"the answer was not a JSON object with the keys {names}"
-            ) from None
-        raise AnswerRejected(
-            "wrong-shape", f"the JSON did not have exactly the keys {names}, each with a text"
-        ) from None
-    return {language: getattr(model, language) for language in request.languages}
+    fault = AnswerRejected("not-json", f"the answer was not a JSON object with the keys {names}")
+    for text, taken in unwrapped(content):
+        mended_text, latex = doubled(text)
+        mended = [*taken, "latex"] if latex else [*taken]
+        try:
+            found = _model(request.languages).model_validate_json(mended_text)
+        except ValidationError as error:
+            if all(e["type"] != "json_invalid" for e in error.errors(include_input=False)):
+                what = f"the JSON did not have the keys {names}, each with a text"
+                fault = AnswerRejected("wrong-shape", what)
+            continue
+        if found.model_extra:
+            mended.append("extra-keys")
+        return {language: getattr(found, language) for language in request.languages}, mended
+    raise fault
 
 
 @functools.cache
 def _model(languages: tuple[Language, ...]) -> type[BaseModel]:
     fields: dict[str, Any] = dict.fromkeys(languages, (str, ...))
-    return create_model("Answer", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+    return create_model("Answer", __config__=ConfigDict(extra="allow", strict=True), **fields)
 
 
-def _checked(language: Language, text: str) -> str:
+def _swapped(parsed: Lines) -> bool:
+    """Certain only where one line is all without Han characters and the other has them."""
+    if parsed.keys() != {"en", "zh"}:
+        return False
+    en, zh = parsed["en"], parsed["zh"]
+    return _mostly_chinese(en) and not HAN.search(zh) and LATIN.search(zh) is not None
+
+
+def _mostly_chinese(text: str) -> bool:
+    return len(HAN.findall(text)) > len(text) / 5
+
+
+def _check(language: Language, line: str, request: Request) -> None:
+    """Raise `AnswerRejected` where a mended line is not one line in its language."""
     name = LANGUAGE_NAMES[language]
-    if not text:
+    if not line:
         raise AnswerRejected("empty", f"the {name} line was empty")
-    if CONTROL.search(text):
-        raise AnswerRejected(
-            "control-character", f"the {name} line had a line break or control character"
-        )
-    han, latin = len(HAN.findall(text)), len(LATIN.findall(text))
-    right = han == 0 and latin > 0 if language == "en" else han > 0
+    if CONTROL.search(line):
+        raise AnswerRejected("lines", f"the {name} line had a line break or control character")
+    if len(line) > LONGEST:
+        raise AnswerRejected("too-long", f"the {name} line was longer than one line can be")
+    if MARKUP.search(line):
+        raise AnswerRejected("markup", f"the {name} line had Markdown or HTML in it")
+    right = not HAN.search(line) and LATIN.search(line) if language == "en" else HAN.search(line)
     if not right:
         raise AnswerRejected("wrong-language", f"the {name} line was not in {name}")
-    return text
+    instructions = " ".join(m.content for m in request.messages if m.role == "system")
+    if line[:ECHO] in instructions and len(line) >= ECHO:
+        raise AnswerRejected("echo", f"the {name} line repeated the instructions")

@@ -1,5 +1,10 @@
-"""What may still be spent."""
+"""What may still be spent, by all that one command asks."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from pipeline.errors import BudgetReached
 from pipeline.records import Usage
 from pipeline.settings import BudgetSettings
 
@@ -15,31 +20,51 @@ class Budget:
         self._today = spent_today
         self._spent = Usage()
         self._reserved = Usage()
-        self.outstanding = 0
+        self._outstanding = 0
+        self._settled = asyncio.Event()
 
-    def reserve(self, estimate: Usage) -> str | None:
-        """Set `estimate` aside for one request; the limit it would pass, in words, or None.
-
-        `outstanding` counts the requests that are set aside and not settled: while there
-        are any, a refused one may fit later, since estimates are higher than what is used.
-        """
+    def reserve(self, estimate: Usage) -> None:
+        """Set `estimate` aside. Raises `BudgetReached` naming the limit that it would pass."""
         after = self._spent.plus(self._reserved).plus(_known(estimate))
         limits, usd = self._settings, after.usd or 0.0
-        if usd > limits.usd_per_run:
-            return f"usd_per_run = {limits.usd_per_run:g} is reached"
-        if after.tokens > limits.tokens_per_run:
-            return f"tokens_per_run = {limits.tokens_per_run} is reached"
-        if self._today + usd > limits.usd_per_day:
-            return f"usd_per_day = {limits.usd_per_day:g} is reached"
+        for name, limit, value in (
+            ("usd_per_run", limits.usd_per_run, usd),
+            ("tokens_per_run", limits.tokens_per_run, after.tokens),
+            ("usd_per_day", limits.usd_per_day, self._today + usd),
+        ):
+            if value > limit:
+                raise BudgetReached(f"{name} = {limit} is reached", where="[budget]")
         self._reserved = self._reserved.plus(_known(estimate))
-        self.outstanding += 1
-        return None
+        self._outstanding += 1
 
     def settle(self, estimate: Usage, used: Usage) -> None:
         """Replace what was set aside by what was used: nothing, where no answer came."""
         self._reserved = self._reserved.plus(_negative(_known(estimate)))
         self._spent = self._spent.plus(_known(used))
-        self.outstanding -= 1
+        self._outstanding -= 1
+        self._settled.set()
+
+    @contextlib.asynccontextmanager
+    async def reserved(self, estimate: Usage) -> AsyncIterator[list[Usage]]:
+        """Set `estimate` aside around one request; what is put into the list was used.
+
+        Waits while other requests hold what may be left, since estimates are higher than
+        what is used. Raises `BudgetReached`.
+        """
+        while True:
+            try:
+                self.reserve(estimate)
+                break
+            except BudgetReached:
+                if not self._outstanding:
+                    raise
+            self._settled.clear()
+            await self._settled.wait()
+        used: list[Usage] = []
+        try:
+            yield used
+        finally:
+            self.settle(estimate, used[0] if used else Usage())
 
 
 def _known(usage: Usage) -> Usage:

@@ -8,19 +8,19 @@ from typing import Any
 
 import msgspec
 
-from pipeline.llm.prices import priced
-from pipeline.records import Answer, Usage, utc
+from pipeline.exchange import Answer
+from pipeline.records import Usage, utc
+
+MOST_TOKENS = 10_000_000
+"""A count above it is no count: no context window comes near, and the budget believes it."""
 
 
-def answer_in(body: bytes, model: str) -> Answer | None:
-    """The answer that a body holds, or None where it is no chat completion.
+def answer_in(body: bytes | dict[str, Any], model: str) -> Answer | None:
+    """The answer that a body holds, or None where it is no chat completion; its price is not set.
 
     Counts that are none are taken for 0, a content that is no text for none at all.
     """
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    found = _decoded(body) if isinstance(body, bytes) else body
     choices = _at(found, "choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = _at(choice, "message")
@@ -31,9 +31,16 @@ def answer_in(body: bytes, model: str) -> Answer | None:
         refusal=_text(_at(message, "refusal")),
         finish_reason=_text(_at(choice, "finish_reason")),
         model=_text(_at(found, "model")) or model,
-        usage=priced(_usage(_at(found, "usage")), model),
+        usage=_usage(_at(found, "usage")),
         created=utc(datetime.now(UTC)),
     )
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _usage(said: Any) -> Usage:
@@ -62,4 +69,4 @@ def _text(value: Any) -> str | None:
 
 def _count(value: Any, key: str) -> int:
     count = _at(value, key)
-    return count if isinstance(count, int) and count >= 0 else 0
+    return count if type(count) is int and 0 <= count <= MOST_TOKENS else 0

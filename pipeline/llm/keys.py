@@ -4,13 +4,13 @@ import os
 from collections.abc import Mapping
 
 from pipeline.errors import SettingsError
-from pipeline.settings import ModelSettings
+from pipeline.settings import ProviderSettings
 
 OPENAI_HOST = "api.openai.com"
 PLACEHOLDER_KEY = "no-key-needed"
 
 
-def api_key(settings: ModelSettings, environ: Mapping[str, str] = os.environ) -> str:
+def api_key(settings: ProviderSettings, environ: Mapping[str, str] = os.environ) -> str:
     """The key for `settings.base_url`, from the variable that its own table names.
 
     Local servers want none, so a placeholder is sent to them. Raises `SettingsError`
@@ -20,7 +20,7 @@ def api_key(settings: ModelSettings, environ: Mapping[str, str] = os.environ) ->
     if not key and settings.host == OPENAI_HOST:
         raise SettingsError(
             f"the environment variable {settings.api_key_env} is not set",
-            where="[model] api_key_env",
+            where=f"api_key_env of {settings.name}",
             next_step=f"Set it to a key of {OPENAI_HOST}, or set [model] base_url or name "
             '("embedded" needs no key)',
         )

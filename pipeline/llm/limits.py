@@ -1,60 +1,121 @@
-"""Requests and tokens per minute: never more than the provider allows."""
+"""Requests and tokens per minute: as fast as the provider allows, and no faster.
+
+The provider's own headers (`x-ratelimit-limit-*`, `x-ratelimit-remaining-*`,
+`retry-after`, `retry-after-ms`) lower the configured limits, and never raise them:
+https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+"""
 
 import asyncio
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 MINUTE = 60.0
+MARGIN = 0.98
+"""Share of a limit that is used: clocks and networks jitter, and a 429 costs more than 2 %."""
+
+BURST = 1.0
+"""Seconds' worth that may go out at once; providers enforce a minute's limit by the second."""
+
+LONGEST_WAIT = 60.0
+"""Seconds that a provider may ask to wait; what asks for more is taken for an outage."""
+
+Clock = Callable[[], float]
 
 
 class Bucket:
-    """A token bucket that refills evenly and holds what `burst` seconds bring.
+    """A token bucket: refilled evenly, `per_minute`; `clock` gives seconds."""
 
-    `amount` per minute; time comes from `clock`, in seconds.
-    """
-
-    def __init__(
-        self, amount: int, *, burst: float = 6.0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._rate = amount / MINUTE
-        self._size = max(1.0, self._rate * burst)
-        self._level = self._size
+    def __init__(self, per_minute: float, clock: Clock = time.monotonic) -> None:
+        self._configured = per_minute
         self._clock = clock
         self._at = clock()
+        self._set_rate(per_minute)
+        self._level = self._size
 
-    def take(self, amount: float) -> float:
-        """Take `amount` now and return the seconds to wait until it was there.
+    def _set_rate(self, per_minute: float) -> None:
+        self._rate = per_minute * MARGIN / MINUTE
+        self._size = max(1.0, self._rate * BURST)
 
-        The level may go below zero, so whoever comes next waits longer: requests are
-        served in the order in which they came, and one larger than the bucket passes.
-        """
+    def delay(self, amount: float) -> float:
+        """Seconds until `amount` is there; one larger than the bucket needs a full bucket."""
         now = self._clock()
-        self._level = min(self._size, self._level + (now - self._at) * self._rate) - amount
+        self._level = min(self._size, self._level + (now - self._at) * self._rate)
         self._at = now
-        return max(0.0, -self._level / self._rate)
+        return max(0.0, (min(amount, self._size) - self._level) / self._rate)
 
-    def give(self, amount: float) -> None:
-        """Give back what was estimated too high (take more, where `amount` is negative)."""
-        self._level = min(self._size, self._level + amount)
+    def take(self, amount: float) -> None:
+        """Take `amount`, below zero too; give it back with a negative one."""
+        self._level = min(self._size, self._level - amount)
+
+    def heed(self, limit: float | None, remaining: float | None) -> None:
+        """Obey what the provider says: its limit per minute, and how much of it is left."""
+        if limit is not None and limit >= 1:
+            self._set_rate(min(limit, self._configured))
+        if remaining is not None:
+            self._level = min(self._level, remaining)
 
 
 class Limiter:
-    """Both limits of one provider, shared by all requests of a run."""
+    """Both limits of one provider, shared by all requests of a command."""
 
-    def __init__(self, requests_per_minute: int, tokens_per_minute: int) -> None:
-        self._requests = Bucket(requests_per_minute)
-        self._tokens = Bucket(tokens_per_minute)
+    def __init__(
+        self, requests_per_minute: float, tokens_per_minute: float, clock: Clock = time.monotonic
+    ) -> None:
+        self._buckets = {
+            "requests": Bucket(requests_per_minute, clock),
+            "tokens": Bucket(tokens_per_minute, clock),
+        }
+        self._clock = clock
         self._pause_until = 0.0
+        self._turn = asyncio.Lock()
 
-    async def wait(self, tokens: int) -> None:
-        """Return when one request of about `tokens` tokens may be sent."""
-        delay = max(self._requests.take(1), self._tokens.take(tokens))
-        await asyncio.sleep(max(delay, self._pause_until - time.monotonic(), 0.0))
+    def delay(self, tokens: float) -> float:
+        """Seconds until one request of about `tokens` tokens may be sent."""
+        return max(
+            self._buckets["requests"].delay(1),
+            self._buckets["tokens"].delay(tokens),
+            self._pause_until - self._clock(),
+        )
 
-    def correct(self, estimated: int, used: int) -> None:
+    async def wait(self, tokens: float) -> None:
+        """Return when a request of about `tokens` tokens may be sent; first come, first served."""
+        async with self._turn:
+            while (seconds := self.delay(tokens)) > 0:  # noqa: ASYNC110  time is the event
+                await asyncio.sleep(seconds)
+            self._buckets["requests"].take(1)
+            self._buckets["tokens"].take(tokens)
+
+    def correct(self, estimated: float, used: float) -> None:
         """Replace an estimate by what the request really used."""
-        self._tokens.give(estimated - used)
+        self._buckets["tokens"].take(used - estimated)
+
+    def heed(self, headers: Mapping[str, str]) -> None:
+        """Obey the `x-ratelimit-*` headers of an answer."""
+        for kind, bucket in self._buckets.items():
+            limit = _number(headers.get(f"x-ratelimit-limit-{kind}"))
+            remaining = _number(headers.get(f"x-ratelimit-remaining-{kind}"))
+            if limit is not None or remaining is not None:
+                bucket.heed(limit, remaining)
 
     def pause(self, seconds: float) -> None:
         """Send nothing for `seconds`, as the provider asked."""
-        self._pause_until = max(self._pause_until, time.monotonic() + seconds)
+        self._pause_until = max(self._pause_until, self._clock() + seconds)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the provider asks to wait, at most `LONGEST_WAIT`; None where it does not say."""
+    for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        seconds = _number(headers.get(name))
+        if seconds is not None:
+            return min(seconds * factor, LONGEST_WAIT)
+    return None
+
+
+def _number(text: str | None) -> float | None:
+    """A header's number that is finite and not negative, else None."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None

@@ -7,6 +7,7 @@ disk, so counting never waits for a network and never fails.
 
 import functools
 import hashlib
+import json
 import logging
 import os
 import re
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from pipeline.records import Message
+from pipeline.exchange import Message, Request
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,9 @@ CHECKSUM = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 
 PER_MESSAGE = 4
 """Tokens that a chat format adds to each turn, as OpenAI documents it (3 to 4)."""
+
+FRAME = 3
+"""Tokens with which a chat format begins the answer."""
 
 TOKEN_LIKE = re.compile(r"[A-Za-z]+|\d{1,3}|[^\sA-Za-z\d]")
 LETTERS_PER_TOKEN = 6
@@ -67,7 +71,21 @@ def counter() -> Callable[[str], int]:
     return lambda text: len(encoding.encode_ordinary(text))
 
 
+@functools.lru_cache(maxsize=32)
+def _count_fixed(text: str) -> int:
+    """Tokens of a text that is sent again and again, such as a prompt's system turn."""
+    return counter()(text)
+
+
 def count_messages(messages: Iterable[Message]) -> int:
     """Tokens of a conversation, with what the chat format adds."""
     count = counter()
-    return sum(count(turn.content) + PER_MESSAGE for turn in messages)
+    return FRAME + sum(
+        PER_MESSAGE + (_count_fixed if turn.role == "system" else count)(turn.content)
+        for turn in messages
+    )
+
+
+def count_request(request: Request) -> int:
+    """Prompt tokens of a request: its messages, and the answer schema that is billed with them."""
+    return count_messages(request.messages) + _count_fixed(json.dumps(request.answer_schema()))

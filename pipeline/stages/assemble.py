@@ -176,10 +176,15 @@ def _material(snapshot: Snapshot, run: Run, earlier: list[Snapshot]) -> _Materia
 
 
 def _active(run: Run, summaries: list[Summary]) -> dict[str, Summary]:
-    """The lines of the active prompt and model; those of its exact text before later ones."""
-    candidates = [s for s in summaries if (s.prompt, s.model) == (run.prompt, run.model)]
+    """The lines of the active prompt and model.
+
+    Those of its exact text come before later ones, those of the model before a fallback's.
+    """
+    of_prompt = [s for s in summaries if s.prompt == run.prompt]
+    fallbacks = [s for s in of_prompt if s.model in run.fallbacks]
+    candidates = [s for s in of_prompt if s.model == run.model]
     exact = [s for s in candidates if s.prompt_fingerprint == run.prompt_fingerprint]
-    return {s.paper: s for s in [*candidates, *exact]}
+    return {s.paper: s for s in [*fallbacks, *candidates, *exact]}
 
 
 def _carried(

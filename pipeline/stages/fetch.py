@@ -7,7 +7,7 @@ and until it is, so a run that is killed in between loses no paper.
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -53,7 +53,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Choice:
     """The papers of the snapshot with their statuses, in digest order, and what waits.
 
@@ -65,6 +65,8 @@ class _Choice:
     rest: list[Waiting]
     fetched: int
     seen: int
+    left_out: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
@@ -75,23 +77,14 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
     """
     started, clock, now = utc(datetime.now(UTC)), time.monotonic(), utc(now)
     outputs = Outputs(settings.outputs)
-    snapshots = outputs.snapshots(topic.name)
-    _check_order(snapshots, now)
-    source = open_source(settings.arxiv, outputs)
-    reader = _Reader(source.papers(topic.query), now)
-    log.info("fetch %s: asking %s", topic.name, settings.arxiv.url)
-    if topic.select == "latest":
-        choice = _newest(reader, topic, snapshots)
-    else:
-        choice = _unshown(reader, topic, outputs.waiting(topic.name), snapshots)
-    counts = _counts(choice, reader.future, len(source.rejected))
-    log.info("fetch %s: %s", topic.name, ", ".join(f"{v} {k}" for k, v in counts.items()))
+    choice = _chosen(settings, topic, now)
+    counts = choice.counts
     stage = Stage(
-        complete=not source.rejected,
+        complete=not choice.left_out,
         inputs={"query": fingerprint(topic.query)},
         settings=fingerprint([settings.arxiv.url, topic.query, topic.select, topic.limit]),
         counts=counts,
-        left_out=tuple(source.rejected),
+        left_out=choice.left_out,
         started=started,
         seconds=round(time.monotonic() - clock, 3),
         versions={"paperline": VERSION},
@@ -111,6 +104,29 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
     if topic.select == "new":
         outputs.write_waiting(topic.name, choice.rest)
     return Fetched(snapshot, counts, stage.left_out)
+
+
+def preview(settings: Settings, topic: TopicSettings, now: datetime) -> list[Paper]:
+    """The papers that `fetch` would make a snapshot of; nothing is written. Raises as it does."""
+    return _chosen(settings, topic, utc(now)).papers
+
+
+def _chosen(settings: Settings, topic: TopicSettings, now: datetime) -> "_Choice":
+    outputs = Outputs(settings.outputs)
+    snapshots = outputs.snapshots(topic.name)
+    _check_order(snapshots, now)
+    source = open_source(settings.arxiv, outputs)
+    reader = _Reader(source.papers(topic.query), now)
+    log.info("fetch %s: asking %s", topic.name, settings.arxiv.url)
+    if topic.select == "latest":
+        choice = _newest(reader, topic, snapshots)
+    else:
+        choice = _unshown(reader, topic, outputs.waiting(topic.name), snapshots)
+    choice.left_out = tuple(source.rejected)
+    choice.counts = _counts(choice, reader.future)
+    told = ", ".join(f"{count} {what}" for what, count in choice.counts.items())
+    log.info("fetch %s: %s", topic.name, told)
+    return choice
 
 
 class _Reader:
@@ -205,7 +221,7 @@ def _in_order(papers: Iterable[Paper]) -> list[Paper]:
     return sorted(papers, key=lambda paper: paper.latest, reverse=True)
 
 
-def _counts(choice: _Choice, future: int, rejected: int) -> dict[str, int]:
+def _counts(choice: _Choice, future: int) -> dict[str, int]:
     statuses = [paper.status for paper in choice.papers]
     return {
         "fetched": choice.fetched,
@@ -215,5 +231,5 @@ def _counts(choice: _Choice, future: int, rejected: int) -> dict[str, int]:
         "withdrawn": statuses.count("withdrawn"),
         "waiting": len(choice.rest),
         "future": future,
-        "rejected": rejected,
+        "rejected": len(choice.left_out),
     }

@@ -27,7 +27,7 @@ def decide(  # noqa: PLR0913  the parts of a decision
     if digest is None:
         raise UsageError(
             f"{snapshot} has no digest yet to decide on",
-            next_step=f"Run paperline assemble {snapshot}",
+            next_step=f"Run paperline run {snapshot.topic}",
         )
     if not editor.strip():
         raise UsageError("a decision needs an editor's name", next_step="Give it with --editor")
@@ -37,6 +37,12 @@ def decide(  # noqa: PLR0913  the parts of a decision
         raise UsageError(
             "edit needs new text, and no other action takes any",
             next_step="Give --en or --zh with edit, and with nothing else",
+        )
+    if action == "approve" and not shown and not _withdrawn(digest, paper):
+        raise UsageError(
+            f"there are no lines of {paper} to approve",
+            where=str(snapshot),
+            next_step=f"Run paperline summarize {snapshot}, or give the lines with edit",
         )
     decision = Decision(
         paper=paper,
@@ -66,6 +72,10 @@ def _on_show(snapshot: Snapshot, digest: Digest, paper: str) -> tuple[int, str |
         next_step="Name it by its arXiv id without a version; "
         f"paperline status {snapshot} --json lists them",
     )
+
+
+def _withdrawn(digest: Digest, paper: str) -> bool:
+    return any(e.paper.id == paper and e.paper.status == "withdrawn" for e in digest.papers)
 
 
 def _usable(text: Lines) -> Lines:

@@ -1,33 +1,31 @@
 """1-papers -> 2-summaries: one candidate for each paper, by one prompt and one model.
 
-A paper for which a model was asked and gave no line gets the embedded model's lines
-as a labelled stand-in, and stands in `run.json` as a gap with its reason.
+Papers are read, asked for and written one by one, so a snapshot may be of any size. A
+paper for which a model was asked and gave no line gets the embedded model's lines as a
+labelled stand-in, and stands in `run.json` as a gap with its reason.
 """
 
-import contextlib
-import logging
 import time
 import zoneinfo
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from pipeline import glossary as glossaries
 from pipeline import prompts
-from pipeline.executors.embedded import Embedded
+from pipeline.exchange import Executor, Job, Outcome
 from pipeline.executors.embedded import lines as embedded_lines
 from pipeline.glossary import Glossary
-from pipeline.llm.budget import Budget
 from pipeline.outputs import Outputs, Snapshot
+from pipeline.progress import Progress
 from pipeline.records import (
     EMBEDDED,
     Failure,
     Gap,
-    Job,
+    Lines,
     Origin,
-    Outcome,
     Paper,
-    Request,
     Run,
     Spend,
     Stage,
@@ -37,49 +35,55 @@ from pipeline.records import (
     summary_id,
     utc,
 )
-from pipeline.settings import ModelSettings, Settings
+from pipeline.settings import Settings
 from pipeline.version import VERSION
-
-log = logging.getLogger(__name__)
-
-PROGRESS_STEP = 10
-"""Papers between two lines of progress."""
 
 MOST_NIGHTS = 3
 """Nights on which a paper is asked for whose answers are unusable: the first, and two more."""
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """Which candidate is wanted: the lines of this prompt by this model.
+class Wanted:
+    """Which candidates are wanted, and for which papers.
 
-    `prompt` is None and `fingerprint` the glossary's for the embedded model.
+    `prompt` is None and `fingerprint` the glossary's for the embedded model. `only`: no
+    other papers than these; `redo`: also those that have a candidate.
     """
 
     prompt: str | None
     fingerprint: str
     model: str
+    fallbacks: tuple[str, ...] = ()
+    only: frozenset[str] | None = None
+    redo: bool = False
 
-    def among(self, summaries: list[Summary]) -> dict[str, Summary]:
-        """The newest of these candidates for each paper."""
-        return {
-            s.paper: s
-            for s in summaries
-            if (s.prompt_fingerprint, s.model) == (self.fingerprint, self.model)
-        }
+    def is_here(self, summary: Summary) -> bool:
+        """Whether a candidate is one of those that are wanted, or stands in for it."""
+        models = (self.model, *self.fallbacks)
+        return summary.prompt_fingerprint == self.fingerprint and summary.model in models
+
+    def todo(self, papers: Iterator[Paper], have: Collection[str]) -> Iterator[Paper]:
+        """The papers to make a candidate for, in digest order; nobody asks for a withdrawn one."""
+        for paper in papers:
+            asked = self.only is None or paper.id in self.only
+            if asked and paper.status != "withdrawn" and (self.redo or paper.id not in have):
+                yield paper
 
 
-@dataclass(frozen=True)
+@dataclass
 class Summarized:
     """What one pass came to: the snapshot's gaps, and the pass's own figures.
 
-    `failures` are the papers that were asked for in this pass and got no line.
+    `failures` are the papers that were asked for in this pass and got no line; `usage` is
+    what was paid in it.
     """
 
-    gaps: dict[str, Gap]
-    usage: Usage
-    counts: dict[str, int]
-    failures: dict[str, Failure]
+    gaps: dict[str, Gap] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    counts: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    lines: set[str] = field(default_factory=set)
+    models: set[str] = field(default_factory=set)
 
 
 def summarize(  # noqa: PLR0913  the operator's choices
@@ -88,7 +92,8 @@ def summarize(  # noqa: PLR0913  the operator's choices
     prompt_name: str,
     now: datetime,
     *,
-    budget: Budget,
+    executor: Executor,
+    progress: Progress,
     only: Collection[str] | None = None,
     redo: bool = False,
     activate: bool = False,
@@ -97,54 +102,145 @@ def summarize(  # noqa: PLR0913  the operator's choices
 
     The caller holds the topic's lock. `now` says which night it is; `only` limits it to
     these papers; `redo` asks anew; `activate` makes this prompt and model the snapshot's.
-    Raises `PromptError`, `SettingsError` (no key), `OutputError`; a provider's failures
-    become gaps.
+    Raises `PromptError`, `OutputError`, `BatchRunning`; a provider's failures become gaps.
     """
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     prompt = prompts.load(settings.prompts, prompt_name)
     glossary = glossaries.load(settings.prompts)
-    wanted = _wanted(settings.model, prompt, glossary)
-    papers, have = snapshot.papers(), wanted.among(snapshot.summaries())
-    todo = [
-        paper
-        for paper in papers
-        if (redo or paper.id not in have)
-        and paper.status != "withdrawn"
-        and (only is None or paper.id in only)
-    ]
-    jobs = _jobs(settings.model, prompt, todo)
-    outcomes = _outcomes(settings, snapshot, jobs, glossary, budget, redo)
-    log.info("summarize %s: %d of %d papers done", snapshot, len(outcomes), len(todo))
+    run, model = snapshot.run(), settings.model.effective_name
+    embedded = model == EMBEDDED
+    wanted = Wanted(
+        prompt=None if embedded else prompt.name,
+        fingerprint=glossary.fingerprint if embedded else prompt.fingerprint,
+        model=model,
+        fallbacks=() if embedded else run.fallbacks,
+        only=None if only is None else frozenset(only),
+        redo=redo,
+    )
+    have = {s.paper for s in snapshot.each_summary() if wanted.is_here(s)}
+    total = sum(1 for _ in wanted.todo(snapshot.each_paper(), have))
+    making = _Making(settings, snapshot, wanted, glossary, progress, started)
+    progress.begin(f"summarize {snapshot}", total)
+    try:
+        if total:
+            making.make(executor, prompt, wanted.todo(snapshot.each_paper(), have))
+    finally:
+        progress.end()
+    done = making.done
     # A decision may have been taken meanwhile, and with it run.json written anew.
     with snapshot.releasing():
         run = snapshot.run()
-        model = settings.model.effective_name
         if activate or run.prompt is None:
             run = run.but(prompt=prompt.name, prompt_fingerprint=prompt.fingerprint, model=model)
         if (run.prompt, run.model) == (prompt.name, model):
-            run = run.but(gaps=_gaps(run, outcomes.values(), have, _night(run, now)))
-        stand_ins = [_stand_in(paper, glossary, started) for paper in todo if paper.id in run.gaps]
-        _keep(snapshot, [*(_summary(p, outcomes[p.id], wanted) for p in todo), *stand_ins])
-        stage = _stage(papers, outcomes.values(), run.gaps, wanted, started)
+            run = run.but(gaps=_gaps(run, done, have, _night(run, now)))
+        stood_in = done.models - {model}
+        run = run.but(fallbacks=tuple(sorted({*run.fallbacks, *stood_in})))
+        done.gaps = run.gaps
+        done.counts.update(gaps=len(run.gaps))
+        stage = _stage(settings, run, done, wanted, started)
         stage = stage.but(seconds=round(time.monotonic() - clock, 3))
-        snapshot.write_run(run.but(stages={**run.stages, "summarize": _added(run, stage)}))
-    failures = {o.paper: o.failure for o in outcomes.values() if o.failure}
-    return Summarized(run.gaps, stage.usage, stage.counts, failures)
+        snapshot.write_run(run.but(stages={**run.stages, "summarize": stage}))
+    return done
 
 
-def _added(run: Run, stage: Stage) -> Stage:
-    """The stage with what earlier passes used."""
-    earlier = run.stages.get("summarize")
-    return stage.but(usage=stage.usage.plus(earlier.usage)) if earlier else stage
+def job_for(
+    settings: Settings, topic: str, snapshot: str, prompt: prompts.Prompt, paper: Paper
+) -> Job:
+    """The question about one paper. Raises `PromptError` where the prompt fails on it."""
+    return Job(
+        topic=topic,
+        snapshot=snapshot,
+        paper=paper,
+        messages=prompt.messages(paper),
+        languages=prompt.languages,
+        parameters=prompt.parameters,
+        model=settings.model.name,
+    )
 
 
-def _keep(snapshot: Snapshot, made: Iterable[Summary | None]) -> None:
-    """Add the candidates that are not there yet."""
-    kept = snapshot.summaries()
-    known = {summary.id for summary in kept}
-    fresh = [summary for summary in made if summary is not None and summary.id not in known]
-    if fresh or not kept:
-        snapshot.write_summaries([*kept, *fresh])
+class _Making:
+    """One pass: papers become jobs as the executor takes them, outcomes become candidates.
+
+    Candidates are written in digest order; those that are finished early wait for their turn.
+    """
+
+    def __init__(  # noqa: PLR0913  one collaborator each
+        self,
+        settings: Settings,
+        snapshot: Snapshot,
+        wanted: Wanted,
+        glossary: Glossary,
+        progress: Progress,
+        started: datetime,
+    ) -> None:
+        self.done = Summarized(counts=Counter(papers=0, lines=0, from_cache=0, requests=0))
+        self._settings = settings
+        self._snapshot = snapshot
+        self._wanted = wanted
+        self._glossary = glossary
+        self._progress = progress
+        self._started = started
+        self._outputs = Outputs(settings.outputs)
+        self._under_way: dict[str, tuple[int, Paper]] = {}
+
+    def make(self, executor: Executor, prompt: prompts.Prompt, papers: Iterator[Paper]) -> None:
+        """Have the executor work off the papers, and write what it delivers."""
+        with self._snapshot.adding_summaries() as add:
+            in_order = _InOrder(add)
+
+            def deliver(outcome: Outcome) -> None:
+                position, paper = self._under_way.pop(outcome.paper)
+                in_order.put(position, self._made(paper, outcome))
+                self._progress.advance(self.done.usage)
+
+            executor.run(
+                self._jobs(prompt, papers), deliver, paid=self._paid, redo=self._wanted.redo
+            )
+
+    def _jobs(self, prompt: prompts.Prompt, papers: Iterator[Paper]) -> Iterator[Job]:
+        for position, paper in enumerate(papers):
+            self._under_way[paper.id] = position, paper
+            snapshot = self._snapshot
+            yield job_for(self._settings, snapshot.topic, snapshot.name, prompt, paper)
+
+    def _paid(self, spent: list[Spend]) -> None:
+        self._outputs.append_spend(spent)
+        for spend in spent:
+            self.done.usage = self.done.usage.plus(spend.usage)
+        self.done.counts["requests"] += len(spent)
+
+    def _made(self, paper: Paper, outcome: Outcome) -> list[Summary]:
+        """The candidates that come of an outcome: the line, else the stand-in."""
+        done = self.done
+        done.counts["papers"] += 1
+        if outcome.lines is None:
+            done.failures[paper.id] = outcome.failure or Failure(kind="content", reason="no line")
+            stand_in = Wanted(None, self._glossary.fingerprint, EMBEDDED)
+            made = outcome.but(model=EMBEDDED, created=self._started)
+            return [_summary(paper, embedded_lines(paper, self._glossary), made, stand_in)]
+        done.counts["lines"] += 1
+        done.counts["from_cache"] += outcome.from_cache
+        done.lines.add(paper.id)
+        done.models.add(outcome.model)
+        return [_summary(paper, outcome.lines, outcome, self._wanted)]
+
+
+class _InOrder:
+    """Hands on what comes in any order, in the order of its positions from 0."""
+
+    def __init__(self, add: Callable[[Summary], None]) -> None:
+        self._add = add
+        self._next = 0
+        self._early: dict[int, list[Summary]] = {}
+
+    def put(self, position: int, made: list[Summary]) -> None:
+        """Take what belongs at `position`; each position comes once."""
+        self._early[position] = made
+        while self._next in self._early:
+            for summary in self._early.pop(self._next):
+                self._add(summary)
+            self._next += 1
 
 
 def worth_asking(run: Run, now: datetime) -> list[str]:
@@ -166,134 +262,57 @@ def _night(run: Run, now: datetime) -> date:
     return now.astimezone(zoneinfo.ZoneInfo(run.time_zone)).date()
 
 
-def _wanted(model: ModelSettings, prompt: prompts.Prompt, glossary: Glossary) -> Candidates:
-    if model.embedded:
-        return Candidates(None, glossary.fingerprint, EMBEDDED)
-    return Candidates(prompt.name, prompt.fingerprint, model.name)
-
-
-def _jobs(model: ModelSettings, prompt: prompts.Prompt, papers: Iterable[Paper]) -> Iterator[Job]:
-    for paper in papers:
-        request = Request(
-            messages=prompt.messages(paper),
-            model=model.name,
-            parameters={**model.parameters, **prompt.parameters},
-            languages=prompt.languages,
-            max_output_tokens=model.max_output_tokens,
-        )
-        yield Job(paper=paper, request=request)
-
-
-def _outcomes(  # noqa: PLR0913  one collaborator each
-    settings: Settings,
-    snapshot: Snapshot,
-    jobs: Iterator[Job],
-    glossary: Glossary,
-    budget: Budget,
-    redo: bool,
-) -> dict[str, Outcome]:
-    """What the executor delivered, by paper."""
-    outcomes: dict[str, Outcome] = {}
-
-    def deliver(outcome: Outcome) -> None:
-        outcomes[outcome.paper] = outcome
-        if len(outcomes) % PROGRESS_STEP == 0:
-            log.info("summarize %s: %d papers done", snapshot, len(outcomes))
-
-    if settings.model.embedded:
-        Embedded(glossary, utc(datetime.now(UTC))).run(jobs, deliver)
-        return outcomes
-    # The SDK takes a second to import, and only a run that asks a model needs it.
-    from pipeline.cache import AnswerCache
-    from pipeline.executors.online import Online
-    from pipeline.llm.keys import api_key
-
-    outputs = Outputs(settings.outputs)
-
-    def paid(job: Job, usage: Usage) -> None:
-        outputs.append_spend(
-            Spend(
-                at=utc(datetime.now(UTC)),
-                topic=snapshot.topic,
-                snapshot=snapshot.name,
-                paper=job.paper.id,
-                model=settings.model.name,
-                usage=usage,
-            )
-        )
-
-    key = api_key(settings.model)
-    with contextlib.closing(AnswerCache(settings.cache)) as cache:
-        Online(settings.model, key, cache, budget, paid, redo=redo).run(jobs, deliver)
-    return outcomes
-
-
-def _summary(paper: Paper, outcome: Outcome, wanted: Candidates) -> Summary | None:
-    if outcome.lines is None:
-        return None
-    origin: Origin = "embedded" if wanted.model == EMBEDDED else "model"
+def _summary(paper: Paper, lines: Lines, outcome: Outcome, wanted: Wanted) -> Summary:
+    origin: Origin = "embedded" if outcome.model == EMBEDDED else "model"
     return Summary(
-        id=summary_id(
-            paper.id, paper.version, origin, wanted.model, wanted.fingerprint, outcome.lines
-        ),
+        id=summary_id(paper.id, paper.version, origin, outcome.model, wanted.fingerprint, lines),
         paper=paper.id,
         version=paper.version,
-        lines=outcome.lines,
+        lines=lines,
         origin=origin,
-        model=wanted.model,
+        model=outcome.model,
         prompt=wanted.prompt,
         prompt_fingerprint=wanted.fingerprint,
         mended=outcome.mended,
-        usage=outcome.original,
+        usage=outcome.usage,
         created=outcome.created,
     )
 
 
-def _stand_in(paper: Paper, glossary: Glossary, now: datetime) -> Summary | None:
-    outcome = Outcome(paper=paper.id, lines=embedded_lines(paper, glossary), created=now)
-    return _summary(paper, outcome, Candidates(None, glossary.fingerprint, EMBEDDED))
-
-
-def _gaps(
-    run: Run, outcomes: Iterable[Outcome], have: Collection[str], tonight: date
-) -> dict[str, Gap]:
-    """The gaps after these outcomes; a night of unusable answers is kept in mind.
+def _gaps(run: Run, done: Summarized, have: Collection[str], tonight: date) -> dict[str, Gap]:
+    """The gaps after this pass; a night of unusable answers is kept in mind.
 
     A paper that has a line already (`have`) is no gap, even where asking anew failed.
     """
-    gaps = dict(run.gaps)
-    for outcome in outcomes:
-        before = gaps.pop(outcome.paper, None)
-        if outcome.failure is not None and outcome.paper not in have:
-            nights = before.nights if before else ()
-            if outcome.failure.kind == "content" and tonight not in nights:
-                nights = (*nights, tonight)
-            gaps[outcome.paper] = Gap(failure=outcome.failure, nights=nights)
+    gaps = {paper: gap for paper, gap in run.gaps.items() if paper not in done.lines}
+    for paper, failure in done.failures.items():
+        before = gaps.pop(paper, None)
+        if paper in have:
+            continue
+        nights = before.nights if before else ()
+        if failure.kind == "content" and tonight not in nights:
+            nights = (*nights, tonight)
+        gaps[paper] = Gap(failure=failure, nights=nights)
     return gaps
 
 
 def _stage(
-    papers: list[Paper],
-    outcomes: Collection[Outcome],
-    gaps: dict[str, Gap],
-    wanted: Candidates,
-    started: datetime,
+    settings: Settings, run: Run, done: Summarized, wanted: Wanted, started: datetime
 ) -> Stage:
-    usage = Usage()
-    for outcome in outcomes:
-        usage = usage.plus(outcome.usage)
+    """What `run.json` keeps of the stage; its usage is what the books say, killed runs included."""
+    begun = run.stages["fetch"].started if "fetch" in run.stages else started
+    usage, models = Usage(), dict[str, Usage]()
+    for spend in Outputs(settings.outputs).spent_since(begun):
+        if (spend.topic, spend.snapshot) == (run.topic, run.snapshot):
+            usage = usage.plus(spend.usage)
+            models[spend.model] = models.get(spend.model, Usage()).plus(spend.usage)
     return Stage(
         complete=True,
-        inputs={"papers": fingerprint([[p.id, p.version] for p in papers])},
+        inputs={"papers": run.papers_sha256},
         settings=fingerprint([wanted.prompt, wanted.fingerprint, wanted.model]),
-        counts={
-            "papers": len(papers),
-            "lines": sum(outcome.lines is not None for outcome in outcomes),
-            "from_cache": sum(outcome.from_cache for outcome in outcomes),
-            "requests": sum(outcome.requests for outcome in outcomes),
-            "gaps": len(gaps),
-        },
+        counts=dict(done.counts),
         usage=usage,
+        models=models,
         started=started,
         seconds=0.0,
         versions={"paperline": VERSION},

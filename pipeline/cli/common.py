@@ -1,0 +1,81 @@
+"""What several commands share: options, times, and how counts are said."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.progress import Progress
+    from pipeline.settings import Settings
+
+MISSING = 3
+"""The exit code of what finished and is not complete."""
+
+FIRST_YEAR, LAST_YEAR = 1991, 2100
+"""arXiv's first, and one that is surely a slip."""
+
+EXECUTORS = click.Choice(["online", "batch", "embedded"])
+
+at_option = click.option("--at", metavar="TIME", help='ISO time that stands for "now".')
+prompt_option = click.option("--prompt", metavar="NAME", help="Prompt to use.")
+executor_option = click.option("--executor", type=EXECUTORS, help="How lines are made.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def moment(text: str | None, settings: "Settings") -> datetime:
+    """`text` as a time, in the configured zone where it names none; now where it is None."""
+    from pipeline.errors import UsageError
+
+    if text is None:
+        return datetime.now(settings.zone)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"found {text!r}, expected an ISO time such as 2026-05-01T04:05+08:00", where="--at"
+        ) from None
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise UsageError(
+            f"found {text!r}, expected a year from {FIRST_YEAR} to {LAST_YEAR}", where="--at"
+        )
+    return at if at.tzinfo else at.replace(tzinfo=settings.zone)
+
+
+def with_model(
+    settings: "Settings", *, executor: str | None = None, model: str | None = None
+) -> "Settings":
+    """The settings with another executor or model for this command."""
+    import msgspec
+
+    changes = {
+        key: value for key, value in (("executor", executor), ("name", model)) if value is not None
+    }
+    chosen = msgspec.structs.replace(settings.model, **changes)
+    return msgspec.structs.replace(settings, model=chosen)
+
+
+def decisions(count: int) -> str:
+    """How many decisions, in words."""
+    return "1 decision" if count == 1 else f"{count} decisions"
+
+
+def counted(reasons: Iterable[str]) -> str:
+    """Each reason once, with how often it is given."""
+    return "; ".join(f"{count} × {reason}" for reason, count in Counter(reasons).items())
+
+
+def progress() -> "Progress":
+    """A bar on a terminal, lines in a log otherwise; neither with --quiet."""
+    import logging
+    import sys
+
+    from pipeline.progress import Plain
+
+    if sys.stderr.isatty() and logging.getLogger().isEnabledFor(logging.INFO):
+        from pipeline.cli.bar import Bar  # rich takes 0.1 s
+
+        return Bar()
+    return Plain()

@@ -1,0 +1,141 @@
+"""The stages one by one: fetch, summarize, assemble, publish."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from pipeline.cli.common import (
+    MISSING,
+    at_option,
+    counted,
+    decisions,
+    executor_option,
+    moment,
+    progress,
+    prompt_option,
+    with_model,
+)
+
+
+@click.command()
+@click.argument("topic")
+@at_option
+@click.pass_obj
+def fetch(config: Path | None, topic: str, at: str | None) -> None:
+    """Fetch the papers of a new snapshot."""
+    from pipeline import configuration
+    from pipeline.outputs import Outputs
+    from pipeline.stages import fetch as stage
+
+    settings = configuration.load(config)
+    chosen = settings.find_topic(topic)
+    with Outputs(settings.outputs).working_on(topic):
+        fetched = stage.fetch(settings, chosen, moment(at, settings))
+    counts = ", ".join(f"{count} {name}" for name, count in fetched.counts.items())
+    click.echo(f"{fetched.snapshot or topic + ': nothing new'}: {counts}")
+    sys.exit(MISSING if fetched.left_out else 0)
+
+
+@click.command()
+@click.argument("snapshot")
+@prompt_option
+@click.option("--model", metavar="NAME", help="Model to use.")
+@executor_option
+@click.option("--paper", "papers", multiple=True, metavar="ID", help="Only this paper; repeatable.")
+@click.option("--redo", is_flag=True, help="Ask anew; earlier answers are kept.")
+@click.option("--activate", is_flag=True, help="Make this prompt and model the snapshot's.")
+@click.pass_obj
+def summarize(
+    config: Path | None,
+    snapshot: str,
+    prompt: str | None,
+    model: str | None,
+    executor: str | None,
+    papers: tuple[str, ...],
+    redo: bool,
+    activate: bool,
+) -> None:
+    """Make the lines of a snapshot that are missing.
+
+    Lines by other prompts and models stay beside them.
+    """
+    from pipeline import configuration
+    from pipeline.errors import UsageError
+    from pipeline.executors.selection import opened
+    from pipeline.outputs import Outputs
+    from pipeline.stages import summarize as stage
+
+    now = datetime.now(UTC)
+    settings = with_model(configuration.load(config), executor=executor, model=model)
+    outputs = Outputs(settings.outputs)
+    found = outputs.find(snapshot)
+    if unknown := set(papers) - {paper.id for paper in found.each_paper()}:
+        raise UsageError(f"there is no paper {', '.join(sorted(unknown))} in {found}")
+    name = prompt or found.run().prompt or settings.find_topic(found.topic).prompt
+    with outputs.working_on(found.topic), opened(settings) as chosen:
+        done = stage.summarize(
+            settings,
+            found,
+            name,
+            now,
+            executor=chosen,
+            progress=progress(),
+            only=papers or None,
+            redo=redo,
+            activate=activate,
+        )
+    counts = done.counts
+    click.echo(f"{found}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+    if done.failures:
+        told = counted(failure.reason for failure in done.failures.values())
+        click.echo(f"warning: {found}: something is missing: {told}", err=True)
+    sys.exit(MISSING if done.failures else 0)
+
+
+@click.command()
+@click.argument("snapshot")
+@click.pass_obj
+def assemble(config: Path | None, snapshot: str) -> None:
+    """Write a snapshot's digest from its lines and decisions."""
+    from pipeline import configuration
+    from pipeline.outputs import Outputs
+    from pipeline.stages import assemble as stage
+
+    settings = configuration.load(config)
+    found = Outputs(settings.outputs).find(snapshot)
+    with found.releasing():
+        digest = stage.assemble(settings, found)
+    click.echo(
+        f"{found}: {len(digest.papers)} papers, {len(digest.gaps)} gaps, "
+        f"{len(digest.undecided)} undecided: {found.digest_html}"
+    )
+
+
+@click.command()
+@click.argument("snapshots", nargs=-1, metavar="[SNAPSHOT]...")
+@click.pass_obj
+def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
+    """Publish as far as the gate allows; bring the site up to date.
+
+    The gate is that of today's [review] policy. Without a SNAPSHOT only the site is
+    brought up to date.
+    """
+    from pipeline import configuration
+    from pipeline.decisions import waited_for
+    from pipeline.outputs import Outputs
+    from pipeline.run import release
+    from pipeline.stages.publish import build_site
+
+    settings = configuration.load(config)
+    outputs = Outputs(settings.outputs)
+    for found in [outputs.find(name) for name in snapshots]:
+        policy = settings.review.policy
+        digest = release(settings, found, moment(None, settings), policy=policy)
+        if digest.status == "published":
+            click.echo(f"{found}: published")
+        else:
+            click.echo(f"{found}: waiting for {decisions(len(waited_for(digest, policy)))}")
+    written = build_site(settings)
+    click.echo(f"{outputs.site}: {len(written)} files changed")

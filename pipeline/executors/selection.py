@@ -1,0 +1,47 @@
+"""The executor that the settings name, with its collaborators; closed at the end of a command."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from pipeline.exchange import Executor
+from pipeline.outputs import Outputs
+from pipeline.records import utc
+from pipeline.settings import Settings
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[Executor]:
+    """The executor for all that one command asks, so that limits and budget hold for it all.
+
+    Costs that a killed run left unbooked are booked first. Raises `SettingsError` where a
+    key is missing, `PromptError` where the glossary cannot be used.
+    """
+    if settings.model.embedded:
+        from pipeline import glossary
+        from pipeline.executors.embedded import Embedded
+
+        yield Embedded(glossary.load(settings.prompts), utc(datetime.now(UTC)))
+        return
+    from pipeline.cache import AnswerCache
+    from pipeline.executors.online import ASKS, Online
+    from pipeline.llm.budget import Budget
+    from pipeline.llm.keys import api_key
+
+    keyed = [(provider, api_key(provider)) for provider in settings.model.providers]
+    outputs = Outputs(settings.outputs)
+    with contextlib.closing(AnswerCache(settings.cache)) as cache:
+        cache.rebook(outputs.append_spend)
+        budget = Budget(settings.budget, outputs.spent_on(datetime.now(UTC)))
+        if settings.model.executor == "batch":
+            from pipeline.executors.batch import Batch
+
+            first, key = keyed[0]
+            online = Online(keyed, cache, budget, asks=ASKS - 1)
+            executor: Executor = Batch(
+                first, key, cache=cache, outputs=outputs, budget=budget, online=online
+            )
+        else:
+            executor = Online(keyed, cache, budget)
+        with contextlib.closing(executor):
+            yield executor

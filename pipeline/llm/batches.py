@@ -1,0 +1,213 @@
+"""A provider's Batch API over HTTP: files of requests in, files of answers out.
+
+https://platform.openai.com/docs/guides/batch: at most 50,000 requests and 200 MB a file,
+answered within 24 hours, at half the price.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+import openai
+import tenacity
+
+from pipeline.errors import ModelUnavailable
+from pipeline.exchange import Answer
+from pipeline.llm.abilities import FORM_NAMED
+from pipeline.llm.completion import answer_in
+from pipeline.llm.failures import ONE_REQUEST, failure_of
+from pipeline.settings import ProviderSettings
+from pipeline.text import one_line
+
+MOST_REQUESTS = 50_000
+MOST_BYTES = 200_000_000
+Kind = TypeVar("Kind")
+
+OVER = frozenset({"completed", "failed", "expired", "cancelled"})
+TRIES = 4
+PAGE_TIMEOUT = 600.0
+"""Seconds in which a file of 200 MB must have been sent or received."""
+
+
+class RemoteBatch(NamedTuple):
+    """A batch as the provider describes it; `files` hold its answers and errors, by id."""
+
+    id: str
+    status: str
+    done: int
+    total: int
+    files: tuple[str, ...]
+    errors: str
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in OVER
+
+
+class Result(NamedTuple):
+    """What came of one request: an answer, or the failure in words.
+
+    `refused`: asking the same again is of no use.
+    """
+
+    custom_id: str
+    answer: Answer | None
+    failure: str
+    refused: bool
+
+
+def line(custom_id: str, body: dict[str, Any]) -> bytes:
+    """One request of an input file, with its newline."""
+    request = {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions"}
+    return json.dumps({**request, "body": body}, ensure_ascii=False).encode() + b"\n"
+
+
+def split(
+    lines: list[bytes], most: int = MOST_REQUESTS, size: int = MOST_BYTES
+) -> Iterator[list[bytes]]:
+    """The lines in order, in as few files as the provider's limits allow."""
+    part: list[bytes] = []
+    held = 0
+    for each in lines:
+        if part and (len(part) == most or held + len(each) > size):
+            yield part
+            part, held = [], 0
+        part.append(each)
+        held += len(each)
+    if part:
+        yield part
+
+
+class BatchApi:
+    """One provider's batches. Every method raises `ModelUnavailable` or `ModelRefused`.
+
+    Passing failures are tried again where that cannot do a thing twice.
+    """
+
+    def __init__(self, settings: ProviderSettings, key: str) -> None:
+        self._settings = settings
+        self._sdk = openai.AsyncOpenAI(
+            api_key=key,
+            base_url=settings.base_url,
+            max_retries=0,
+            timeout=PAGE_TIMEOUT,
+            # A redirect would carry the key to another address.
+            http_client=openai.DefaultAioHttpClient(follow_redirects=False),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._sdk.close()
+
+    async def upload(self, name: str, lines: list[bytes]) -> str:
+        """Upload an input file once; its id."""
+        try:
+            made = await self._sdk.files.create(file=(name, b"".join(lines)), purpose="batch")
+        except openai.OpenAIError as error:
+            raise failure_of(error, self._settings) from error
+        return made.id
+
+    async def uploaded(self, name: str) -> str | None:
+        """The id of the input file of that name, or None."""
+
+        async def look() -> str | None:
+            async for file in self._sdk.files.list(purpose="batch"):
+                if file.filename == name:
+                    return file.id
+            return None
+
+        return await self._again(look)
+
+    async def create(self, file: str, name: str) -> str:
+        """Begin a batch over an input file once; its id."""
+        try:
+            made = await self._sdk.batches.create(
+                input_file_id=file,
+                endpoint="/v1/chat/completions",
+                completion_window="24h",
+                metadata={"paperline": name},
+            )
+        except openai.OpenAIError as error:
+            raise failure_of(error, self._settings) from error
+        return made.id
+
+    async def created(self, file: str) -> str | None:
+        """The id of the batch over that input file, or None."""
+
+        async def look() -> str | None:
+            async for batch in self._sdk.batches.list():
+                if batch.input_file_id == file:
+                    return batch.id
+            return None
+
+        return await self._again(look)
+
+    async def look(self, batch: str) -> RemoteBatch:
+        """The batch as it stands."""
+
+        async def retrieve() -> openai.types.Batch:
+            return await self._sdk.batches.retrieve(batch)
+
+        found = await self._again(retrieve)
+        counts, errors = found.request_counts, found.errors
+        told = [f"{e.code}: {e.message}" for e in (errors.data or [])] if errors else []
+        return RemoteBatch(
+            id=found.id,
+            status=found.status,
+            done=counts.completed + counts.failed if counts else 0,
+            total=counts.total if counts else 0,
+            files=tuple(filter(None, (found.output_file_id, found.error_file_id))),
+            errors="; ".join(told[:3]),
+        )
+
+    async def cancel(self, batch: str) -> None:
+        """Ask the provider to stop; what is done stays."""
+        try:
+            await self._sdk.batches.cancel(batch)
+        except openai.ConflictError:
+            return  # it is over, or being cancelled
+        except openai.OpenAIError as error:
+            raise failure_of(error, self._settings) from error
+
+    async def results(self, batch: RemoteBatch, model: str) -> AsyncIterator[Result]:
+        """What came of the batch's requests, in no order; a line that is none is left out."""
+        for file in batch.files:
+
+            async def fetch(file: str = file) -> bytes:
+                return (await self._sdk.files.content(file)).content
+
+            for text in (await self._again(fetch)).splitlines():
+                if (result := _result(text, model)) is not None:
+                    yield result
+
+    async def _again(self, ask: Callable[[], Awaitable[Kind]]) -> Kind:
+        async def translated() -> Kind:
+            try:
+                return await ask()
+            except openai.OpenAIError as error:
+                raise failure_of(error, self._settings) from error
+
+        return await tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception_type(ModelUnavailable),
+            stop=tenacity.stop_after_attempt(TRIES),
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=10.0),
+            reraise=True,
+        )(translated)
+
+
+def _result(text: bytes, model: str) -> Result | None:
+    try:
+        found = msgspec.json.decode(text)
+        custom_id = found["custom_id"]
+        response = found.get("response") or {}
+        body, status = response.get("body"), response.get("status_code")
+        error = found.get("error") or (body or {}).get("error") or {}
+    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
+        return None
+    answer = answer_in(body, model) if status == 200 and isinstance(body, dict) else None
+    said = error.get("message") if isinstance(error, dict) else None
+    told = one_line(str(said or f"status {status}"))[:200]
+    refused = status in ONE_REQUEST or (status != 200 and FORM_NAMED.search(told) is not None)
+    return Result(str(custom_id), answer, told, refused)

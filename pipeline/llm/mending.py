@@ -1,0 +1,119 @@
+"""What can be mended in an answer with certainty; everything else is asked for again.
+
+Of the whole content: thinking and fences around the JSON, prose around its one object,
+LaTeX whose backslashes JSON would take for control characters. Of a line: stray white
+space and Markdown. What cannot be mended stays as it is, for `answers.py` to reject.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+MENDED = {
+    "thinking": "a `<think>` block before the JSON",
+    "fence": "a Markdown fence around the JSON",
+    "prose": "prose around the one JSON object",
+    "latex": "LaTeX whose backslashes were not doubled (`\\frac` would become a form feed)",
+    "extra-keys": "keys that were not asked for",
+    "swapped": "the English line under `zh` and the Chinese one under `en`",
+    "whitespace": "white space around a line, tabs and runs of blanks in it",
+    "markdown": "a bullet, a heading mark or emphasis",
+}
+"""Code in `mended` of a summary -> what was taken away."""
+
+THINKING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL | re.IGNORECASE)
+FENCED = re.compile(r"\A\s*```[\w-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL)
+
+# Commands that begin with n, r or t, as abstracts use them. JSON's \n, \r and \t may be
+# meant; \b and \f before a letter never are.
+COMMANDS = (
+    r"n(?:abla|atural|e|earrow|eg|eq|exists|geq|i|icefrac|leq|mid|oindent|olimits|ot|otin|u"
+    r"|subseteq|warrow)"
+    r"|r(?:angle|brace|brack|ceil|e|ef|floor|ho|ight[a-z]*|m|times|vert)"
+    r"|t(?:ag|an|anh|au|ext[a-z]*|frac|heta|hickapprox|hicksim|ilde|imes|o|op|riangle[a-z]*|t)"
+)
+UNDOUBLED = re.compile(
+    r"\\(?:"
+    r'[\\"/]'  # already right: passed over, so that the second half of a pair is not taken
+    rf"|(?P<command>(?:[bf](?=[A-Za-z])|(?:{COMMANDS})(?![A-Za-z])))"
+    r"|(?P<unicode>u(?![0-9A-Fa-f]{4}))"
+    r'|(?P<other>[^"\\/bfnrtu])'
+    r")"
+)
+
+BULLET = re.compile(r"\A(?:[-*+•]|#{1,6}|>|\d{1,2}[.)])[ \t]+(?=\S)")
+EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+BLANKS = re.compile(r"[ \t\u00a0\u3000]{2,}|[\t\u00a0]")
+
+
+def unwrapped(content: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The texts in which the JSON may be, the plainest first, with what was taken away."""
+    text = content
+    mended: tuple[str, ...] = ()
+    if thinking := THINKING.match(text):
+        text, mended = text[thinking.end() :], (*mended, "thinking")
+    if fence := FENCED.match(text):
+        text, mended = fence[1], (*mended, "fence")
+    yield text, mended
+    found = list(_objects(text))
+    if len(found) == 1 and found[0] != text.strip():
+        code = "fence" if "```" in text else "prose"
+        yield found[0], (*mended, code)
+
+
+def _objects(text: str) -> Iterator[str]:
+    """The outermost JSON objects in a text, from each opening brace that begins one."""
+    decoder = json.JSONDecoder(strict=False)
+    position = text.find("{")
+    while position >= 0:
+        try:
+            value, end = decoder.raw_decode(doubled(text[position:])[0])
+        except (ValueError, RecursionError):
+            position = text.find("{", position + 1)
+            continue
+        plain = _plain_end(text[position:], end)
+        if isinstance(value, dict):
+            yield text[position : position + plain]
+        position = text.find("{", position + plain)
+
+
+def _plain_end(text: str, end: int) -> int:
+    """The position in `text` that became `end` when its backslashes were doubled."""
+    low, high = 0, min(end, len(text))
+    while low < high:
+        middle = (low + high) // 2
+        if len(doubled(text[:middle])[0]) < end:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def doubled(text: str) -> tuple[str, bool]:
+    """JSON text with the backslashes of LaTeX doubled, and whether there were any.
+
+    A command counts only as a whole word, so a real line break before a word stays one.
+    """
+    changed = False
+
+    def mend(match: re.Match[str]) -> str:
+        nonlocal changed
+        if match.lastgroup is None:
+            return match[0]
+        changed = True
+        return "\\" + match[0]
+
+    return UNDOUBLED.sub(mend, text), changed
+
+
+def line_mended(line: str) -> tuple[str, tuple[str, ...]]:
+    """A line without stray white space and Markdown, and the codes of what was taken away."""
+    text = line
+    mended: list[str] = []
+    plain = BLANKS.sub(" ", text).strip()
+    if plain != text:
+        mended.append("whitespace")
+    text = EMPHASIS.sub(r"\2", BULLET.sub("", plain))
+    if text != plain:
+        mended.append("markdown")
+    return text.strip(), tuple(mended)
