@@ -64,6 +64,10 @@ def settings_page() -> str:
         kind = get_args(field.type)[0] if many else field.type
         if isinstance(kind, type) and issubclass(kind, settings.Section):
             parts.append(_section(f"[[{field.name}]]" if many else f"[{field.name}]", kind))
+    parts.append(
+        "## [[model.fallback]]\n\nAny number of tables with the keys of `[model]`, tried in order "
+        "when the one before is down. One at another address names its own `api_key_env`."
+    )
     return "\n\n".join(parts) + "\n"
 
 

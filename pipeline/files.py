@@ -190,7 +190,7 @@ def lines_backwards(path: Path) -> Iterator[str]:
                     torn = False
                 for line in reversed(lines):
                     yield _decoded(line, path, "near its end")
-            if rest and not torn:
+            if not torn:
                 yield _decoded(rest, path, "in line 1")
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.exchange import Job, Outcome
 from pipeline.executors.embedded import Embedded, lines, sentences
 from pipeline.glossary import Glossary
-from pipeline.records import Job, Outcome, Paper, Request
+from pipeline.records import Paper
 from pipeline.text import one_line
 from tests.digests import a_paper
 
@@ -146,12 +147,20 @@ def test_without_a_known_term_chinese_names_the_categories():
 
 def test_each_job_is_delivered_once_in_order_with_the_given_time():
     papers = [a_paper(number) for number in range(1, 4)]
-    request = Request(
-        messages=(), model="embedded", parameters={}, languages=("en", "zh"), max_output_tokens=1
-    )
     delivered: list[Outcome] = []
-    jobs = (Job(paper=paper, request=request) for paper in papers)
-    Embedded(GLOSSARY, NOW).run(jobs, delivered.append)
+    jobs = (
+        Job(
+            topic="demo",
+            snapshot="20260501_0405",
+            paper=paper,
+            messages=(),
+            languages=("en", "zh"),
+            parameters={},
+            model="embedded",
+        )
+        for paper in papers
+    )
+    Embedded(GLOSSARY, NOW).run(jobs, delivered.append, paid=lambda _: None)
     assert [outcome.paper for outcome in delivered] == [paper.id for paper in papers]
     assert [outcome.lines for outcome in delivered] == [lines(p, GLOSSARY) for p in papers]
     assert {outcome.created for outcome in delivered} == {NOW}

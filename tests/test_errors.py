@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from pipeline import errors
-from pipeline.errors import AnswerRejected, ModelUnavailable, PaperlineError
+from pipeline.errors import AnswerRejected, ModelUnavailable, PaperlineError, RequestRejected
 
 
 def tree(kind: type[PaperlineError] = PaperlineError) -> list[type[PaperlineError]]:
@@ -18,7 +18,9 @@ def example(kind: type[PaperlineError]) -> PaperlineError:
     if issubclass(kind, AnswerRejected):
         return kind("not-json", "the answer is not JSON")
     if issubclass(kind, ModelUnavailable):
-        return kind("gave no answer", where="a:1", next_step="Wait", retry_after=2.5)
+        return kind("gave no answer", where="a:1", next_step="Wait", retry_after=2.5, overload=True)
+    if issubclass(kind, RequestRejected):
+        return kind("was refused", status=400, said="response_format", where="a:1")
     return kind("is torn", where="papers.jsonl:3", next_step="Restore it")
 
 

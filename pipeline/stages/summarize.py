@@ -9,7 +9,7 @@ import time
 import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from pipeline import glossary as glossaries
@@ -107,16 +107,8 @@ def summarize(  # noqa: PLR0913  the operator's choices
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     prompt = prompts.load(settings.prompts, prompt_name)
     glossary = glossaries.load(settings.prompts)
-    run, model = snapshot.run(), settings.model.effective_name
-    embedded = model == EMBEDDED
-    wanted = Wanted(
-        prompt=None if embedded else prompt.name,
-        fingerprint=glossary.fingerprint if embedded else prompt.fingerprint,
-        model=model,
-        fallbacks=() if embedded else run.fallbacks,
-        only=None if only is None else frozenset(only),
-        redo=redo,
-    )
+    wanted = _wanted(settings, snapshot.run(), prompt, glossary)
+    wanted = replace(wanted, only=None if only is None else frozenset(only), redo=redo)
     have = {s.paper for s in snapshot.each_summary() if wanted.is_here(s)}
     total = sum(1 for _ in wanted.todo(snapshot.each_paper(), have))
     making = _Making(settings, snapshot, wanted, glossary, progress, started)
@@ -126,22 +118,40 @@ def summarize(  # noqa: PLR0913  the operator's choices
             making.make(executor, prompt, wanted.todo(snapshot.each_paper(), have))
     finally:
         progress.end()
-    done = making.done
     # A decision may have been taken meanwhile, and with it run.json written anew.
     with snapshot.releasing():
         run = snapshot.run()
         if activate or run.prompt is None:
-            run = run.but(prompt=prompt.name, prompt_fingerprint=prompt.fingerprint, model=model)
-        if (run.prompt, run.model) == (prompt.name, model):
-            run = run.but(gaps=_gaps(run, done, have, _night(run, now)))
-        stood_in = done.models - {model}
-        run = run.but(fallbacks=tuple(sorted({*run.fallbacks, *stood_in})))
-        done.gaps = run.gaps
-        done.counts.update(gaps=len(run.gaps))
-        stage = _stage(settings, run, done, wanted, started)
+            run = run.but(
+                prompt=prompt.name, prompt_fingerprint=prompt.fingerprint, model=wanted.model
+            )
+        run = _after(run, prompt, making.done, wanted, have, now)
+        making.done.gaps = run.gaps
+        stage = _stage(settings, run, making.done, wanted, started)
         stage = stage.but(seconds=round(time.monotonic() - clock, 3))
         snapshot.write_run(run.but(stages={**run.stages, "summarize": stage}))
-    return done
+    return making.done
+
+
+def _wanted(settings: Settings, run: Run, prompt: prompts.Prompt, glossary: Glossary) -> Wanted:
+    if settings.model.embedded:
+        return Wanted(None, glossary.fingerprint, EMBEDDED)
+    return Wanted(prompt.name, prompt.fingerprint, settings.model.name, run.fallbacks)
+
+
+def _after(  # noqa: PLR0913  what a pass was about and what it came to
+    run: Run,
+    prompt: prompts.Prompt,
+    done: Summarized,
+    wanted: Wanted,
+    have: Collection[str],
+    now: datetime,
+) -> Run:
+    """The run with the gaps after this pass, and the fallbacks that wrote lines in it."""
+    if (run.prompt, run.model) == (prompt.name, wanted.model):
+        run = run.but(gaps=_gaps(run, done, have, _night(run, now)))
+    done.counts["gaps"] = len(run.gaps)
+    return run.but(fallbacks=tuple(sorted({*run.fallbacks, *done.models} - {wanted.model})))
 
 
 def job_for(
