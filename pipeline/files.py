@@ -7,6 +7,7 @@ as it was.
 
 import contextlib
 import errno
+import glob
 import logging
 import os
 import tempfile
@@ -107,10 +108,13 @@ def _sync_folder(path: Path) -> None:
 def replacing(path: Path) -> Iterator[TextIO]:
     """A file to write to, which takes the place of the one at `path` when the block ends.
 
-    Where the block raises, the file at `path` stays as it was. Raises `OutputError`.
+    Where the block raises, the file at `path` stays as it was. Hold the lock that guards it:
+    what killed runs left half-written beside it is removed. Raises `OutputError`.
     """
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            left_over.unlink(missing_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         part = Path(name)
         try:

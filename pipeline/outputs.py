@@ -247,9 +247,14 @@ class Outputs:
         return f"{local:%Y%m%d_%H%M}"
 
     def create_snapshot(self, run: Run, papers: Iterable[Paper]) -> Snapshot:
-        """Make a new snapshot, whole: its folder appears with both files in it."""
+        """Make a new snapshot, whole: its folder appears with both files in it.
+
+        Hold the topic's lock.
+        """
         folder = self.topic_folder(run.topic)
         files.ensure_folder(folder)
+        for left_over in folder.glob(".part-*"):  # by a run that was killed
+            shutil.rmtree(left_over, ignore_errors=True)
         part = Path(tempfile.mkdtemp(dir=folder, prefix=".part-"))
         try:
             made = Snapshot(part)

@@ -47,13 +47,13 @@ class Plain:
 
     def end(self) -> None:
         """As in `Progress`."""
-        if self._total:
+        if self._done:
             self._tell(time.monotonic())
 
     def _tell(self, now: float) -> None:
         rate = self._done / max(now - self._began, 1e-3)
         left = (self._total - self._done) / rate if rate else 0.0
-        eta = f", {duration(left)} left" if self._done < self._total else ""
+        eta = f", {duration(left)} left" if rate and self._done < self._total else ""
         log.info(
             "%s: %d of %d papers, %.1f a second, %s%s",
             self._what,

@@ -87,10 +87,9 @@ class Batch:
         """Deliver one outcome for each job, or raise `BatchRunning` once all are submitted."""
         waiting: Waiting = {}
         for job in jobs:
-            request = self._request(job)
-            outcome = None if redo else remembered(job, [request], self._cache)
+            outcome = None if redo else remembered(job, [self._request(job)], self._cache)
             if outcome is None:
-                waiting[f"{job.paper.id}:{request.fingerprint()}"] = job
+                waiting[self._custom_id(job)] = job
             else:
                 self._cache.hit(outcome.usage)
                 deliver(outcome)
@@ -112,6 +111,9 @@ class Batch:
 
     def _request(self, job: Job) -> Request:
         return request_to(self._settings, job, self._known, first=True)
+
+    def _custom_id(self, job: Job) -> str:
+        return f"{job.paper.id}:{self._request(job).fingerprint()}"
 
     async def _work(self, waiting: Waiting, deliver: Deliver, paid: Paid) -> list[Job]:
         """The jobs that are left to ask for online, once no batch is under way any more."""
@@ -182,6 +184,10 @@ class Batch:
         from pipeline.llm.batches import line
 
         lines = []
+        # By what is known now: a refused parameter changes the request, and so its id.
+        jobs = list(waiting.values())
+        waiting.clear()
+        waiting.update({self._custom_id(job): job for job in jobs})
         for custom_id, job in list(waiting.items()):
             request = self._request(job)
             tokens = Usage(

@@ -19,11 +19,16 @@ LOWER: dict[Form, Form] = {"json_schema": "json_object", "json_object": "text"}
 FORM_NAMED = re.compile(r"response_?format|json_schema|json_object", re.IGNORECASE)
 """How a refusal names the form of answer; `text.format` is another API's."""
 
-REASONING_ROOM = {"none": 0, "minimal": 500, "low": 1000, "medium": 2500, "high": 8000}
-"""Tokens allowed for reasoning on top of the lines, by effort, until it is known what is used."""
+TOO_LONG = re.compile(
+    r"context (length|window)|max_(completion_)?tokens.*(too large|at most|less than|exceed)"
+)
+"""How a refusal says that the answer was allowed more tokens than the model has."""
 
-REASONS_BY_NAME = re.compile(r"(^|/)(o\d|gpt-5|gpt-oss|deepseek-r|qwq|magistral)", re.IGNORECASE)
-"""Models that are known to reason before they answer; others are found out."""
+REASONING_ROOM = {"none": 0, "minimal": 500, "low": 1000, "medium": 2500, "high": 8000}
+"""Tokens allowed for reasoning on top of the lines, by effort, until it is known what is used.
+
+They cost nothing where they are not used, and an answer that was cut is paid for.
+"""
 
 ENOUGH = 10
 """Answers after which the most that was spent on reasoning tells what to allow for."""
@@ -36,14 +41,16 @@ class Abilities(Record, frozen=True, kw_only=True):
     """What one model at one address takes.
 
     `form`: the strictest form of answer that it knows; `proved`: an answer came in it.
-    `limit`: its name for the most tokens of an answer. `refused`: parameters that it
-    does not take. `reasoning`: the most tokens that one of `answers` spent on reasoning.
+    `limit`: its name for the most tokens of an answer. `refused`: parameters that it does
+    not take. `tight`: it has no room for more than the lines. `reasoning`: the most tokens
+    that one of `answers` spent on reasoning.
     """
 
     form: Form = "json_schema"
     proved: bool = False
     limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
     refused: tuple[str, ...] = ()
+    tight: bool = False
     reasoning: Count = 0
     answers: Count = 0
     learned: Utc
@@ -70,6 +77,8 @@ class Abilities(Record, frozen=True, kw_only=True):
             said,
         ):
             return self.but(limit="max_tokens")
+        if not self.tight and TOO_LONG.search(said):
+            return self.but(tight=True)
         for name in parameters:
             if name not in self.refused and re.search(rf"\b{re.escape(name.lower())}\b", said):
                 return self.but(refused=(*self.refused, name))
@@ -119,10 +128,8 @@ class Known:
         key = _key(settings, model)
         before = self.of(settings, model)
         self._known[key] = abilities
-        if (before.form, before.limit, before.refused) != (
-            abilities.form,
-            abilities.limit,
-            abilities.refused,
+        if before.but(reasoning=0, answers=0, proved=False) != abilities.but(
+            reasoning=0, answers=0, proved=False
         ):
             self._memory.remember(key, abilities.to_json())
 
@@ -190,10 +197,9 @@ def _allowed(request: Request, abilities: Abilities, settings: ProviderSettings)
     """Most tokens of an answer: the lines, and what the model spends on reasoning."""
     effort = str(request.parameters.get("reasoning_effort", "medium"))
     by_effort = REASONING_ROOM.get(effort, REASONING_ROOM["medium"])
-    if abilities.answers >= ENOUGH:
-        reasoning = 2 * abilities.reasoning
-    elif abilities.reasoning or REASONS_BY_NAME.search(request.model):
-        reasoning = max(by_effort, 2 * abilities.reasoning)
-    else:
-        reasoning = 0
-    return settings.max_output_tokens + reasoning
+    if abilities.tight:
+        return settings.max_output_tokens
+    used = 2 * abilities.reasoning
+    return settings.max_output_tokens + (
+        used if abilities.answers >= ENOUGH else max(by_effort, used)
+    )

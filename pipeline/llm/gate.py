@@ -6,6 +6,7 @@ raise it fast up to where trouble began, then slowly beyond, as long as there is
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -23,7 +24,8 @@ class Gate:
         self._clock = clock
         self._allowed = float(most)
         self._trouble = float(most)
-        self._cut_at = -1.0
+        self._cut_at = -math.inf
+        self._answered = True
         self._under_way = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -52,12 +54,15 @@ class Gate:
         Requests that left before the last cut tell of the load before it, and count no more.
         """
         if since >= self._cut_at:
-            self._trouble = self._allowed
+            if self._answered:  # else it is an outage, which says nothing of how many fit
+                self._trouble = self._allowed
+            self._answered = False
             self._allowed = max(1.0, self._allowed * CUT)
             self._cut_at = self._clock()
 
     def succeeded(self) -> None:
         """A request was answered: there may be room for more."""
+        self._answered = True
         step = 1.0 if self._allowed < self._trouble * NEAR else 1.0 / self._allowed
         self._allowed = min(float(self._most), self._allowed + step)
         self._wake()
