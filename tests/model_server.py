@@ -12,7 +12,7 @@ Behaviour = Callable[[dict[str, Any]], Response]
 
 
 def completion(content: str | None, **changes: Any) -> Response:
-    """A chat completion with this content; `finish_reason` and `refusal` can be given."""
+    """A chat completion with this content; `finish_reason`, `refusal` and tokens can be given."""
     message = {"role": "assistant", "content": content, "refusal": changes.get("refusal")}
     body = {
         "id": "chatcmpl-1",
@@ -22,14 +22,23 @@ def completion(content: str | None, **changes: Any) -> Response:
         "choices": [
             {"index": 0, "message": message, "finish_reason": changes.get("finish_reason", "stop")}
         ],
-        "usage": {"prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150},
+        "usage": {
+            "prompt_tokens": 100,
+            "completion_tokens": changes.get("completion_tokens", 50),
+            "completion_tokens_details": {"reasoning_tokens": changes.get("reasoning_tokens", 0)},
+        },
     }
     return Response(json.dumps(body), content_type="application/json")
 
 
-def error(status: int, code: str = "error", headers: dict[str, str] | None = None) -> Response:
+def error(
+    status: int,
+    code: str = "error",
+    headers: dict[str, str] | None = None,
+    message: str = "no",
+) -> Response:
     """An error in OpenAI's shape."""
-    body = {"error": {"message": "no", "type": "error", "code": code}}
+    body = {"error": {"message": message, "type": "error", "code": code}}
     return Response(json.dumps(body), status, headers=headers, content_type="application/json")
 
 

@@ -1,85 +1,367 @@
-"""What a provider answered becomes lines, or the reason why it holds none."""
+"""What a model answered becomes lines, or the reason why it holds none.
 
+Most answers are written here as the model wrote them, `content` and all; `raw` puts a
+text between the quotes of the JSON as it stands, backslashes not doubled.
+"""
+
+import ast
+import inspect
 import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.errors import AnswerRejected
-from pipeline.llm.answers import lines_of
-from pipeline.records import Answer, Message, Request, Usage
+from pipeline.exchange import Answer, Message, Request
+from pipeline.llm import answers
+from pipeline.llm.answers import DEFECTS, ECHO, LONGEST, lines_of
+from pipeline.llm.mending import MENDED
+from pipeline.records import Language, Lines, Usage
 from pipeline.text import CONTROL
 
-REQUEST = Request(
-    messages=(Message(role="user", content="Title: x"),),
-    model="test-model",
-    parameters={},
-    languages=("en", "zh"),
-    max_output_tokens=400,
-)
+EN, ZH = "A kettle sings.", "水壶会唱歌。"
+GOOD = {"en": EN, "zh": ZH}
+PLAIN = '{"en": "A kettle sings.", "zh": "水壶会唱歌。"}'
+INSTRUCTIONS = "Say in one English line and one Chinese line what the kettle of this paper does."
 
 
-def answer(content: str | None, **changes: str) -> Answer:
+def request(*languages: Language) -> Request:
+    return Request(
+        messages=(
+            Message(role="system", content=INSTRUCTIONS),
+            Message(role="user", content="Title: A Kettle"),
+        ),
+        model="test-model",
+        parameters={},
+        languages=languages or ("en", "zh"),
+    )
+
+
+def answer(content: str | None, finish_reason: str = "stop", refusal: str | None = None) -> Answer:
     return Answer(
         content=content,
-        refusal=changes.get("refusal"),
-        finish_reason=changes.get("finish_reason", "stop"),
+        refusal=refusal,
+        finish_reason=finish_reason,
         model="test-model",
         usage=Usage(),
         created=datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 
-def both(en: str, zh: str) -> Answer:
-    return answer(json.dumps({"en": en, "zh": zh}))
+def raw(en: str = EN, zh: str = ZH) -> str:
+    return f'{{"en": "{en}", "zh": "{zh}"}}'
 
 
-def test_good_lines_are_returned_as_they_are() -> None:
-    assert lines_of(both("A kettle sings.", "水壶会唱歌。"), REQUEST) == (
-        {"en": "A kettle sings.", "zh": "水壶会唱歌。"},
-        (),
-    )
+def both(en: str = EN, zh: str = ZH) -> str:
+    return json.dumps({"en": en, "zh": zh})
 
 
-def test_white_space_around_a_line_is_mended_and_recorded() -> None:
-    lines, mended = lines_of(both(" A kettle sings.\n", "水壶会唱歌。"), REQUEST)
-    assert lines["en"] == "A kettle sings."
-    assert mended == ("en-whitespace",)
+def lines_in(content: str, *languages: Language) -> tuple[Lines, tuple[str, ...]]:
+    return lines_of(answer(content), request(*languages))
+
+
+def code_of(rejected: Answer, *languages: Language) -> str:
+    with pytest.raises(AnswerRejected) as caught:
+        lines_of(rejected, request(*languages))
+    return caught.value.code
+
+
+def outcome_of(content: str) -> tuple[Lines, tuple[str, ...]] | str:
+    try:
+        return lines_in(content)
+    except AnswerRejected as rejection:
+        return rejection.code
+
+
+def test_good_lines_are_taken_as_they_are():
+    assert lines_in(PLAIN) == (GOOD, ())
+
+
+def test_an_answer_in_the_one_language_asked_for_is_taken():
+    assert lines_in('{"zh": "水壶会唱歌。"}', "zh") == ({"zh": ZH}, ())
+
+
+REJECTED = {
+    "refusal": [answer(None, refusal="I will not"), answer(PLAIN, refusal="I will not")],
+    "filter": [answer(None, "content_filter"), answer(PLAIN, "content_filter")],
+    "length": [answer('{"en": "A ket', "length"), answer(None, "length")],
+    "empty": [
+        answer(None),
+        answer(" \n "),
+        answer(both(en="")),
+        answer(both(zh="　")),
+        answer(both(en="\n")),
+    ],
+    "not-json": [
+        answer("A kettle sings."),
+        answer(PLAIN.removesuffix("}")),
+        answer(PLAIN.replace('"', "'")),
+        answer(PLAIN.replace(EN, "A kettle\nsings.")),
+        answer(PLAIN.replace(EN, r"\ud800 sings")),
+        answer(f"Either {PLAIN} or {both()}, as you like."),
+        answer(f"{PLAIN}\n{PLAIN}"),
+        answer("{" * 5000),
+    ],
+    "wrong-shape": [
+        answer('{"en": "A kettle sings."}'),
+        answer('{"EN": "A kettle sings.", "ZH": "水壶会唱歌。"}'),
+        answer('{"en": null, "zh": "水壶会唱歌。"}'),
+        answer('{"en": 1, "zh": "水壶会唱歌。"}'),
+        answer('{"en": ["A kettle sings."], "zh": "水壶会唱歌。"}'),
+        answer(f'{{"answer": {PLAIN}}}'),
+        answer(f"[{PLAIN}, {PLAIN}]"),
+        answer('"A kettle sings."'),
+        answer('Here it is: {"en": "A kettle sings."}'),
+    ],
+    "lines": [
+        answer(raw(en=r"A kettle\nsings.")),
+        answer(raw(en=r"A kettle\r\nsings.")),
+        answer(raw(en=r"A kettle \u0007 sings.")),
+        answer(raw(zh=r"水壶\u0085会唱歌。")),
+        answer(both(en="A kettle\u2028sings.")),
+    ],
+    "too-long": [answer(both(en="a" * (LONGEST + 1))), answer(both(zh="水" * (LONGEST + 1)))],
+    "wrong-language": [
+        answer(both(en=ZH)),
+        answer(both(zh=EN)),
+        answer(both(en="A 水壶 sings.")),
+        answer(both(en="42")),
+        answer(both(en="42", zh="42")),
+    ],
+    "markup": [
+        answer(both(en="A <b>kettle</b> sings.")),
+        answer(both(en='A <a href="https://example.org/">kettle</a> sings.')),
+        answer(both(en="A kettle sings.<br/>")),
+        answer(both(en="A **kettle sings.")),
+        answer(both(en="```A kettle sings.")),
+        answer(both(en="- - A kettle sings.")),
+        answer(both(zh="水壶会<script>唱歌。")),
+    ],
+    "echo": [answer(both(en=INSTRUCTIONS)), answer(both(en=INSTRUCTIONS[:ECHO].strip() + " yes"))],
+}
 
 
 @pytest.mark.parametrize(
-    ("given_answer", "code"),
+    ("code", "rejected"), [(code, each) for code, some in REJECTED.items() for each in some]
+)
+def test_an_answer_without_usable_lines_is_rejected_with_its_code(code, rejected):
+    assert code_of(rejected) == code
+
+
+def test_every_defect_is_shown_above():
+    assert REJECTED.keys() == DEFECTS.keys()
+
+
+def test_the_table_of_defects_has_every_code_that_is_raised_and_no_other():
+    calls = [n for n in ast.walk(ast.parse(inspect.getsource(answers))) if isinstance(n, ast.Call)]
+    raised = [
+        ast.unparse(call.args[0]) for call in calls if "AnswerRejected" in ast.dump(call.func)
+    ]
+    assert set(raised) == {repr(code) for code in DEFECTS}
+
+
+@pytest.mark.parametrize(
+    "content",
     [
-        (answer(None, refusal="I will not"), "refusal"),
-        (answer("{}", finish_reason="content_filter"), "filter"),
-        (answer('{"en": "A ke', finish_reason="length"), "length"),
-        (answer(None), "empty"),
-        (answer("  "), "empty"),
-        (answer("A kettle sings."), "not-json"),
-        (answer('{"en": "A kettle sings."}'), "wrong-shape"),
-        (answer('{"en": 1, "zh": "水壶"}'), "wrong-shape"),
-        (answer('{"en": "A", "zh": "水壶", "note": "x"}'), "wrong-shape"),
-        (both("", "水壶会唱歌。"), "empty"),
-        (both("A kettle\nsings.", "水壶会唱歌。"), "control-character"),
-        (both("A kettle \x0crac sings.", "水壶会唱歌。"), "control-character"),
-        (both("水壶会唱歌。", "水壶会唱歌。"), "wrong-language"),
-        (both("A kettle sings.", "A kettle sings."), "wrong-language"),
+        both(en="a" * LONGEST),
+        both(en="For a < b and c > d, the kettle sings."),
+        both(en="A 3*4 grid of kettles, and `kettle` is its name."),
+        both(en="Say in one English line."),
+        both(zh="A kettle 水"),
     ],
 )
-def test_an_answer_without_usable_lines_is_rejected_with_a_code(
-    given_answer: Answer, code: str
-) -> None:
-    with pytest.raises(AnswerRejected) as caught:
-        lines_of(given_answer, REQUEST)
-    assert caught.value.code == code
+def test_what_only_looks_like_a_defect_is_none(content):
+    assert lines_in(content) == (json.loads(content), ())
 
 
-@given(st.text(), st.text())
-def test_whatever_passes_is_one_line_without_control_characters(en: str, zh: str) -> None:
-    try:
-        lines, _ = lines_of(both(en, zh), REQUEST)
-    except AnswerRejected:
+TAKEN_AWAY = {
+    "thinking": [
+        f"<think>Which kettle?</think>{PLAIN}",
+        f'\n<Thinking>\n{{"en": "no"}}\n</Thinking>\n\n{PLAIN}',
+        f"<reasoning></reasoning>{PLAIN}",
+    ],
+    "fence": [
+        f"```json\n{PLAIN}\n```",
+        f"```\r\n{PLAIN}\r\n```\n",
+        f"Here are the lines:\n```json\n{PLAIN}\n```\nMay they please.",
+    ],
+    "prose": [
+        f"Here are the lines: {PLAIN} May they please.",
+        f"The set {{x}} sings: {PLAIN}",
+        f"{PLAIN} {{x}}",
+        f"[{PLAIN}]",
+        f"<think>It never ended {PLAIN}",
+    ],
+    "extra-keys": ['{"note": "x", "en": "A kettle sings.", "zh": "水壶会唱歌。", "no": 1}'],
+    "swapped": [both(en=ZH, zh=EN)],
+    "whitespace": [
+        raw(en=r" A kettle sings.\n"),
+        raw(en=r"A\tkettle sings."),
+        both(en="A   kettle sings."),
+        both(en="A\u00a0kettle sings."),
+        both(zh="\u3000水壶会唱歌。"),
+    ],
+    "markdown": [
+        both(en="- A kettle sings."),
+        both(en="• A kettle sings."),
+        both(en="1. A kettle sings."),
+        both(en="## A kettle sings."),
+        both(en="> A kettle sings."),
+        both(en="**A kettle sings.**"),
+        both(en="A __kettle__ **sings.**"),
+        both(zh="**水壶**会唱歌。"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("code", "content"), [(code, each) for code, some in TAKEN_AWAY.items() for each in some]
+)
+def test_what_can_be_taken_away_with_certainty_is_and_is_recorded(code, content):
+    assert lines_in(content) == (GOOD, (code,))
+
+
+def test_everything_that_is_mended_is_recorded_once():
+    wrapped = raw(en=r"- A  $\beta$ kettle", zh=r"- 水壶  $\nu$")
+    lines, mended = lines_in(f"<think>Hm</think> Well: {wrapped}")
+    assert lines == {"en": r"A $\beta$ kettle", "zh": r"水壶 $\nu$"}
+    assert mended == ("thinking", "prose", "latex", "whitespace", "markdown")
+
+
+def test_every_mending_is_shown_here():
+    assert TAKEN_AWAY.keys() | {"latex"} == MENDED.keys()
+
+
+def test_lines_in_one_foreign_language_are_not_taken_for_swapped_ones():
+    assert code_of(answer(both(en="水壶会唱歌，茶壶也会。"))) == "wrong-language"
+    assert code_of(answer('{"en": "水壶会唱歌。"}'), "en") == "wrong-language"
+
+
+@pytest.mark.parametrize("code", ["thinking", "fence", "prose"])
+def test_a_language_missing_inside_wrapping_is_told_as_such(code):
+    unwrapped = TAKEN_AWAY[code][0].replace('"zh"', '"fr"')
+    assert code_of(answer(unwrapped)) == "wrong-shape"
+
+
+LATEX = [
+    r"\frac{a}{b}",
+    r"\textbf{x}",
+    r"\beta",
+    r"\nu",
+    r"\rho",
+    r"\alpha",
+    r"\underline{x}",
+    r"\times",
+    r"\nabla_x",
+    r"\neq",
+    r"\rangle",
+    r"\right)",
+    r"\theta",
+    r"\tau",
+    r"\to",
+    r"\tilde{x}",
+    r"\text{max}",
+    r"\bar{x}",
+    r"\forall",
+    r"\upsilon",
+    r"\{x\}",
+    r"\_",
+    r"\%",
+    r"\,",
+]
+
+
+@pytest.mark.parametrize("latex", LATEX)
+def test_latex_with_single_backslashes_survives_as_latex(latex):
+    en, zh = f"The rate ${latex}$ sings.", f"速率 ${latex}$ 会唱歌。"
+    assert lines_in(raw(en, zh)) == ({"en": en, "zh": zh}, ("latex",))
+
+
+@pytest.mark.parametrize("latex", LATEX)
+def test_latex_with_doubled_backslashes_stays_as_it_is(latex):
+    en = f"The rate ${latex}$ sings."
+    assert lines_in(both(en)) == ({"en": en, "zh": ZH}, ())
+
+
+def test_single_and_doubled_backslashes_in_one_answer_both_survive():
+    found = lines_in(raw(r"From $\\frac{a}{b}$ to $\frac{b}{a}$.", r"从 $\\nu$ 到 $\nu$。"))
+    assert found == (
+        {"en": r"From $\frac{a}{b}$ to $\frac{b}{a}$.", "zh": r"从 $\nu$ 到 $\nu$。"},
+        ("latex",),
+    )
+
+
+def test_a_line_break_of_latex_keeps_both_its_backslashes():
+    assert lines_in(raw(r"Rows a \\\\ b"))[0]["en"] == r"Rows a \\ b"
+
+
+def test_escapes_that_json_has_stay_escapes():
+    found = lines_in(raw(r"A \"kettle\" \/ \u0041 \ud83e\uded6", r"\u6c34壶"))
+    assert found == ({"en": 'A "kettle" / A \U0001fad6', "zh": "水壶"}, ())
+
+
+def test_latex_inside_prose_is_found_and_survives():
+    wrapped = raw(r"The rate $\frac{a}{b}$.")
+    found = lines_in(rf"With \alpha and \user: {wrapped} and \nu.")
+    assert found == ({"en": r"The rate $\frac{a}{b}$.", "zh": ZH}, ("prose", "latex"))
+
+
+@pytest.mark.parametrize("word", ["word", "new", "results", "the", "rate", "nut", "text", "-", "2"])
+@pytest.mark.parametrize("line_break", [r"\n", r"\r", r"\n\n"])
+def test_a_real_line_break_before_an_ordinary_word_is_rejected(line_break, word):
+    assert code_of(answer(raw(f"A kettle{line_break}{word} sings."))) == "lines"
+
+
+ANYTHING = st.text(st.characters(codec="utf-8"))
+NEARLY_JSON = st.text(st.sampled_from('{}[]:,"\\/*#-_`<>$enzhtrbfu0 \n\t水A'))
+FRAGMENTS = st.lists(
+    st.sampled_from(
+        [*LATEX, r"\n", r"\t", r"\u", r"\u0007", "\\", '"', "**", "__", "- ", "<b>", EN, ZH, " "]
+    )
+).map("".join)
+WRAPPED = st.builds(
+    "{}{}{}{}".format,
+    st.sampled_from(["", "<think>x</think>", "```json\n", "So: ", "{", r"\user "]),
+    st.builds(raw, FRAGMENTS, FRAGMENTS),
+    st.sampled_from(["", "\n```", " Done.", "}", PLAIN]),
+    st.sampled_from(["", "\n", "```"]),
+)
+
+
+@given(ANYTHING | NEARLY_JSON | WRAPPED | st.builds(both, ANYTHING, ANYTHING))
+@example(PLAIN)
+@example(raw(r"\ud800"))
+@example('{"a":' * 2000)
+@example('{"en":' + "9" * 5000 + "}")
+def test_any_answer_becomes_lines_of_one_line_each_or_is_rejected_with_a_known_code(content):
+    found = outcome_of(content)
+    if isinstance(found, str):
+        assert found in DEFECTS
         return
-    assert all(line and not CONTROL.search(line) for line in lines.values())
+    lines, mended = found
+    assert lines.keys() == {"en", "zh"}
+    for line in lines.values():
+        assert line
+        assert line == line.strip()
+        assert not CONTROL.search(line)
+    assert set(mended) <= MENDED.keys()
+    assert len(set(mended)) == len(mended)
+
+
+WORDS = st.text(st.sampled_from("abnrtuxyzBF019.,;:()[]{}$\\^'\"/=+-%&#~é水😀"), min_size=1)
+
+
+@given(st.lists(WORDS, max_size=20), st.booleans())
+def test_good_lines_written_as_json_come_back_unchanged(words, ascii_only):
+    good = {"zh": " ".join(["水壶", *words])}
+    content = json.dumps(good, ensure_ascii=ascii_only)
+    assert lines_in(content, "zh") == (good, ())
+
+
+@given(st.lists(WORDS.filter(lambda word: "水" not in word), max_size=20), st.booleans())
+def test_good_english_lines_written_as_json_come_back_unchanged(words, ascii_only):
+    good = {"en": " ".join(["Kettles", *words])}
+    content = json.dumps(good, ensure_ascii=ascii_only)
+    assert lines_in(content, "en") == (good, ())

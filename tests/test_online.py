@@ -11,14 +11,16 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from pipeline.cache import AnswerCache
+from pipeline.errors import OutputError
 from pipeline.exchange import Job, Outcome
 from pipeline.executors.online import ASKS, Online
 from pipeline.llm import limits, provider
 from pipeline.llm.budget import Budget
+from pipeline.llm.provider import MOST_REJECTED, TRIES
 from pipeline.records import Spend
-from pipeline.settings import BudgetSettings, ModelSettings
+from pipeline.settings import BudgetSettings, ModelSettings, ProviderSettings
 from tests.jobs import KEY, fingerprint_of, job
-from tests.model_server import ModelServer, completion, error
+from tests.model_server import ModelServer, completion, error, good_lines
 
 
 @pytest.fixture
@@ -311,3 +313,231 @@ def test_content_is_kept_as_text_whatever_it_holds(server: ModelServer, cache: A
     lines = {"en": "It uses \\textbf{bold} & $x < y$.", "zh": "使用 \\frac{1}{2}。"}
     server.queue.append(completion(json.dumps(lines)))
     assert execute(server, cache, [job(1)])["2601.00001"].lines == lines
+
+
+def test_a_request_that_names_the_form_of_answer_lowers_it_for_good(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    good = server.always
+
+    def simple(body: dict[str, Any]) -> Response:
+        if "response_format" in body:
+            return error(400, message=f"response_format {body['response_format']['type']}: no")
+        return good(body)
+
+    server.always = simple
+    outcomes = execute(server, cache, [job(n) for n in range(6)], concurrency=2)
+    assert all(outcome.lines for outcome in outcomes.values())
+    asked = len(server.bodies)
+    execute(server, cache, [job(n) for n in range(6, 9)])
+    assert len(server.bodies) == asked + 3, "the form is remembered for address and model"
+
+
+def test_in_a_lower_form_the_messages_say_what_the_schema_would(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.queue.append(error(422, message="unknown field response_format"))
+    execute(server, cache, [job(1)])
+    assert server.bodies[1]["response_format"] == {"type": "json_object"}
+    assert '{"en": "...", "zh": "..."}' in server.bodies[1]["messages"][0]["content"]
+
+
+def test_a_random_400_is_asked_again_and_lowers_nothing(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.queue.append(error(400, message="something odd"))
+    outcomes = execute(server, cache, [job(n) for n in range(3)], concurrency=1)
+    assert all(outcome.lines for outcome in outcomes.values())
+    assert {body["response_format"]["type"] for body in server.bodies} == {"json_schema"}
+
+
+def test_a_form_that_is_refused_without_a_name_is_found_out_by_trying(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    good = server.always
+    server.always = lambda body: good(body) if "response_format" not in body else error(400)
+    outcomes = execute(server, cache, [job(n) for n in range(4)], concurrency=1)
+    assert all(outcome.lines for outcome in outcomes.values())
+    assert sum("response_format" in body for body in server.bodies) == 3
+    assert len(server.bodies) == 3 + 4
+
+
+def test_one_paper_that_the_provider_rejects_is_a_gap_of_its_own(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    good = server.always
+    server.always = lambda body: (
+        error(400, message="bad content")
+        if "Paper 3\n" in body["messages"][1]["content"]
+        else good(body)
+    )
+    outcomes = execute(server, cache, [job(n) for n in range(12)], concurrency=2)
+    (failed,) = [o for o in outcomes.values() if o.failure]
+    assert failed.paper == "2601.00003"
+    assert failed.failure
+    assert failed.failure.kind == "content"
+    assert "bad content" in failed.failure.reason
+
+
+def test_a_provider_that_rejects_everything_is_asked_no_further(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.always = lambda _: error(400, message="no")
+    outcomes = execute(server, cache, [job(n) for n in range(50)], concurrency=1)
+    assert len(outcomes) == 50
+    assert len(server.bodies) <= 4 * MOST_REJECTED
+
+
+def test_a_parameter_that_the_model_refuses_is_left_out_and_paid_once(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    good = server.always
+    server.always = lambda body: (
+        error(400, message="'temperature' does not support 0.2")
+        if "temperature" in body
+        else good(body)
+    )
+    warm = {"parameters": {"temperature": 0.2, "seed": 7}}
+    paid: list[Spend] = []
+    first = execute(server, cache, [job(1)], paid=paid, **warm)
+    again = execute(server, cache, [job(1)], paid=paid, **warm)
+    assert first["2601.00001"].lines == again["2601.00001"].lines
+    assert server.bodies[-1]["seed"] == 7
+    assert len(paid) == 1
+
+
+def test_a_server_that_knows_only_max_tokens_gets_max_tokens(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    good = server.always
+    server.always = lambda body: (
+        error(400, message="Unrecognized request argument: max_completion_tokens")
+        if "max_completion_tokens" in body
+        else good(body)
+    )
+    assert execute(server, cache, [job(1)])["2601.00001"].lines
+    assert "max_tokens" in server.bodies[-1]
+
+
+def test_a_model_with_little_room_is_allowed_no_more_than_the_lines(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    good = server.always
+    server.always = lambda body: (
+        error(400, message="maximum context length is 2048 tokens")
+        if body["max_completion_tokens"] > 1000
+        else good(body)
+    )
+    assert execute(server, cache, [job(1)])["2601.00001"].lines
+    assert server.bodies[-1]["max_completion_tokens"] == 400
+
+
+def test_a_model_that_reasons_gets_room_for_it_and_is_asked_the_same_again(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.queue.append(
+        completion("", finish_reason="length", reasoning_tokens=50, completion_tokens=50)
+    )
+    outcome = execute(server, cache, [job(1)])["2601.00001"]
+    first, second = server.bodies
+    assert outcome.lines
+    assert first["messages"] == second["messages"]
+    assert second["max_completion_tokens"] > first["max_completion_tokens"]
+
+
+FALLBACK: dict[str, Any] = {
+    "name": "second",
+    "api_key_env": "SECOND_KEY",
+    "concurrency": 2,
+    "price": {"input": 1.0, "output": 1.0},
+    "requests_per_minute": 1_000_000,
+    "tokens_per_minute": 1_000_000_000,
+}
+
+
+def down_but_for_the_second(body: dict[str, Any]) -> Response:
+    return good_lines(body) if body["model"] == "second" else error(503)
+
+
+def test_a_model_that_is_down_is_left_for_its_fallback(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    server.always = down_but_for_the_second
+    fallback = ProviderSettings(base_url=server.base_url, **FALLBACK)
+    outcomes = execute(
+        server, cache, [job(n) for n in range(30)], concurrency=2, fallback=(fallback,)
+    )
+    assert {outcome.model for outcome in outcomes.values()} == {"second"}
+    assert all(outcome.lines for outcome in outcomes.values())
+    asked = sum(body["model"] == "test-model" for body in server.bodies)
+    assert asked <= 2 * TRIES, "nothing more is sent to a model that is down"
+
+
+def test_a_fallbacks_answer_serves_later_runs_too(server: ModelServer, cache: AnswerCache) -> None:
+    server.always = down_but_for_the_second
+    fallback = ProviderSettings(base_url=server.base_url, **FALLBACK)
+    execute(server, cache, [job(1)], fallback=(fallback,))
+    server.always = good_lines
+    asked = len(server.bodies)
+    (outcome,) = execute(server, cache, [job(1)], fallback=(fallback,)).values()
+    assert (outcome.from_cache, outcome.model) == (True, "second")
+    assert len(server.bodies) == asked
+
+
+def test_answers_on_the_wire_are_kept_when_something_else_fails(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    settings = settings_for(server, concurrency=4)
+    delivered: list[Outcome] = []
+
+    def full(outcome: Outcome) -> None:
+        delivered.append(outcome)
+        raise OutputError("No space left on device", where="2-summaries.jsonl")
+
+    executor = Online([(settings, KEY)], cache, Budget(BudgetSettings(), 0.0))
+    with contextlib.closing(executor), pytest.raises(OutputError):
+        executor.run([job(n) for n in range(40)], full, paid=lambda _: None)
+    kept = sum(len(cache.answers(fingerprint_of(job(n)))) for n in range(40))
+    assert kept == len(server.bodies)
+    assert len(server.bodies) <= 8, "nothing more is asked"
+
+
+def test_limits_and_connections_serve_all_runs_of_a_command(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    executor = Online(
+        [(settings_for(server), KEY)], cache, Budget(BudgetSettings(tokens_per_run=600), 0.0)
+    )
+    outcomes: list[Outcome] = []
+    with contextlib.closing(executor):
+        for number in range(6):
+            executor.run([job(number)], outcomes.append, paid=lambda _: None)
+    reached = [o.failure.kind for o in outcomes if o.failure]
+    assert len(outcomes) == 6
+    assert reached
+    assert set(reached) == {"budget"}
+
+
+def test_jobs_are_taken_as_they_are_needed_and_never_all_at_once(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    taken = delivered = most = 0
+
+    def jobs() -> Iterator[Job]:
+        nonlocal taken, most
+        for number in range(60):
+            taken += 1
+            most = max(most, taken - delivered)
+            yield job(number)
+
+    def deliver(_: Outcome) -> None:
+        nonlocal delivered
+        delivered += 1
+
+    executor = Online(
+        [(settings_for(server, concurrency=5), KEY)], cache, Budget(BudgetSettings(), 0.0)
+    )
+    with contextlib.closing(executor):
+        executor.run(jobs(), deliver, paid=lambda _: None)
+    assert delivered == 60
+    assert most <= 5 + 1

@@ -325,7 +325,9 @@ class Batch:
         self, state: BatchState, waiting: Waiting, deliver: Deliver, refused: set[str]
     ) -> list[Job]:
         """Deliver what was answered since the batch began; returns what online has to mend."""
-        unusable = []
+        unusable: list[Job] = []
+        if not state.rounds:
+            return unusable
         for custom_id, job in list(waiting.items()):
             request = self._request(job)
             answered = [
