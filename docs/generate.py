@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
-from pipeline import records, run, settings, status  # noqa: E402  works from a plain checkout
+from pipeline import cache, forecast, records, run, settings, status  # noqa: E402  works from a plain checkout
 from pipeline.settings_faults import PATTERNS  # noqa: E402
 
 SCHEMAS: dict[str, Any] = {
@@ -32,6 +32,8 @@ SCHEMAS: dict[str, Any] = {
     "waiting": records.Waiting,
     "spend": records.Spend,
     "run-answer": list[run.Report],
+    "dry-run-answer": list[forecast.Forecast],
+    "cache-answer": cache.Stats,
     "status-answer": list[status.SnapshotStatus],
 }
 TYPES = {str: "text", int: "whole number", float: "number", dict: "table", Path: "path"}

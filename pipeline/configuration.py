@@ -17,7 +17,7 @@ import msgspec
 
 from pipeline.errors import SettingsError
 from pipeline.exchange import parameters_fault
-from pipeline.files import read_authored
+from pipeline.files import bundled_folder, read_authored
 from pipeline.settings import (
     ARXIV_DELAY,
     ArxivSettings,
@@ -54,8 +54,13 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Settings
         settings,
         outputs=base / settings.outputs,
         cache=base / settings.cache,
-        prompts=base / settings.prompts,
+        prompts=_prompts(base / settings.prompts, source),
     )
+
+
+def _prompts(folder: Path, source: Source) -> Path:
+    """The folder; the prompts that come with paperline where none was made and none is named."""
+    return folder if "prompts" in source.table or folder.is_dir() else bundled_folder()
 
 
 def effective(path: Path | None, environ: Mapping[str, str] = os.environ) -> Iterator[Effective]:
@@ -73,8 +78,9 @@ def _read(path: Path | None, environ: Mapping[str, str]) -> Source:
     text = ""
     if file.is_file():
         text = read_authored(file, SettingsError)
-    elif path is not None:
-        raise SettingsError("there is no such file", where=str(file), next_step="Check --config")
+    elif path is not None or file.exists():
+        what = "is not a file" if file.exists() else "there is no such file"
+        raise SettingsError(what, where=str(file), next_step="Check --config")
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also numbers and nesting without end

@@ -78,13 +78,12 @@ def _arxiv(settings: Settings) -> Finding:
 
     query = settings.topic[0].query if settings.topic else "all:electron"
     try:
-        newest = next(
-            iter(open_source(settings.arxiv, Outputs(settings.outputs)).papers(query)), None
-        )
+        newest = next(iter(open_source(settings, Outputs(settings.outputs)).papers(query)), None)
     except PaperlineError as error:
         return Finding("arXiv", False, str(error))
     found = f"newest paper of the first topic: {newest.id}" if newest else "the query finds nothing"
-    return Finding("arXiv", True, f"{settings.arxiv.url} answers; {found}")
+    contact = "" if settings.arxiv.contact else "; set [arxiv] contact, so that arXiv can reach you"
+    return Finding("arXiv", True, f"{settings.arxiv.url} answers; {found}{contact}")
 
 
 def _key(settings: Settings) -> Finding:

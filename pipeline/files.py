@@ -240,3 +240,10 @@ def locked(path: Path, *, timeout: float, holder: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def bundled_folder() -> Path:
+    """The prompts that come with paperline: beside the package in a checkout, inside a wheel."""
+    package = Path(__file__).parent
+    inside = package / "bundled_prompts"
+    return inside if inside.is_dir() else package.parent / "prompts"

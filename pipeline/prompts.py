@@ -66,20 +66,19 @@ class Prompt:
         return Message(role="system", content=system), Message(role="user", content=user)
 
     def try_out(self) -> None:
-        """Render with as little as a paper may have.
+        """Render with as little as a paper may have, and with all of it.
 
         Raises `PromptError` where that fails, and where no abstract would be sent.
         """
         mark = "the abstract of this trial"
-        sent = self._blocks(
-            {**{name: name for name in VARIABLES}, "comments": "", "venue": "", "abstract": mark}
-        )
-        if mark not in "".join(sent):
-            raise PromptError(
-                "does not send the abstract, so a model would have to invent",
-                where=str(self._template.filename),
-                next_step="Put {{ abstract }} into the block user",
-            )
+        full = {**dict.fromkeys(VARIABLES, "of this trial"), "abstract": mark}
+        for values in ({**full, "comments": "", "venue": ""}, full):
+            if mark not in "".join(self._blocks(values)):
+                raise PromptError(
+                    "does not send the abstract, so a model would have to invent",
+                    where=str(self._template.filename),
+                    next_step="Put {{ abstract }} into the block user",
+                )
 
     def _blocks(self, values: dict[str, str]) -> tuple[str, str]:
         from jinja2 import TemplateError
@@ -96,20 +95,20 @@ class Prompt:
                     next_step="Add it, or extend a prompt that has it",
                 )
             system, user = ("".join(context.blocks[name][0](context)).strip() for name in BLOCKS)
-        except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except (
+            TemplateError,
+            ArithmeticError,
+            LookupError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise PromptError(
                 f"cannot be filled in for {values['title']!r}: {error}",
                 where=str(self._template.filename),
                 next_step="Correct the expression",
             ) from None
         return system, user
-
-
-def bundled_folder() -> Path:
-    """The prompts that come with paperline: beside the package in a checkout, inside a wheel."""
-    package = Path(__file__).parent
-    inside = package / "bundled_prompts"
-    return inside if inside.is_dir() else package.parent / "prompts"
 
 
 def load(folder: Path, name: str) -> Prompt:

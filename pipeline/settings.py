@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from pipeline.errors import SettingsError
 from pipeline.records import EMBEDDED, TOPIC_NAME, Policy
-from pipeline.settings_faults import NOT_BLANK, ONE_LINE
+from pipeline.settings_faults import CONTACT, NOT_BLANK, ONE_LINE
 
 ARXIV_DELAY = 3.0
 """Seconds between requests that arXiv's terms of use ask for."""
@@ -59,7 +59,12 @@ class ArxivSettings(Section, frozen=True, kw_only=True):
     page_size: Annotated[int, Meta(ge=1, le=2000), _help("papers asked for in one request")] = 200
     timeout: Annotated[float, Positive, _help("seconds to wait for one answer")] = 30.0
     contact: Annotated[
-        str, _help("a mail address for the User-Agent, so that arXiv can reach you")
+        str,
+        Meta(pattern=CONTACT),
+        _help(
+            "a mail or web address for the User-Agent, so that arXiv can reach you; empty: the "
+            "site's url, unless that is an example"
+        ),
     ] = ""
 
 

@@ -22,10 +22,12 @@ SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
 
 ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 NOT_BLANK = r"[^\s]"
+CONTACT = r"^(?:[!-~]+@[!-~]+|https?://[!-~]+)?$(?!\n)"
 PATTERNS = {
     TOPIC_NAME: "lower-case letters, digits, - and _, beginning with a letter or digit",
     ONE_LINE: "one line of text that is not empty",
     NOT_BLANK: "a text that is not empty",
+    CONTACT: "a mail address or one that begins with https://, in ASCII without blanks",
 }
 """The forms that texts must have, in words."""
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.errors import PromptError
 from pipeline.glossary import Glossary, load
-from pipeline.prompts import bundled_folder
+from pipeline.files import bundled_folder
 
 FEWEST_TERMS = 300
 

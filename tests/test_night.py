@@ -5,13 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
+from pipeline.cache import AnswerCache
 from pipeline.records import Publication, Summary, decode_lines
 from tests.model_server import ModelServer, completion, error, good_lines
 
@@ -43,12 +47,14 @@ class Machine:
             "policy": "all",
             "select": "new",
             "limit": "100",
+            "retry_seconds": "0.5",
             **changes,
         }
         (self.folder / "paperline.toml").write_text(
             f'prompts = "{values["prompts"]}"\n'
             f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\n'
             f'[model]\nname = "{values["model"]}"\ntimeout = 5.0\n'
+            f"retry_seconds = {values['retry_seconds']}\n"
             f'base_url = "{values["base_url"]}"\n'
             f'[review]\npolicy = "{values["policy"]}"\n'
             f'[[topic]]\nname = "demo"\nquery = "all:fine"\nselect = "{values["select"]}"\n'
@@ -78,6 +84,10 @@ class Machine:
     def digest(self, name: str = "20260115_0405") -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.snapshot(name) / "5-digest.json").read_text())
         return found
+
+    def spent(self) -> list[dict[str, Any]]:
+        text = (self.folder / "outputs" / "spend.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines()]
 
     def site(self) -> list[str]:
         folder = self.folder / "outputs" / "site"
@@ -445,7 +455,7 @@ def in_own_mounts(machine: Machine, script: str) -> subprocess.CompletedProcess[
     )
 
 
-def test_a_killed_run_is_resumed_and_pays_for_nothing_twice(machine: Machine) -> None:
+def test_a_stage_that_lost_its_file_makes_it_again_from_the_cache(machine: Machine) -> None:
     machine.paperline("fetch", "demo", "--at", FIRST_NIGHT)
     machine.paperline("summarize", "demo/latest")
     (machine.snapshot() / "2-summaries.jsonl").unlink()
@@ -454,6 +464,174 @@ def test_a_killed_run_is_resumed_and_pays_for_nothing_twice(machine: Machine) ->
     path = machine.snapshot() / "2-summaries.jsonl"
     kept = decode_lines(path.read_text().splitlines(), Summary, where="2")
     assert len(kept) == 9
+
+
+def test_a_run_that_is_killed_while_it_asks_is_resumed_and_pays_for_nothing_twice(
+    machine: Machine,
+) -> None:
+    answered = threading.Event()
+
+    def after_five(body: dict[str, Any]) -> Response:
+        if len(machine.model.bodies) > 5:
+            answered.set()
+            time.sleep(1)
+        return good_lines(body)
+
+    machine.model.always = after_five
+    night = subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "run", "--at", FIRST_NIGHT],
+        cwd=machine.folder,
+        env=machine.environ,
+        stderr=subprocess.DEVNULL,
+    )
+    assert answered.wait(60)
+    night.kill()
+    night.wait()
+    machine.model.always = good_lines
+    before = len(machine.model.bodies)
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert len(machine.digest()["papers"]) == 9
+    spent = machine.spent()
+    asked_again = len(machine.model.bodies) - before
+    assert len({line["id"] for line in spent}) == 9
+    assert {line["paper"] for line in spent} == set(papers(machine))
+    assert asked_again < 9
+    run = json.loads((machine.snapshot() / "run.json").read_text())
+    usage = run["stages"]["summarize"]["usage"]
+    assert usage["prompt_tokens"] == sum(line["usage"]["prompt_tokens"] for line in spent)
+
+
+def test_costs_that_a_killed_run_noted_are_booked_by_the_next(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    spent = machine.spent()
+    (machine.folder / "outputs" / "spend.jsonl").unlink()
+    cache = AnswerCache(machine.folder / "cache")
+    cache.remember("unbooked:1", json.dumps(spent))
+    cache.close()
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert [line["id"] for line in machine.spent()] == [line["id"] for line in spent]
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert len(machine.spent()) == 9
+
+
+def test_a_dry_run_foretells_the_cost_and_asks_and_writes_nothing(machine: Machine) -> None:
+    said = machine.paperline("run", "--dry-run", "--at", FIRST_NIGHT)
+    assert "9 papers to summarize, 0 of them answered already" in said
+    assert machine.model.bodies == []
+    assert not (machine.folder / "outputs").exists()
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    answer = json.loads(machine.paperline("run", "--dry-run", "--at", SECOND_NIGHT, "--json"))
+    jsonschema.validate(answer, schema("dry-run-answer"))
+    assert answer[0]["papers"] == 0
+
+
+def test_a_paper_of_two_topics_is_foretold_and_paid_once(machine: Machine) -> None:
+    with (machine.folder / "paperline.toml").open("a") as file:
+        file.write('[[topic]]\nname = "other"\nquery = "all:fine"\n')
+    first, second = machine.paperline("run", "--dry-run", "--at", FIRST_NIGHT).splitlines()
+    assert "asking for 9" in first
+    assert "asking for 0" in second
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert len(machine.model.bodies) == 9
+
+
+def test_the_cache_tells_what_it_holds_and_forgets_what_is_old(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    (machine.snapshot() / "2-summaries.jsonl").unlink()
+    machine.paperline("summarize", "demo/latest")
+    answer = json.loads(machine.paperline("cache", "stats", "--json"))
+    jsonschema.validate(answer, schema("cache-answer"))
+    assert (answer["answers"], answer["hits"]) == (9, 9)
+    assert answer["saved_usd"] > 0
+    assert "0 answers removed" in machine.paperline("cache", "clear", "--older-than", "1d")
+    assert "9 answers removed" in machine.paperline("cache", "clear")
+    machine.paperline("cache", "clear", "--older-than", "soon", code=2)
+    assert "expected an age" in machine.errors
+
+
+def test_what_was_only_fetched_on_an_earlier_night_gets_its_lines(machine: Machine) -> None:
+    machine.configure(policy="none")
+    machine.paperline("fetch", "demo", "--at", FIRST_NIGHT)
+    machine.configure(policy="none", feed=(FEEDS / "night2.atom").as_uri())
+    machine.paperline("fetch", "demo", "--at", SECOND_NIGHT)
+    assert machine.site() == []
+    machine.paperline("run", "--at", SECOND_NIGHT)
+    for entry in machine.digest()["papers"]:
+        assert {line["origin"] for line in entry["lines"].values()} == {"model"}
+
+
+def test_nothing_without_lines_is_approved_or_released(machine: Machine) -> None:
+    machine.paperline("fetch", "demo", "--at", FIRST_NIGHT)
+    machine.paperline("publish", "demo/latest", code=2)
+    assert "there are no lines yet" in machine.errors
+    machine.paperline("assemble", "demo/latest")
+    machine.paperline("decide", "demo/latest", papers(machine)[0], "approve", code=2)
+    assert "no lines" in machine.errors
+    assert machine.site() == []
+
+
+def test_with_arxiv_down_earlier_gaps_are_healed_all_the_same(machine: Machine) -> None:
+    machine.configure(base_url="http://127.0.0.1:9/v1")
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    machine.configure(feed="http://127.0.0.1:9/api")
+    machine.paperline("run", "--at", SECOND_NIGHT, code=1)
+    assert "127.0.0.1:9" in machine.errors
+    run = json.loads((machine.snapshot() / "run.json").read_text())
+    assert run["gaps"] == {}
+    assert len(machine.model.bodies) == 9
+
+
+def test_a_gap_that_stays_open_after_healing_is_still_missing(machine: Machine) -> None:
+    machine.model.always = lambda _: completion("", refusal="I will not.")
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    machine.configure(feed=(FEEDS / "night2.atom").as_uri())
+    machine.paperline("run", "--at", SECOND_NIGHT, code=3)
+    assert machine.errors.count("refusal") >= 1
+    answer = json.loads(machine.paperline("run", "--at", SECOND_NIGHT, "--json", code=3))
+    assert {missing["snapshot"] for missing in answer[0]["missing"]} == {"20260116_0405"}
+
+
+def test_a_digest_published_under_a_looser_policy_waits_for_nothing(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    machine.configure(policy="none")
+    machine.paperline("publish", "demo/latest")
+    assert "waiting" not in machine.paperline("status")
+    (release,) = (machine.snapshot() / "6-published.jsonl").read_text().splitlines()
+    assert json.loads(release)["digest"]["policy"] == "none"
+
+
+@pytest.mark.parametrize("key", ["sk-test\nsecret", "sk-test-é", "two words"])
+def test_a_key_that_cannot_be_one_is_an_error_that_names_its_variable(
+    machine: Machine, key: str
+) -> None:
+    machine.environ["OPENAI_API_KEY"] = key
+    machine.paperline("run", "--at", FIRST_NIGHT, code=2)
+    assert "OPENAI_API_KEY" in machine.errors
+    assert key not in machine.errors
+
+
+def test_a_key_is_never_written_anywhere(machine: Machine) -> None:
+    machine.model.always = lambda _: error(401, message="Bad key sk-test-secret given")
+    machine.paperline("--debug", "run", "--at", FIRST_NIGHT, code=3)
+    machine.model.always = good_lines
+    machine.paperline("--debug", "run", "--at", FIRST_NIGHT)
+    for path in machine.folder.rglob("*"):
+        if path.is_file():
+            assert b"sk-test-secret" not in path.read_bytes(), path
+
+
+def test_a_prompt_that_cannot_be_used_is_found_before_arxiv_is_asked(machine: Machine) -> None:
+    machine.paperline("run", "--prompt", "nope", "--at", FIRST_NIGHT, code=2)
+    assert not machine.snapshot().exists()
+
+
+def test_without_prompts_of_ones_own_those_that_come_with_paperline_are_used(
+    machine: Machine,
+) -> None:
+    path = machine.folder / "paperline.toml"
+    path.write_text(path.read_text().partition("\n")[2])
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert len(machine.model.bodies) == 9
 
 
 def test_spend_is_kept_for_every_answer_that_was_paid_for(machine: Machine) -> None:

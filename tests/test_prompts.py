@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import PromptError
-from pipeline.prompts import bundled_folder, load
+from pipeline.files import bundled_folder
+from pipeline.prompts import load
 from tests.conftest import TESTBED
 from tests.digests import a_paper
 

@@ -1,11 +1,13 @@
 import tomllib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import SettingsError
 from pipeline.configuration import effective, load
+from pipeline.errors import SettingsError
+from pipeline.files import bundled_folder
 from pipeline.settings import Settings
 from pipeline.settings_faults import SECRET, Keys, line_of
 
@@ -92,12 +94,12 @@ def test_a_fault_names_line_key_what_was_found_and_what_was_expected(tmp_path, t
 def test_a_file_that_is_named_must_be_there_and_the_usual_one_need_not(tmp_path):
     with pytest.raises(SettingsError, match="there is no such file"):
         load(tmp_path / "other.toml", {})
-    assert load(None, {}) == Settings()
+    assert load(None, {}) == msgspec.structs.replace(Settings(), prompts=bundled_folder())
 
 
 def test_paths_are_relative_to_the_folder_of_the_file(tmp_path):
     file = tmp_path / "a" / "paperline.toml"
-    file.parent.mkdir()
+    (file.parent / "prompts").mkdir(parents=True)
     file.write_text('cache = "/var/paid"\noutputs = "made"\n', encoding="utf-8")
     found = load(file, {})
     assert found.outputs == file.parent / "made"
@@ -243,3 +245,60 @@ def test_any_table_is_settings_or_a_settings_error(tmp_path_factory, table):
 def test_what_counts_as_a_secret():
     assert SECRET.search("X-API-Key")
     assert not SECRET.search("temperature")
+
+
+def with_fallback(*lines: str) -> str:
+    return "\n".join(
+        [
+            '[model]\nname = "a"\nbase_url = "https://one.example/v1"\napi_key_env = "ONE_KEY"',
+            '[[model.fallback]]\nname = "b"',
+            *lines,
+        ]
+    )
+
+
+def test_a_fallback_has_the_keys_of_the_model_and_comes_after_it(tmp_path):
+    file = tmp_path / "paperline.toml"
+    file.write_text(with_fallback('base_url = "https://two.example/v1"', 'api_key_env = "TWO_KEY"'))
+    first, second = load(file, {}).model.providers
+    assert (first.name, first.api_key_env) == ("a", "ONE_KEY")
+    assert (second.name, second.api_key_env, second.timeout) == ("b", "TWO_KEY", 60.0)
+
+
+def test_a_key_that_belongs_to_one_address_is_never_sent_to_another(tmp_path):
+    file = tmp_path / "paperline.toml"
+    file.write_text(with_fallback('base_url = "https://two.example/v1"', 'api_key_env = "ONE_KEY"'))
+    with pytest.raises(SettingsError, match=r"fallback\[0\].api_key_env.*own variable"):
+        load(file, {})
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("timeout = 0", "fallback\\[0\\].timeout"),
+        ("price = { input = 1.0 }", "input and output"),
+        ("price = { input = -1.0, output = 1.0 }", "each 0 or more"),
+        ("parameters = { stream = true }", "which paperline sets itself"),
+        ("fallback = []", "an unknown key"),
+    ],
+)
+def test_what_is_wrong_in_a_fallback_is_named_with_its_place(tmp_path, line, expected):
+    file = tmp_path / "paperline.toml"
+    file.write_text(
+        with_fallback('base_url = "https://one.example/v1"', 'api_key_env = "ONE_KEY"', line)
+    )
+    with pytest.raises(SettingsError, match=expected):
+        load(file, {})
+
+
+@pytest.mark.parametrize("contact", ["a@b c", "someone", "a@b\\nX: y", "é@b.example"])
+def test_a_contact_that_cannot_stand_in_a_header_is_refused(tmp_path, contact):
+    file = tmp_path / "paperline.toml"
+    file.write_text(f'[arxiv]\ncontact = "{contact}"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"arxiv\.contact"):
+        load(file, {})
+
+
+def test_a_folder_is_no_settings_file(tmp_path):
+    with pytest.raises(SettingsError, match="is not a file"):
+        load(tmp_path, {})

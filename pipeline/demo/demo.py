@@ -6,8 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import configuration, prompts
+from pipeline import configuration
 from pipeline.executors.selection import opened
+from pipeline.files import bundled_folder
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.run import Night, release, run_topic
@@ -52,7 +53,7 @@ def demonstrate() -> Demonstration:
     folder = Path(tempfile.mkdtemp(prefix="paperline-demo-"))
     config = folder / "paperline.toml"
     for feed, now in NIGHTS:
-        text = CONFIG.format(prompts=prompts.bundled_folder(), feed=(HERE / feed).as_uri())
+        text = CONFIG.format(prompts=bundled_folder(), feed=(HERE / feed).as_uri())
         config.write_text(text, encoding="utf-8")
         loaded = configuration.load(config, {})
         with opened(loaded) as executor:

@@ -24,4 +24,11 @@ def api_key(settings: ProviderSettings, environ: Mapping[str, str] = os.environ)
             next_step=f"Set it to a key of {OPENAI_HOST}, or set [model] base_url or name "
             '("embedded" needs no key)',
         )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise SettingsError(
+            f"the environment variable {settings.api_key_env} holds no key: a blank, a line "
+            "break or a character that is not ASCII is in it",
+            where=f"api_key_env of {settings.name}",
+            next_step="Set it again, to the key alone",
+        )
     return key or PLACEHOLDER_KEY

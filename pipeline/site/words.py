@@ -64,6 +64,8 @@ def written(digest: Digest) -> Said:
     """By what the digest's lines were written: the models, or no model at all."""
     lines = [line for entry in digest.papers for line in entry.lines.values()]
     models = sorted({line.model for line in lines if line.origin == "model" and line.model})
+    if not lines:
+        return Said("None of these papers has a line.", "本页论文均暂无一句话简介。")
     if not models and digest.model in ("", EMBEDDED):
         return Said(
             "The lines were picked from the abstracts by a program; "

@@ -103,7 +103,8 @@ class _Turns(HTTPAdapter):
         self._settings = settings
         self._outputs = outputs
         self._host = urlsplit(settings.url).hostname
-        contact = f" (+mailto:{settings.contact})" if settings.contact else ""
+        scheme = "" if "://" in settings.contact else "mailto:"
+        contact = f" (+{scheme}{settings.contact})" if settings.contact else ""
         self._headers = {
             "Accept": "application/atom+xml",
             "User-Agent": f"paperline/{VERSION}{contact}",

@@ -12,17 +12,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import msgspec
+
 from pipeline.errors import UsageError
 from pipeline.ledger import is_due, shown, status_of
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import Paper, Run, Stage, Waiting, fingerprint, utc, utc_text
-from pipeline.settings import ArxivSettings, Settings, TopicSettings
+from pipeline.settings import Settings, TopicSettings
 from pipeline.version import VERSION
 
 log = logging.getLogger(__name__)
 
 FIRST_NIGHT = timedelta(days=3)
 """How far back a topic's first night reads: over a weekend without announcements."""
+
+EXAMPLE = "example.org"
+"""The host of the default [site] url, which is nobody's to be reached at."""
 
 OVERLAP = timedelta(days=14)
 """How far a night reads back before the newest snapshot: arXiv may hold a paper that long."""
@@ -115,7 +120,7 @@ def _chosen(settings: Settings, topic: TopicSettings, now: datetime) -> "_Choice
     outputs = Outputs(settings.outputs)
     snapshots = outputs.snapshots(topic.name)
     _check_order(snapshots, now)
-    source = open_source(settings.arxiv, outputs)
+    source = open_source(settings, outputs)
     reader = _Reader(source.papers(topic.query), now)
     log.info("fetch %s: asking %s", topic.name, settings.arxiv.url)
     if topic.select == "latest":
@@ -149,15 +154,18 @@ class _Reader:
                 yield paper
 
 
-def open_source(arxiv: ArxivSettings, outputs: Outputs) -> Source:
+def open_source(settings: Settings, outputs: Outputs) -> Source:
     """The saved feed that a file:// address names, else arXiv's query API."""
+    arxiv = settings.arxiv
     if urlsplit(arxiv.url).scheme == "file":
         from pipeline.sources.atom import SavedFeed  # with arxiv and lxml, 300 ms
 
         return SavedFeed(arxiv)
     from pipeline.sources.arxiv_api import ArxivApi
 
-    return ArxivApi(arxiv, outputs)
+    ours = not (urlsplit(settings.site.url).hostname or "").endswith(EXAMPLE)
+    contact = arxiv.contact or (settings.site.url if ours else "")
+    return ArxivApi(msgspec.structs.replace(arxiv, contact=contact), outputs)
 
 
 def _check_order(snapshots: list[Snapshot], now: datetime) -> None:
