@@ -1,7 +1,7 @@
 """Write the documents that are made from the code, or with --check say which are stale.
 
 docs/settings.md from `pipeline.settings`, docs/schema/*.json from `pipeline.records`,
-docs/commands.md from the commands' own help.
+docs/failures.md from `pipeline.llm`, docs/commands.md from the commands' own help.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -20,6 +20,7 @@ if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 from pipeline import cache, forecast, records, run, settings, status  # noqa: E402  works from a plain checkout
+from pipeline.llm import answers, failures, mending  # noqa: E402
 from pipeline.settings_faults import PATTERNS  # noqa: E402
 
 SCHEMAS: dict[str, Any] = {
@@ -42,7 +43,7 @@ NOTICE = "<!-- Written by docs/generate.py. Do not edit: run `make docs`. -->"
 
 def documents() -> dict[str, str]:
     """Path below docs/ and text of every generated document."""
-    made = {"settings.md": settings_page()}
+    made = {"settings.md": settings_page(), "failures.md": failures_page()}
     for name, kind in SCHEMAS.items():
         schema = msgspec.json.schema(kind)
         made[f"schema/{name}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -119,6 +120,34 @@ def _in_words(kind: Any) -> str:
         if bound.pattern in PATTERNS:
             words = PATTERNS[bound.pattern]
     return words
+
+
+def failures_page() -> str:
+    """What a provider may do, and what is done about it."""
+    parts = [
+        "# When a model fails",
+        NOTICE,
+        "No failure is ever called a summary: a paper without a model's lines is a gap, with its "
+        "reason in `run.json`, words on the page, and exit code 3. Every answer that was paid for "
+        "is in `cache/` before it is looked at, so no later run pays for it again.",
+        _table(
+            ("kind", "how it shows", "what is done"),
+            ((kind.name, kind.signs, kind.then) for kind in failures.KINDS),
+        ),
+        "## What is mended in an answer",
+        "Mending is done where it is certain; its code stands in `mended` of the summary.",
+        _table(("code", "what was taken away or put right"), mending.MENDED.items()),
+        "## Why an answer is asked for again",
+        "The model is told what was wrong, at most twice; then the code stands in the reason of "
+        "the gap.",
+        _table(("code", "what was wrong"), answers.DEFECTS.items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(heads: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+    lines = [heads, ("---",) * len(heads), *rows]
+    return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in lines)
 
 
 def commands_page() -> str:

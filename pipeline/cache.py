@@ -8,6 +8,7 @@ text: a row that claims to be a pickle is refused, never loaded.
 import errno
 import itertools
 import logging
+import math
 import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
@@ -74,7 +75,7 @@ class _TextDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache has no types
         return super().store(value, read, key=key)
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
-        if mode not in (MODE_RAW, MODE_TEXT):
+        if mode not in (MODE_RAW, MODE_TEXT) or (mode == MODE_RAW and not isinstance(value, str)):
             raise _NotTextError("a value is not text")
         return super().fetch(mode, filename, value, read)
 
@@ -91,7 +92,7 @@ class AnswerCache:
         self._folder = folder / "answers"
         self._hits: tuple[int, int, float] = (0, 0, 0.0)
         self._cache: Any = None
-        self._used(lambda cache: cache.get(HITS, default=""))
+        self.recall(HITS)  # opens it, so that what is wrong is said before anything is asked
 
     def answers(self, fingerprint: str) -> list[Answer]:
         """The answers to one request, first attempt first; a damaged one is left out."""
@@ -180,13 +181,15 @@ class AnswerCache:
         """Remove the answers made before `older_than`, or all; returns how many.
 
         All attempts of one request go together, when the newest of them is old enough.
-        What models were found to take is forgotten only with all.
+        What models were found to take is forgotten only with all; costs that wait to be
+        booked never are.
         """
         before = utc_text(older_than) if older_than else None
         if before is None:
-            removed = sum(map(_is_answer, self._keys()))
-            self._used(lambda cache: cache.clear())
-            return removed
+            keys = [key for key in self._keys() if not key.startswith(UNBOOKED)]
+            for key in keys:
+                self._used(lambda cache, key=key: cache.delete(key))
+            return sum(map(_is_answer, keys))
         attempts: dict[str, list[str]] = {}
         for key in filter(_is_answer, self._keys()):
             attempts.setdefault(key.rpartition(":")[0], []).append(key)
@@ -212,6 +215,8 @@ class AnswerCache:
             before = int(hits), int(tokens), float(usd)
         except ValueError:
             before = 0, 0, 0.0
+        if min(before) < 0 or not math.isfinite(before[2]):
+            before = 0, 0, 0.0
         now = self._hits
         return before[0] + now[0], before[1] + now[1], before[2] + now[2]
 
@@ -225,6 +230,8 @@ class AnswerCache:
                 self._cache = self._open()
             return use(self._cache)
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
+            if "decode" in str(error):
+                raise _NotTextError(str(error)) from error
             if not any(said in str(error) for said in NO_DATABASE):
                 raise self._unusable(error) from error
             self._set_aside(error)
@@ -257,7 +264,8 @@ class AnswerCache:
     def _unusable(self, error: Exception) -> Exception:
         if isinstance(error, OSError):
             return files.output_error(error, self._folder)
-        said = str(error) or "another process holds it"
+        held = isinstance(error, diskcache.Timeout) or "locked" in str(error)
+        said = "another process holds it" if held else str(error)
         return files.output_error(OSError(SQLITE_SAYS.get(said), said), self._folder)
 
 

@@ -18,7 +18,7 @@ from pipeline.settings import Settings, TopicSettings
 from pipeline.stages.fetch import preview
 from pipeline.stages.summarize import Wanted, job_for
 
-LINES_TOKENS = 105
+LINES_TOKENS = 118
 """Tokens of an answer with two lines, until the books tell what a model uses."""
 
 NOT_YET = "00000000_0000"

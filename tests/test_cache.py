@@ -442,7 +442,7 @@ def test_a_database_that_is_held_while_it_is_opened_is_an_error_and_is_not_set_a
     clock = SimpleNamespace(time=lambda: float(next(minutes)), sleep=lambda _: None)
     with held(tmp_path), monkeypatch.context() as patched:
         patched.setattr("diskcache.core.time", clock)
-        with pytest.raises(OutputError, match="locked"):
+        with pytest.raises(OutputError, match="another process holds it"):
             AnswerCache(tmp_path)
     assert set_aside(tmp_path) == []
     assert contents(impatient) == ["first"]
@@ -481,3 +481,35 @@ def test_a_file_in_the_place_of_the_folder_is_a_clear_error(tmp_path):
     (tmp_path / "cache").write_text("")
     with pytest.raises(OutputError, match="choose another folder"):
         AnswerCache(tmp_path / "cache")
+
+
+def test_clearing_forgets_no_cost_that_waits_to_be_booked(cache):
+    with pytest.raises(KilledError):
+        cache.keep([an_answer("a")], killed)
+    assert cache.clear() == 1
+    booked: list[Spend] = []
+    cache.rebook(booked.extend)
+    assert len(booked) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["mode = 4, value = x'80'", "mode = 1, value = 5", "value = CAST(x'ff' AS TEXT)"],
+)
+def test_a_row_that_is_no_text_is_left_out_and_the_rest_is_found(tmp_path, cache, change):
+    keep(cache, "first", "second")
+    cache.hit(Usage(prompt_tokens=5))
+    cache.close()
+    with sqlite3.connect(tmp_path / "answers" / "cache.db") as database:
+        database.execute(f"UPDATE Cache SET {change} WHERE key != '{ONE}:1'")
+    database.close()
+    with reopened(tmp_path) as later:
+        assert contents(later) == ["second"]
+        assert later.stats().hits == 0
+
+
+@pytest.mark.parametrize("counted", ["1 2 nan", "-1 2 3", "many", ""])
+def test_hits_that_are_no_counts_are_counted_anew(cache, counted):
+    cache.remember("statistics:hits", counted)
+    cache.hit(Usage(prompt_tokens=5, usd=0.5))
+    assert (cache.stats().hits, cache.stats().saved_usd) == (1, 0.5)

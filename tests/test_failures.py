@@ -127,9 +127,14 @@ def test_a_server_that_fails_over_the_form_of_answer_rejects_the_request(status,
     assert named.lower() in error.said
 
 
-@pytest.mark.parametrize("body", [None, "no", [], {}, told(None), told(""), {"detail": "x"}])
+@pytest.mark.parametrize("body", [None, "no", [], {}, told(None), told("")])
 def test_a_refusal_without_a_reason_is_said_to_have_none(body):
     assert failure(400, body).what == "the request was refused (400): no reason given"
+
+
+def test_a_detail_in_another_shape_is_told_as_it_is():
+    said = failure(422, {"detail": [{"loc": ["body", "max_tokens"], "msg": "extra"}]})
+    assert "max_tokens" in said.what
 
 
 def test_a_code_stands_in_for_a_message():
@@ -163,7 +168,7 @@ def test_no_error_tells_a_key(status, secret):
 
 
 def test_a_key_is_not_told_where_the_message_is_cut_inside_it():
-    error = failure(400, told("x" * 190 + " sk-invented123456"))
+    error = failure(400, told("x" * 193 + " sk-invented123456"))
     assert "sk-" not in str(error)
 
 

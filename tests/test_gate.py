@@ -266,3 +266,21 @@ def test_the_number_is_never_below_one_nor_above_the_most(most, events):
             clock.now += event == "overload"
             gate.overloaded(clock.now)
             assert 1 <= gate.allowed <= before
+
+
+async def test_a_turn_that_came_to_a_request_that_was_cancelled_goes_to_the_next() -> None:
+    gate = Gate(1)
+    requests = Requests(gate)
+
+    async def use() -> None:
+        async with gate.passing():
+            pass
+
+    await requests.begin("first")
+    second, third = asyncio.create_task(use()), asyncio.create_task(use())
+    await all_waiting()
+    ending = asyncio.create_task(requests.end("first"))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.gather(ending, third)
+    assert third.done()

@@ -3,8 +3,8 @@ import re
 import pytest
 
 from pipeline.errors import PromptError
-from pipeline.glossary import Glossary, load
 from pipeline.files import bundled_folder
+from pipeline.glossary import Glossary, load
 
 FEWEST_TERMS = 300
 

@@ -242,6 +242,18 @@ def test_the_budget_of_a_run_holds_for_all_its_topics_together(machine: Machine)
     assert reasons == ["[budget] tokens_per_run = 700 is reached"] * 4
 
 
+def test_the_budget_of_a_day_holds_over_all_commands(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    with (machine.folder / "paperline.toml").open("a") as file:
+        file.write("[budget]\nusd_per_day = 0.0001\n")
+    machine.paperline("summarize", "demo/latest", "--redo", code=3)
+    assert "usd_per_day = 0.0001 is reached" in machine.errors
+    assert len(machine.model.bodies) == 9
+    assert {line["origin"] for e in machine.digest()["papers"] for line in e["lines"].values()} == {
+        "model"
+    }
+
+
 def test_an_earlier_gap_whose_prompt_is_gone_is_said_and_does_not_stop_tonight(
     machine: Machine,
 ) -> None:

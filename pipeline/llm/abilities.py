@@ -19,6 +19,11 @@ LOWER: dict[Form, Form] = {"json_schema": "json_object", "json_object": "text"}
 FORM_NAMED = re.compile(r"response_?format|json_schema|json_object", re.IGNORECASE)
 """How a refusal names the form of answer; `text.format` is another API's."""
 
+NOT_KNOWN = re.compile(
+    r"unknown|unrecogni[sz]ed|unexpected|extra|unsupported|not permitted|instead"
+)
+"""How a refusal says that it does not know a parameter."""
+
 TOO_LONG = re.compile(
     r"context (length|window)|max_(completion_)?tokens.*(too large|at most|less than|exceed)"
 )
@@ -71,11 +76,8 @@ class Abilities(Record, frozen=True, kw_only=True):
         """
         if FORM_NAMED.search(said) and self.form in LOWER:
             return self.but(form=LOWER[self.form], proved=False)
-        if self.limit == "max_completion_tokens" and re.search(
-            r"max_tokens.*instead|(unknown|unrecognized|unexpected|extra|unsupported).*"
-            r"max_completion_tokens",
-            said,
-        ):
+        named = "max_completion_tokens" in said
+        if self.limit == "max_completion_tokens" and named and NOT_KNOWN.search(said):
             return self.but(limit="max_tokens")
         if not self.tight and TOO_LONG.search(said):
             return self.but(tight=True)

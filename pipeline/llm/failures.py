@@ -72,7 +72,10 @@ PASSING = {408, 409, 425, 429}
 OVERLOAD = {429, 503, 529}
 ONE_REQUEST = {400, 413, 422}
 
-KEY_LIKE = re.compile(r"\b(sk|key|pk)[-_][\w*.-]{6,}|\bbearer \S+", re.IGNORECASE)
+KEY_LIKE = re.compile(
+    r"\b(g?sk|key|pk|hf|xai|nvapi)[-_][\w*.-]{6,}|\bbearer \S+|\b(?=\w*\d)[\w-]{32,}",
+    re.IGNORECASE,
+)
 """Some providers repeat a part of the key in their errors."""
 
 
@@ -133,5 +136,5 @@ def _of_status(
 def _said(error: openai.APIStatusError) -> str:
     """What the provider said, short, and without what looks like a key."""
     body = error.body
-    message = body.get("message") if isinstance(body, dict) else None
+    message = body.get("message") or body.get("detail") if isinstance(body, dict) else None
     return KEY_LIKE.sub("(not shown)", one_line(str(message or error.code or "")))[:200]

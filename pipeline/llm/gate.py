@@ -40,7 +40,12 @@ class Gate:
         while self._under_way >= self.allowed:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():
+                    self._wake()  # the turn that this one was given goes to the next
+                raise
         self._under_way += 1
         try:
             yield self._clock()

@@ -16,8 +16,8 @@ MENDED = {
     "latex": "LaTeX whose backslashes were not doubled (`\\frac` would become a form feed)",
     "extra-keys": "keys that were not asked for",
     "swapped": "the English line under `zh` and the Chinese one under `en`",
-    "whitespace": "white space around a line, tabs and runs of blanks in it",
-    "markdown": "a bullet, a heading mark or emphasis",
+    "whitespace": "white space around a line, runs of blanks in it",
+    "markdown": "a bullet, a heading mark or bold type",
 }
 """Code in `mended` of a summary -> what was taken away."""
 
@@ -27,7 +27,7 @@ FENCED = re.compile(r"\A\s*```[\w-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z", re.DO
 # Commands that begin with n, r or t, as abstracts use them. JSON's \n, \r and \t may be
 # meant; \b and \f before a letter never are.
 COMMANDS = (
-    r"n(?:abla|atural|e|earrow|eg|eq|exists|geq|i|icefrac|leq|mid|oindent|olimits|ot|otin|u"
+    r"n(?:abla|atural|e|earrow|eg|eq|geq|i|icefrac|leq|oindent|olimits|ot|otin|u"
     r"|subseteq|warrow)"
     r"|r(?:angle|brace|brack|ceil|e|ef|floor|ho|ight[a-z]*|m|times|vert)"
     r"|t(?:ag|an|anh|au|ext[a-z]*|frac|heta|hickapprox|hicksim|ilde|imes|o|op|riangle[a-z]*|t)"
@@ -37,13 +37,13 @@ UNDOUBLED = re.compile(
     r'[\\"/]'  # already right: passed over, so that the second half of a pair is not taken
     rf"|(?P<command>(?:[bf](?=[A-Za-z])|(?:{COMMANDS})(?![A-Za-z])))"
     r"|(?P<unicode>u(?![0-9A-Fa-f]{4}))"
-    r'|(?P<other>[^"\\/bfnrtu])'
+    r"|(?P<other>[^\"'\\/bfnrtu])"
     r")"
 )
 
 BULLET = re.compile(r"\A(?:[-*+•]|#{1,6}|>|\d{1,2}[.)])[ \t]+(?=\S)")
-EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
-BLANKS = re.compile(r"[ \t\u00a0\u3000]{2,}|[\t\u00a0]")
+BOLD = re.compile(r"(?<![A-Za-z0-9*])\*\*(?=\S)([^*]+?)(?<=\S)\*\*(?![A-Za-z0-9*])")
+BLANKS = re.compile(r"[ \u00a0\u3000]{2,}|\u00a0")
 
 
 def unwrapped(content: str) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -58,7 +58,7 @@ def unwrapped(content: str) -> Iterator[tuple[str, tuple[str, ...]]]:
     found = list(_objects(text))
     if len(found) == 1 and found[0] != text.strip():
         code = "fence" if "```" in text else "prose"
-        yield found[0], (*mended, code)
+        yield found[0], tuple(dict.fromkeys((*mended, code)))
 
 
 def _objects(text: str) -> Iterator[str]:
@@ -113,7 +113,7 @@ def line_mended(line: str) -> tuple[str, tuple[str, ...]]:
     plain = BLANKS.sub(" ", text).strip()
     if plain != text:
         mended.append("whitespace")
-    text = EMPHASIS.sub(r"\2", BULLET.sub("", plain))
+    text = BOLD.sub(r"\1", BULLET.sub("", plain))
     if text != plain:
         mended.append("markdown")
     return text.strip(), tuple(mended)
