@@ -106,13 +106,13 @@ class Online:
         errors: list[PaperlineError] = []
 
         async def worker() -> None:
-            for job in jobs:
-                try:
+            try:
+                while not errors and (job := next(jobs, None)) is not None:
                     deliver(await self._outcome(job, keeper))
-                except PaperlineError as error:
-                    errors.append(error)
-                if errors:  # what is on the wire is still kept; nothing more is asked
-                    return
+            except PaperlineError as error:
+                # What is on the wire is still waited for and kept; nothing more is sent.
+                errors.append(error)
+                self._stop_sending(stop=True)
 
         width = max(settings.concurrency for settings, _ in self._keyed)
         try:
@@ -123,8 +123,13 @@ class Online:
             raise defects.exceptions[0] from None
         finally:
             keeper.close()
+            self._stop_sending(stop=False)
         if errors:
             raise errors[0]
+
+    def _stop_sending(self, *, stop: bool) -> None:
+        for provider in self._providers:
+            provider.stopped = stop
 
     def _connect(self) -> None:
         if not self._providers:

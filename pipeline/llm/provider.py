@@ -41,11 +41,15 @@ FIRST_GUESS = 0.5
 
 
 class Provider:
-    """One [model] or [[model.fallback]] table; all methods run in one event loop."""
+    """One [model] or [[model.fallback]] table; all methods run in one event loop.
+
+    `down` is why nothing more is asked of it; while `stopped`, nothing more is sent.
+    """
 
     def __init__(self, settings: ProviderSettings, key: str, known: Known, budget: Budget) -> None:
         self.settings = settings
         self.down: Failure | None = None
+        self.stopped = False
         self._known = known
         self._budget = budget
         self._client = ModelClient(settings, key)
@@ -71,7 +75,7 @@ class Provider:
         except (BudgetReached, ModelRefused, ModelUnavailable, RequestRejected) as error:
             return self._failure(error, alone=self._successes == successes)
         except _DownError:
-            return self.down or Failure(kind="unavailable", reason="the model is down")
+            return self.down or Failure(kind="unavailable", reason="the run was stopped")
 
     def _failure(self, error: PaperlineError, *, alone: bool) -> Failure:
         """What an error means; `alone`: nothing else has succeeded since the request began."""
@@ -140,7 +144,7 @@ class Provider:
         estimate = self.estimate(request)
         async with self._gate.passing() as since:
             await self._limiter.wait(estimate.tokens)
-            if self.down:
+            if self.down or self.stopped:
                 raise _DownError
             async with self._budget.reserved(estimate) as used:
                 try:
@@ -183,7 +187,7 @@ class Provider:
 
 
 class _DownError(Exception):
-    """The provider went down while this request waited."""
+    """The provider went down, or the run was stopped, while this request waited."""
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
