@@ -10,7 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.llm.limits import BURST, LONGEST_WAIT, MARGIN, MINUTE, Bucket, Limiter, retry_after
+from pipeline.llm import limits
+from pipeline.llm.limits import LONGEST_WAIT, MINUTE, Bucket, Limiter, retry_after
+
+SHIPPED_MARGIN = limits.MARGIN
+BURST, MARGIN = 1.0, 0.98
+"""Round numbers, in place of those that the program is tuned to."""
 
 A_SECOND = BURST * MARGIN / MINUTE
 """Share of a minute's limit that may go out at once."""
@@ -44,6 +49,18 @@ class Clock:
     async def sleep(self, seconds: float) -> None:
         self.now += seconds + 1e-9
         await self._give_way(0)
+
+
+@pytest.fixture
+def as_shipped() -> None:
+    """The program's own numbers."""
+
+
+@pytest.fixture(autouse=True)
+def round_numbers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "as_shipped" not in request.fixturenames:
+        monkeypatch.setattr(limits, "BURST", BURST)
+        monkeypatch.setattr(limits, "MARGIN", MARGIN)
 
 
 @pytest.fixture
@@ -180,7 +197,7 @@ def test_no_history_makes_a_bucket_wait_longer_than_what_was_taken_takes(limit, 
 
 
 @pytest.mark.parametrize("limit", [1, 3, 60, 500, 5000])
-async def test_no_minute_has_more_requests_than_the_limit(clock, limit):
+async def test_no_minute_has_more_requests_than_the_limit(clock, limit, as_shipped):
     limiter = Limiter(limit, 1e12, clock)
     sent = []
     for _ in range(2 * limit + 2):
@@ -190,12 +207,12 @@ async def test_no_minute_has_more_requests_than_the_limit(clock, limit):
 
 
 @pytest.mark.parametrize("limit", [1, 3, 60, 500, 5000])
-async def test_nearly_all_of_a_limit_is_used(clock, limit):
+async def test_nearly_all_of_a_limit_is_used(clock, limit, as_shipped):
     limiter = Limiter(limit, 1e12, clock)
     begun = clock()
     for _ in range(2 * limit + 1):
         await limiter.wait(1)
-    assert clock() - begun <= 2 * MINUTE / MARGIN + 0.001
+    assert clock() - begun <= 2 * MINUTE / SHIPPED_MARGIN + 0.001
 
 
 async def test_no_minute_has_more_tokens_than_the_limit_and_one_request(clock):

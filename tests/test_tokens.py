@@ -25,7 +25,7 @@ UNKNOWN = "invented-tide-1"
 def forget_what_is_known() -> None:
     tokens.counter.cache_clear()
     tokens._count_fixed.cache_clear()
-    prices._say_unknown.cache_clear()
+    prices._listed.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 
 MINUTE = 60.0
-MARGIN = 0.98
-"""Share of a limit that is used: clocks and networks jitter, and a 429 costs more than 2 %."""
+MARGIN = 0.99
+"""Share of a limit that is used: clocks and networks jitter, and a 429 costs more than 1 %."""
 
-BURST = 1.0
+BURST = 0.5
 """Seconds' worth that may go out at once; providers enforce a minute's limit by the second."""
 
 LONGEST_WAIT = 60.0

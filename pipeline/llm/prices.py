@@ -12,6 +12,8 @@ from pipeline.settings import ProviderSettings
 log = logging.getLogger(__name__)
 
 MILLION = 1_000_000
+SOME = 1000
+"""Tokens at which prices are looked up."""
 
 BATCH_SHARE = 0.5
 """Share of the usual price that a batch costs, by OpenAI's list and those of its followers."""
@@ -22,34 +24,39 @@ def priced(usage: Usage, settings: ProviderSettings, model: str) -> Usage:
 
     The table's `price` is that of the table's own model.
     """
-    if settings.price and model == settings.name:
-        return usage.but(usd=_by_table(usage, settings.price))
-    from genai_prices import Usage as Tokens  # 0.4 s, and the embedded model needs no prices
-    from genai_prices import calc_price
-
-    tokens = Tokens(
-        input_tokens=usage.prompt_tokens,
-        cache_read_tokens=usage.cached_tokens,
-        output_tokens=usage.completion_tokens,
-    )
-    try:
-        return usage.but(usd=float(calc_price(tokens, model).total_price))
-    except (LookupError, ValueError):
-        _say_unknown(model)
+    price = settings.price if settings.price and model == settings.name else _listed(model)
+    if price is None:
         return usage.but(usd=None)
-
-
-def _by_table(usage: Usage, price: dict[str, float]) -> float:
     fresh = usage.prompt_tokens - usage.cached_tokens
     cached = price.get("cached", price["input"])
     dear = usage.completion_tokens * price["output"]
-    return (fresh * price["input"] + usage.cached_tokens * cached + dear) / MILLION
+    usd = (fresh * price["input"] + usage.cached_tokens * cached + dear) / MILLION
+    return usage.but(usd=usd)
 
 
 @functools.cache
-def _say_unknown(model: str) -> None:
-    log.warning(
-        "the price of %s is not known: its cost is reported as unknown, and of [budget] only "
-        "tokens_per_run can limit it. Set [model] price to have it known",
-        model,
-    )
+def _listed(model: str) -> dict[str, float] | None:
+    """US dollars for a million tokens by the list; None, said once, where it has no such model.
+
+    Looked up once for each model: the list's higher prices for very long prompts do not
+    concern an abstract.
+    """
+    from genai_prices import Usage as Tokens  # 0.4 s, and the embedded model needs no prices
+    from genai_prices import calc_price
+
+    def of_a_million(**tokens: int) -> float:
+        return float(calc_price(Tokens(**tokens), model).total_price) * MILLION / SOME
+
+    try:
+        return {
+            "input": of_a_million(input_tokens=SOME),
+            "cached": of_a_million(input_tokens=SOME, cache_read_tokens=SOME),
+            "output": of_a_million(output_tokens=SOME),
+        }
+    except (LookupError, ValueError):
+        log.warning(
+            "the price of %s is not known: its cost is reported as unknown, and of [budget] only "
+            "tokens_per_run can limit it. Set [model] price to have it known",
+            model,
+        )
+        return None
