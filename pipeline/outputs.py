@@ -286,20 +286,19 @@ class Outputs:
         with files.locked(self.root / ".spend.lock", timeout=SHORT_WAIT, holder="spend.jsonl"):
             files.append_lines(self._spend, [spend.to_json() for spend in spent])
 
-    def spent_since(self, moment: datetime) -> list[Spend]:
+    def spent_since(self, moment: datetime) -> Iterator[Spend]:
         """What was spent since `moment`, the newest first, each answer once.
 
         Read from the end of the file, so that it takes no longer as the file grows.
         """
-        enough = utc(moment) - OUT_OF_ORDER
-        found: dict[str, Spend] = {}
+        enough, met = utc(moment) - OUT_OF_ORDER, set()
         for line in files.lines_backwards(self._spend):
             spend = Spend.from_json(line, where=str(self._spend))
             if spend.at < enough:
                 break
-            if spend.at >= utc(moment):
-                found.setdefault(spend.id, spend)
-        return list(found.values())
+            if spend.at >= utc(moment) and spend.id not in met:
+                met.add(spend.id)
+                yield spend
 
     def recently_spent(self, model: str, most: int) -> list[Spend]:
         """The last `most` answers of a model, the newest first."""

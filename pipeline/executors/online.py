@@ -1,7 +1,7 @@
 """Asks OpenAI-compatible providers, many requests at once, and keeps every answer.
 
-Workers take jobs from one iterator as they become free, so at most `concurrency` jobs
-are in memory. An answer is in the cache, and its cost in the books, before it is looked
+Workers take jobs from one iterator as they become free, so little more than `concurrency`
+jobs are in memory. An answer is in the cache, and its cost in the books, before it is looked
 at; one without usable lines is asked for again with what was wrong, at most twice. A
 provider that is down is left for the next one in `[[model.fallback]]`.
 """
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 ASKS = 3
 """How often one paper is asked for in one run: once, and twice more with what was wrong."""
+
+READY = 1.5
+"""Workers for each request that may be under way: some keep answers while others wait to ask."""
 
 
 class Online:
@@ -114,7 +117,7 @@ class Online:
                 errors.append(error)
                 self._stop_sending(stop=True)
 
-        width = max(settings.concurrency for settings, _ in self._keyed)
+        width = round(READY * max(settings.concurrency for settings, _ in self._keyed))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(width):

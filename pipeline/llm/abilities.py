@@ -32,7 +32,8 @@ TOO_LONG = re.compile(
 REASONING_ROOM = {"none": 0, "minimal": 500, "low": 1000, "medium": 2500, "high": 8000}
 """Tokens allowed for reasoning on top of the lines, by effort, until it is known what is used.
 
-They cost nothing where they are not used, and an answer that was cut is paid for.
+They cost nothing where they are not used, and an answer that was cut is paid for; but many
+providers count them against the tokens a minute.
 """
 
 ENOUGH = 10
@@ -172,7 +173,7 @@ def body_of(
         "messages": [
             {"role": turn.role, "content": turn.content} for turn in _told(request, abilities.form)
         ],
-        abilities.limit: _allowed(request, abilities, settings) * room,
+        abilities.limit: allowed(request, abilities, settings) * room,
         **abilities.taken(request.parameters),
     }
     if abilities.form == "json_object":
@@ -195,7 +196,7 @@ def _told(request: Request, form: Form) -> tuple[Message, ...]:
     return first.but(content=f"{first.content}\n{demand}"), *rest
 
 
-def _allowed(request: Request, abilities: Abilities, settings: ProviderSettings) -> int:
+def allowed(request: Request, abilities: Abilities, settings: ProviderSettings) -> int:
     """Most tokens of an answer: the lines, and what the model spends on reasoning."""
     effort = str(request.parameters.get("reasoning_effort", "medium"))
     by_effort = REASONING_ROOM.get(effort, REASONING_ROOM["medium"])

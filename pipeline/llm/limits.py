@@ -1,7 +1,8 @@
 """Requests and tokens per minute: as fast as the provider allows, and no faster.
 
 The provider's own headers (`x-ratelimit-limit-*`, `x-ratelimit-remaining-*`,
-`retry-after`, `retry-after-ms`) lower the configured limits, and never raise them:
+`retry-after`, `retry-after-ms`) lower the configured limits, and never raise them; where a
+limit is the provider's own, so is the count of what remains:
 https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 """
 
@@ -52,8 +53,11 @@ class Bucket:
         """Obey what the provider says: its limit per minute, and how much of it is left."""
         if limit is not None and limit >= 1:
             self._set_rate(min(limit, self._configured))
-        if remaining is not None:
-            self._level = min(self._level, remaining)
+        if remaining is None:
+            return
+        self._level = min(self._level, remaining)
+        if limit is not None and 1 <= limit <= self._configured:
+            self._level = max(self._level, min(self._size, remaining))
 
 
 class Limiter:

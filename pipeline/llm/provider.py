@@ -17,7 +17,7 @@ from pipeline.errors import (
     RequestRejected,
 )
 from pipeline.exchange import Answer, Request
-from pipeline.llm.abilities import LOWER, Abilities, Known, body_of
+from pipeline.llm.abilities import LOWER, Abilities, Known, allowed, body_of
 from pipeline.llm.budget import Budget
 from pipeline.llm.client import ModelClient
 from pipeline.llm.gate import Gate
@@ -143,25 +143,29 @@ class Provider:
     async def _once(self, request: Request, room: int, abilities: Abilities) -> Answer:
         estimate = self.estimate(request)
         async with self._gate.passing() as since:
-            await self._limiter.wait(estimate.tokens)
+            # Providers count what an answer may have, until they know what it has.
+            most = allowed(request, self._known.of(self.settings, request.model), self.settings)
+            counted = max(estimate.tokens, most * room)
+            await self._limiter.wait(counted)
             if self.down or self.stopped:
                 raise _DownError
             async with self._budget.reserved(estimate) as used:
+                # What was learned of reasoning while this request waited holds for it too.
+                known = self._known.of(self.settings, request.model)
+                able = abilities.but(reasoning=known.reasoning, answers=known.answers)
                 try:
-                    sent = await self._client.complete(
-                        body_of(request, abilities, self.settings, room)
-                    )
+                    sent = await self._client.complete(body_of(request, able, self.settings, room))
                 except ModelUnavailable as error:
                     if error.overload:
                         self._gate.overloaded(since)
                     if error.retry_after:
                         self._limiter.pause(error.retry_after)
-                    self._limiter.correct(estimate.tokens, 0)
+                    self._limiter.correct(counted, 0)
                     raise
                 usage = priced(sent.answer.usage, self.settings, request.model)
                 used.append(usage)
         self._gate.succeeded()
-        self._limiter.correct(estimate.tokens, usage.tokens)
+        self._limiter.correct(counted, usage.tokens)
         self._limiter.heed(sent.headers)
         self._successes += 1
         self._expected += (usage.completion_tokens - self._expected) / min(self._successes, 50)
