@@ -173,7 +173,7 @@ def body_of(
         "messages": [
             {"role": turn.role, "content": turn.content} for turn in _told(request, abilities.form)
         ],
-        abilities.limit: allowed(request, abilities, settings) * room,
+        abilities.limit: _allowed(request, abilities, settings) * room,
         **abilities.taken(request.parameters),
     }
     if abilities.form == "json_object":
@@ -196,7 +196,7 @@ def _told(request: Request, form: Form) -> tuple[Message, ...]:
     return first.but(content=f"{first.content}\n{demand}"), *rest
 
 
-def allowed(request: Request, abilities: Abilities, settings: ProviderSettings) -> int:
+def _allowed(request: Request, abilities: Abilities, settings: ProviderSettings) -> int:
     """Most tokens of an answer: the lines, and what the model spends on reasoning."""
     effort = str(request.parameters.get("reasoning_effort", "medium"))
     by_effort = REASONING_ROOM.get(effort, REASONING_ROOM["medium"])

@@ -1,8 +1,7 @@
 """Requests and tokens per minute: as fast as the provider allows, and no faster.
 
 The provider's own headers (`x-ratelimit-limit-*`, `x-ratelimit-remaining-*`,
-`retry-after`, `retry-after-ms`) lower the configured limits, and never raise them; where a
-limit is the provider's own, so is the count of what remains:
+`retry-after`, `retry-after-ms`) lower the configured limits, and never raise them:
 https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
 """
 
@@ -12,10 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 
 MINUTE = 60.0
-MARGIN = 0.99
-"""Share of a limit that is used: clocks and networks jitter, and a 429 costs more than 1 %."""
+MARGIN = 0.995
+"""Share of a limit that is used: clocks and networks jitter, and with the burst it is all of it."""
 
-BURST = 0.5
+BURST = 0.25
 """Seconds' worth that may go out at once; providers enforce a minute's limit by the second."""
 
 LONGEST_WAIT = 60.0
@@ -53,11 +52,8 @@ class Bucket:
         """Obey what the provider says: its limit per minute, and how much of it is left."""
         if limit is not None and limit >= 1:
             self._set_rate(min(limit, self._configured))
-        if remaining is None:
-            return
-        self._level = min(self._level, remaining)
-        if limit is not None and 1 <= limit <= self._configured:
-            self._level = max(self._level, min(self._size, remaining))
+        if remaining is not None:
+            self._level = min(self._level, remaining)
 
 
 class Limiter:

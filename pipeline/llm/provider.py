@@ -17,7 +17,7 @@ from pipeline.errors import (
     RequestRejected,
 )
 from pipeline.exchange import Answer, Request
-from pipeline.llm.abilities import LOWER, Abilities, Known, allowed, body_of
+from pipeline.llm.abilities import LOWER, Abilities, Known, body_of
 from pipeline.llm.budget import Budget
 from pipeline.llm.client import ModelClient
 from pipeline.llm.gate import Gate
@@ -143,10 +143,7 @@ class Provider:
     async def _once(self, request: Request, room: int, abilities: Abilities) -> Answer:
         estimate = self.estimate(request)
         async with self._gate.passing() as since:
-            # Providers count what an answer may have, until they know what it has.
-            most = allowed(request, self._known.of(self.settings, request.model), self.settings)
-            counted = max(estimate.tokens, most * room)
-            await self._limiter.wait(counted)
+            await self._limiter.wait(estimate.tokens)
             if self.down or self.stopped:
                 raise _DownError
             async with self._budget.reserved(estimate) as used:
@@ -160,12 +157,12 @@ class Provider:
                         self._gate.overloaded(since)
                     if error.retry_after:
                         self._limiter.pause(error.retry_after)
-                    self._limiter.correct(counted, 0)
+                    self._limiter.correct(estimate.tokens, 0)
                     raise
                 usage = priced(sent.answer.usage, self.settings, request.model)
                 used.append(usage)
         self._gate.succeeded()
-        self._limiter.correct(counted, usage.tokens)
+        self._limiter.correct(estimate.tokens, usage.tokens)
         self._limiter.heed(sent.headers)
         self._successes += 1
         self._expected += (usage.completion_tokens - self._expected) / min(self._successes, 50)
