@@ -110,7 +110,7 @@ def main() -> int:
     for share, (papers, bound) in BOUNDS.items():
         found = measured(share, papers)
         requests, tokens = found.requests / (RPM * share), found.tokens / (TPM * share)
-        under = max(requests, tokens) < bound
+        under = max(requests, found.billed / (TPM * share)) < bound
         refusing = share == 1.0 and found.refused >= MOST_REFUSED
         passed = passed and not (under or refusing)
         allowed = f"{RPM * share:.0f} a minute"

@@ -122,11 +122,14 @@ def test_what_is_given_back_can_be_taken_again(clock):
     assert bucket.delay(49) == 0
 
 
-def test_nothing_can_be_given_back_to_a_full_bucket(clock):
+def test_what_was_taken_and_not_used_is_given_back_whole(clock):
     bucket = Bucket(6000, clock)
-    bucket.take(-980)
     bucket.take(98)
-    assert bucket.delay(98) == pytest.approx(1)
+    clock.now += 1
+    assert bucket.delay(98) == 0
+    bucket.take(-98)
+    bucket.take(98)
+    assert bucket.delay(98) == 0
 
 
 def test_a_lower_limit_of_the_provider_slows_a_bucket(clock):
@@ -347,3 +350,33 @@ def test_a_wait_that_is_no_number_is_none(name, value):
 def test_no_wait_is_longer_than_the_longest(ms, seconds):
     wait = retry_after({"retry-after-ms": ms, "retry-after": seconds})
     assert wait is None or 0 <= wait <= LONGEST_WAIT
+
+
+async def test_time_lost_while_requests_wait_is_made_up(clock, monkeypatch):
+    limiter = Limiter(600, 1e12, clock)
+    slow = clock.sleep
+
+    async def late(seconds: float) -> None:
+        await slow(seconds + 0.05)
+
+    monkeypatch.setattr(asyncio, "sleep", late)
+    begun = clock()
+    await asyncio.gather(*(limiter.wait(1) for _ in range(601)))
+    assert clock() - begun <= MINUTE / MARGIN + 0.1
+
+
+async def test_a_pause_is_not_made_up(clock):
+    limiter = Limiter(600, 1e12, clock)
+    sent = []
+
+    async def send() -> None:
+        await limiter.wait(1)
+        sent.append(clock())
+
+    await asyncio.gather(*(send() for _ in range(20)))
+    limiter.pause(30)
+    begun = clock()
+    await asyncio.gather(*(send() for _ in range(40)))
+    after = [at for at in sent if at >= begun + 30]
+    assert len(after) == 40
+    assert after[-1] - after[0] >= (40 - 1 - 10) / 10 - 0.001

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 
 MINUTE = 60.0
-MARGIN = 0.995
+MARGIN = 0.998
 """Share of a limit that is used: clocks and networks jitter, and with the burst it is all of it."""
 
-BURST = 0.25
+BURST = 0.1
 """Seconds' worth that may go out at once; providers enforce a minute's limit by the second."""
 
 LONGEST_WAIT = 60.0
@@ -37,16 +37,24 @@ class Bucket:
         self._rate = per_minute * MARGIN / MINUTE
         self._size = max(1.0, self._rate * BURST)
 
-    def delay(self, amount: float) -> float:
-        """Seconds until `amount` is there; one larger than the bucket needs a full bucket."""
+    def delay(self, amount: float, *, demand: bool = False) -> float:
+        """Seconds until `amount` is there; one larger than the bucket needs a full bucket.
+
+        `demand`: requests have waited ever since the last call, so time that was lost to a
+        busy machine is made up, beyond the bucket's size.
+        """
         now = self._clock()
-        self._level = min(self._size, self._level + (now - self._at) * self._rate)
+        filled = self._level + (now - self._at) * self._rate
+        self._level = filled if demand else max(self._level, min(self._size, filled))
         self._at = now
         return max(0.0, (min(amount, self._size) - self._level) / self._rate)
 
     def take(self, amount: float) -> None:
-        """Take `amount`, below zero too; give it back with a negative one."""
-        self._level = min(self._size, self._level - amount)
+        """Take `amount`, below zero too; give back what was not used with a negative one.
+
+        What is given back was taken before, so the bucket may hold it beyond its size.
+        """
+        self._level -= amount
 
     def heed(self, limit: float | None, remaining: float | None) -> None:
         """Obey what the provider says: its limit per minute, and how much of it is left."""
@@ -67,22 +75,29 @@ class Limiter:
             "tokens": Bucket(tokens_per_minute, clock),
         }
         self._clock = clock
-        self._pause_until = 0.0
+        self._pause_until = self._asked_at = 0.0
         self._turn = asyncio.Lock()
 
-    def delay(self, tokens: float) -> float:
-        """Seconds until one request of about `tokens` tokens may be sent."""
+    def delay(self, tokens: float, *, demand: bool = False) -> float:
+        """Seconds until one request of about `tokens` tokens may be sent.
+
+        `demand` as in `Bucket.delay`; a pause that the provider asked for is not made up.
+        """
+        demand = demand and self._pause_until <= self._asked_at
+        self._asked_at = self._clock()
         return max(
-            self._buckets["requests"].delay(1),
-            self._buckets["tokens"].delay(tokens),
+            self._buckets["requests"].delay(1, demand=demand),
+            self._buckets["tokens"].delay(tokens, demand=demand),
             self._pause_until - self._clock(),
         )
 
     async def wait(self, tokens: float) -> None:
         """Return when a request of about `tokens` tokens may be sent; first come, first served."""
+        demand = self._turn.locked()
         async with self._turn:
-            while (seconds := self.delay(tokens)) > 0:  # noqa: ASYNC110  time is the event
+            while (seconds := self.delay(tokens, demand=demand)) > 0:
                 await asyncio.sleep(seconds)
+                demand = True
             self._buckets["requests"].take(1)
             self._buckets["tokens"].take(tokens)
 
