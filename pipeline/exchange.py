@@ -175,11 +175,13 @@ Paid = Callable[[list[Spend]], None]
 class BatchPart(Record, frozen=True, kw_only=True):
     """One file of requests and the provider's batch over it, as far as they are known.
 
-    `name` is the file's, which no other file has; `collected`: its answers are in the cache.
+    `name` is the file's, which no other file has; `ids` are its requests'; `collected`: its
+    answers are in the cache.
     """
 
     name: str
-    requests: Count
+    model: str
+    ids: tuple[str, ...]
     file: str | None = None
     batch: str | None = None
     collected: bool = False
@@ -192,7 +194,6 @@ class BatchState(Record, frozen=True, kw_only=True):
     """
 
     base_url: str
-    model: str
     started: Utc
     rounds: Count = 0
     parts: tuple[BatchPart, ...] = ()
@@ -207,6 +208,10 @@ class Executor(Protocol):
         `paid` is told of answers as soon as they are in the cache, from any thread. With
         `redo`, answers in the cache are not used, and kept. Raises `BatchRunning`.
         """
+        ...
+
+    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
+        """Bring home what a provider has under way for a snapshot. Raises `BatchRunning`."""
         ...
 
     def close(self) -> None:

@@ -270,7 +270,8 @@ class Spend(Record, frozen=True, kw_only=True):
 class Stage(Record, frozen=True, kw_only=True):
     """What one stage did, the last time it ran on a snapshot.
 
-    `usage` and `models` (the same by model) are of all times, also of runs that were killed.
+    `counts` are of that time; `usage` and `models` (the same by model) are of all times, also
+    of runs that were killed.
 
     `inputs` are fingerprints of what it read, by name; `settings` of what it obeyed;
     `seconds` is wall time. `left_out` names what came from outside and could not be

@@ -280,7 +280,7 @@ def _ask_again(
 
 def _as_it_was(settings: Settings, model: str | None) -> Settings:
     """The settings with the model that the snapshot's lines are by."""
-    renamed = msgspec.structs.replace(settings.model, name=model or settings.model.name)
+    renamed = settings.model.renamed(model or settings.model.name)
     return msgspec.structs.replace(settings, model=renamed)
 
 

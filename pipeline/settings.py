@@ -143,6 +143,11 @@ class ModelSettings(ProviderSettings, frozen=True, kw_only=True):
         """This model and its fallbacks, in the order in which they are tried."""
         return self, *self.fallback
 
+    def renamed(self, name: str) -> "ModelSettings":
+        """The same with another model, of which the table's own price says nothing."""
+        price = self.price if name == self.name else {}
+        return msgspec.structs.replace(self, name=name, price=price)
+
     @property
     def embedded(self) -> bool:
         """Whether the embedded model was named, so that no request is made."""

@@ -41,7 +41,7 @@ class Desk:
     def command(self, count: int = 4, budget: BudgetSettings | None = None) -> dict[str, Outcome]:
         """Run the executor over `count` jobs as one command would."""
         settings = ModelSettings(name="test-model", base_url=self.online.base_url, **self.settings)
-        limits = Budget(budget or BudgetSettings(), 0.0)
+        limits = Budget(budget or BudgetSettings(), lambda: 0.0)
         executor = Batch(
             settings,
             KEY,

@@ -46,7 +46,7 @@ class Bench:
         """The executor of that name, as one command opens it."""
         if name == "embedded":
             return Embedded(Glossary({"paper": "论文"}), datetime(2026, 1, 1, tzinfo=UTC))
-        budget = Budget(BudgetSettings(), 0.0)
+        budget = Budget(BudgetSettings(), lambda: 0.0)
         online = Online([(self._settings, KEY)], self.cache, budget)
         if name == "online":
             return online

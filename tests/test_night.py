@@ -55,6 +55,7 @@ class Machine:
             f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\n'
             f'[model]\nname = "{values["model"]}"\ntimeout = 5.0\n'
             f"retry_seconds = {values['retry_seconds']}\n"
+            "requests_per_minute = 1000000\ntokens_per_minute = 1000000000\n"
             f'base_url = "{values["base_url"]}"\n'
             f'[review]\npolicy = "{values["policy"]}"\n'
             f'[[topic]]\nname = "demo"\nquery = "all:fine"\nselect = "{values["select"]}"\n'

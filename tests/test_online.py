@@ -69,7 +69,7 @@ def execute(
     spent: list[Spend] = [] if paid is None else paid
     keyed = [(each, KEY) for each in settings.providers]
     with contextlib.closing(
-        Online(keyed, cache, Budget(budget or BudgetSettings(), 0.0))
+        Online(keyed, cache, Budget(budget or BudgetSettings(), lambda: 0.0))
     ) as executor:
         executor.run(
             jobs,
@@ -399,7 +399,7 @@ def test_a_parameter_that_the_model_refuses_is_left_out_and_paid_once(
         if "temperature" in body
         else good(body)
     )
-    warm = {"parameters": {"temperature": 0.2, "seed": 7}}
+    warm: dict[str, Any] = {"parameters": {"temperature": 0.2, "seed": 7}}
     paid: list[Spend] = []
     first = execute(server, cache, [job(1)], paid=paid, **warm)
     again = execute(server, cache, [job(1)], paid=paid, **warm)
@@ -496,7 +496,7 @@ def test_answers_on_the_wire_are_kept_when_something_else_fails(
         delivered.append(outcome)
         raise OutputError("No space left on device", where="2-summaries.jsonl")
 
-    executor = Online([(settings, KEY)], cache, Budget(BudgetSettings(), 0.0))
+    executor = Online([(settings, KEY)], cache, Budget(BudgetSettings(), lambda: 0.0))
     with contextlib.closing(executor), pytest.raises(OutputError):
         executor.run([job(n) for n in range(40)], full, paid=lambda _: None)
     kept = sum(len(cache.answers(fingerprint_of(job(n)))) for n in range(40))
@@ -508,7 +508,7 @@ def test_limits_and_connections_serve_all_runs_of_a_command(
     server: ModelServer, cache: AnswerCache
 ) -> None:
     executor = Online(
-        [(settings_for(server), KEY)], cache, Budget(BudgetSettings(tokens_per_run=600), 0.0)
+        [(settings_for(server), KEY)], cache, Budget(BudgetSettings(tokens_per_run=600), lambda: 0.0)
     )
     outcomes: list[Outcome] = []
     with contextlib.closing(executor):
@@ -537,7 +537,7 @@ def test_jobs_are_taken_as_they_are_needed_and_never_all_at_once(
         delivered += 1
 
     executor = Online(
-        [(settings_for(server, concurrency=5), KEY)], cache, Budget(BudgetSettings(), 0.0)
+        [(settings_for(server, concurrency=5), KEY)], cache, Budget(BudgetSettings(), lambda: 0.0)
     )
     with contextlib.closing(executor):
         executor.run(jobs(), deliver, paid=lambda _: None)

@@ -50,10 +50,11 @@ def with_model(
     """The settings with another executor or model for this command."""
     import msgspec
 
-    changes = {
-        key: value for key, value in (("executor", executor), ("name", model)) if value is not None
-    }
-    chosen = msgspec.structs.replace(settings.model, **changes)
+    chosen = settings.model
+    if executor is not None:
+        chosen = msgspec.structs.replace(chosen, executor=executor)
+    if model is not None:
+        chosen = chosen.renamed(model)
     return msgspec.structs.replace(settings, model=chosen)
 
 

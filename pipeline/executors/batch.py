@@ -8,9 +8,11 @@ for online, and so is all of the rest after `batch_deadline`.
 """
 
 import asyncio
+import contextlib
+import itertools
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from pipeline.errors import (
     BudgetReached,
     ModelRefused,
     ModelUnavailable,
+    PaperlineError,
     RequestRejected,
     UsageError,
 )
@@ -41,7 +44,7 @@ from pipeline.llm.prices import BATCH_SHARE, priced
 from pipeline.llm.remembered import remembered
 from pipeline.llm.tokens import count_request
 from pipeline.outputs import Outputs, Snapshot
-from pipeline.records import Failure, FailureKind, Usage, fingerprint, utc, utc_text
+from pipeline.records import Failure, Usage, fingerprint, utc, utc_text
 from pipeline.settings import ProviderSettings
 
 if TYPE_CHECKING:
@@ -52,18 +55,18 @@ log = logging.getLogger(__name__)
 ROUNDS = 3
 """How often requests are submitted: once, and what was left undone twice more."""
 
-CANCELLING = 60.0
-"""Seconds to wait for a batch that was cancelled; then the same command waits again."""
-
-POLL = 0.5
-"""Seconds between two looks at it."""
+GIVEN_UP = 2.0
+"""Deadlines after which a batch that cannot be cancelled is left behind."""
 
 Waiting = dict[str, Job]
 """What no lines were delivered for yet, by the `custom_id` of its request."""
 
 
 class Batch:
-    """The executor over one provider's Batch API; `online` asks for what a batch cannot give."""
+    """The executor over one provider's Batch API; `online` asks for what a batch cannot give.
+
+    Without `submit` it only collects what is still under way, and `online` asks for all else.
+    """
 
     def __init__(  # noqa: PLR0913  one collaborator each
         self,
@@ -74,6 +77,7 @@ class Batch:
         outputs: Outputs,
         budget: Budget,
         online: Executor,
+        submit: bool = True,
     ) -> None:
         self._settings = settings
         self._key = key
@@ -81,33 +85,64 @@ class Batch:
         self._outputs = outputs
         self._budget = budget
         self._online = online
+        self._submit = submit
         self._known = Known(cache)
 
     def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
-        """Deliver one outcome for each job, or raise `BatchRunning` once all are submitted."""
+        """Deliver one outcome for each job, or raise `BatchRunning` once all are submitted.
+
+        Where the provider takes no batch, all is asked for online.
+        """
+        to_ask = iter(jobs)
+        first = next(to_ask, None)
+        if first is None:
+            return
+        to_ask = itertools.chain([first], to_ask)
+        snapshot = self._outputs.snapshot(first.topic, first.snapshot)
+        if not self._submit and snapshot.batch() is None:
+            self._online.run(to_ask, deliver, paid=paid, redo=redo)
+            return
         waiting: Waiting = {}
-        for job in jobs:
+        for job in to_ask:
             outcome = None if redo else remembered(job, [self._request(job)], self._cache)
             if outcome is None:
                 waiting[self._custom_id(job)] = job
             else:
                 self._cache.hit(outcome.usage)
                 deliver(outcome)
-        if not waiting:
-            return
         try:
-            rest = asyncio.run(self._work(waiting, deliver, paid))
+            rest = asyncio.run(self._work(snapshot, waiting, deliver, paid)) if waiting else []
         except (ModelUnavailable, ModelRefused, RequestRejected) as error:
-            kind: FailureKind = "unavailable" if isinstance(error, ModelUnavailable) else "refused"
-            for job in waiting.values():
-                deliver(failed(job, Failure(kind=kind, reason=str(error))))
-            return
+            self._give_way(snapshot, error)
+            rest = list(waiting.values())
         self._online.run(rest, deliver, paid=paid, redo=True)
+
+    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
+        """Put the answers of batches that are over into the cache.
+
+        Raises `BatchRunning` where one is not over, or its provider cannot be reached.
+        """
+        found = self._outputs.snapshot(topic, snapshot)
+        try:
+            asyncio.run(self._collect(found, paid))
+        except (ModelUnavailable, ModelRefused, RequestRejected) as error:
+            self._give_way(found, error)
 
     def close(self) -> None:
         """Close what asks for the rest."""
         self._known.close()
         self._online.close()
+
+    def _give_way(self, snapshot: Snapshot, error: PaperlineError) -> None:
+        """Leave the rest to be asked for online, unless a batch is under way: that is paid for."""
+        state = snapshot.batch()
+        if state and any(part.batch and not part.collected for part in state.parts):
+            raise BatchRunning(
+                f"a batch cannot be looked at: {error}",
+                where=str(snapshot),
+                next_step="Run the same command again later",
+            ) from None
+        log.warning("no batch: %s; online is asked instead", error)
 
     def _request(self, job: Job) -> Request:
         return request_to(self._settings, job, self._known, first=True)
@@ -115,34 +150,43 @@ class Batch:
     def _custom_id(self, job: Job) -> str:
         return f"{job.paper.id}:{self._request(job).fingerprint()}"
 
-    async def _work(self, waiting: Waiting, deliver: Deliver, paid: Paid) -> list[Job]:
-        """The jobs that are left to ask for online, once no batch is under way any more."""
+    @contextlib.asynccontextmanager
+    async def _talking(self) -> AsyncIterator["BatchApi"]:
         from pipeline.llm.batches import BatchApi  # with the SDK a second of import
 
-        first = next(iter(waiting.values()))
-        snapshot = self._outputs.snapshot(first.topic, first.snapshot)
         api = BatchApi(self._settings, self._key)
-        unusable: list[Job] = []
         try:
-            state = self._begun(snapshot, first.model)
+            yield api
+        finally:
+            await api.close()
+
+    async def _collect(self, snapshot: Snapshot, paid: Paid) -> None:
+        async with self._talking() as api:
+            state = await self._submitted(api, snapshot, self._begun(snapshot))
+            await self._collected(api, snapshot, state, paid)
+
+    async def _work(
+        self, snapshot: Snapshot, waiting: Waiting, deliver: Deliver, paid: Paid
+    ) -> list[Job]:
+        """The jobs that are left to ask for online, once no batch is under way any more."""
+        unusable: list[Job] = []
+        async with self._talking() as api:
+            state = self._begun(snapshot)
             while True:
                 state = await self._submitted(api, snapshot, state)
                 state, refused = await self._collected(api, snapshot, state, paid)
                 unusable += self._delivered(state, waiting, deliver, refused)
-                if not waiting or state.rounds >= ROUNDS or self._late(state):
+                spent = state.rounds >= ROUNDS or self._late(state) or not self._submit
+                if not waiting or spent:
                     break
                 state = await self._next_round(api, snapshot, state, waiting, deliver)
-        finally:
-            await api.close()
         snapshot.write_batch(None)
         return [*unusable, *waiting.values()]
 
-    def _begun(self, snapshot: Snapshot, model: str) -> BatchState:
+    def _begun(self, snapshot: Snapshot) -> BatchState:
         """What is under way, else a state in which nothing is."""
         address = self._settings.base_url
-        state = snapshot.batch() or BatchState(
-            base_url=address, model=model, started=utc(datetime.now(UTC))
-        )
+        state = snapshot.batch() or BatchState(base_url=address, started=utc(datetime.now(UTC)))
         if state.base_url != address:
             raise UsageError(
                 f"a batch of this snapshot is at {state.base_url}",
@@ -163,18 +207,21 @@ class Batch:
         """Submit all that waits, after writing down the files that it will be in."""
         from pipeline.llm.batches import split
 
+        model = next(iter(waiting.values())).model
         files = list(split(self._lines(waiting, deliver)))
         stem = fingerprint([list(waiting), utc_text(state.started), state.rounds])[:16]
-        parts = tuple(
-            BatchPart(name=f"paperline-{stem}-{number}.jsonl", requests=len(lines))
-            for number, lines in enumerate(files, 1)
-        )
-        state = state.but(rounds=state.rounds + 1, parts=parts)
+        ids, parts = iter(waiting), []
+        for number, lines in enumerate(files, 1):
+            of_part = tuple(itertools.islice(ids, len(lines)))
+            parts.append(
+                BatchPart(name=f"paperline-{stem}-{number}.jsonl", model=model, ids=of_part)
+            )
+        state = state.but(rounds=state.rounds + 1, parts=tuple(parts))
         snapshot.write_batch(state)
         for number, lines in enumerate(files):
             file = await api.upload(parts[number].name, lines)
             state = self._noted(snapshot, state, number, file=file)
-            batch = await api.create(file, parts[number].name)
+            batch = await api.begin(file, parts[number].name)
             state = self._noted(snapshot, state, number, batch=batch)
             log.info("%s: batch %s of %d requests is submitted", snapshot, batch, len(lines))
         return state
@@ -187,8 +234,7 @@ class Batch:
         # By what is known now: a refused parameter changes the request, and so its id.
         jobs = list(waiting.values())
         waiting.clear()
-        waiting.update({self._custom_id(job): job for job in jobs})
-        for custom_id, job in list(waiting.items()):
+        for job in jobs:
             request = self._request(job)
             tokens = Usage(
                 prompt_tokens=count_request(request),
@@ -196,11 +242,12 @@ class Batch:
             )
             try:
                 estimate = priced(tokens, self._settings, request.model)
-                self._budget.reserve(estimate.at(BATCH_SHARE))
+                self._budget.commit(estimate.at(BATCH_SHARE))
             except BudgetReached as error:
-                del waiting[custom_id]
                 deliver(failed(job, Failure(kind="budget", reason=str(error))))
                 continue
+            custom_id = self._custom_id(job)
+            waiting[custom_id] = job
             abilities = self._known.of(self._settings, request.model)
             lines.append(line(custom_id, body_of(request, abilities, self._settings, room=1)))
         return lines
@@ -229,7 +276,7 @@ class Batch:
                 state = self._noted(snapshot, state, number, collected=True)
                 continue
             state = self._noted(snapshot, state, number, file=file)
-            batch = await api.created(file) or await api.create(file, part.name)
+            batch = await api.begin(file, part.name)
             state = self._noted(snapshot, state, number, batch=batch)
         return state
 
@@ -245,12 +292,18 @@ class Batch:
             if part.collected or part.batch is None:
                 continue
             batch = await api.look(part.batch)
-            if not batch.over and self._late(state):
-                batch = await self._cancelled(api, batch)
-            if not batch.over:
+            if batch and not batch.over and self._late(state):
+                log.warning("batch %s is past its deadline and is cancelled", batch.id)
+                batch = await api.cancelled(batch.id)
+            if batch is None:
+                log.warning("%s: the provider knows no batch %s any more", snapshot, part.batch)
+            elif batch.over:
+                refused |= await self._keep(api, snapshot, part, batch, paid)
+            elif self._late(state, GIVEN_UP):
+                log.warning("%s: batch %s does not end and is given up", snapshot, part.batch)
+            else:
                 running.append(f"batch {batch.id} is {batch.status}, {batch.done} of {batch.total}")
                 continue
-            refused |= await self._keep(api, snapshot, state, batch, paid)
             state = self._noted(snapshot, state, number, collected=True)
         if running:
             raise BatchRunning(
@@ -260,54 +313,41 @@ class Batch:
             )
         return state, refused
 
-    async def _cancelled(self, api: "BatchApi", batch: "RemoteBatch") -> "RemoteBatch":
-        """The batch after it was told to stop, over or not."""
-        log.warning("batch %s is past its deadline and is cancelled", batch.id)
-        await api.cancel(batch.id)
-        loop = asyncio.get_running_loop()
-        until = loop.time() + CANCELLING
-        while not batch.over and loop.time() < until:
-            await asyncio.sleep(POLL)
-            batch = await api.look(batch.id)
-        return batch
-
     async def _keep(
         self,
         api: "BatchApi",
         snapshot: Snapshot,
-        state: BatchState,
+        part: BatchPart,
         batch: "RemoteBatch",
         paid: Paid,
     ) -> set[str]:
         """Put a batch's answers into the cache; returns the ids that were refused for good."""
-        found: list[Kept] = []
+        found: dict[str, Kept] = {}
         refused: list[Result] = []
         undone: Counter[str] = Counter()
-        async for result in api.results(batch, state.model):
-            if result.answer is None:
+        ours = set(part.ids)
+        async for result in api.results(batch, part.model):
+            if result.custom_id not in ours or result.custom_id in found:
+                undone["an answer to nothing that was asked"] += 1
+            elif result.answer is None:
                 undone[result.failure] += 1
                 refused += [result] if result.refused else []
-                continue
-            usage = priced(result.answer.usage, self._settings, state.model).at(BATCH_SHARE)
-            paper, _, request = result.custom_id.partition(":")
-            found.append(
-                kept(
-                    snapshot.topic,
-                    snapshot.name,
-                    paper,
-                    request,
-                    state.model,
-                    result.answer.but(usage=usage),
+            else:
+                usage = priced(result.answer.usage, self._settings, part.model).at(BATCH_SHARE)
+                self._budget.spend(usage)
+                paper, _, request = result.custom_id.partition(":")
+                answer = result.answer.but(usage=usage)
+                found[result.custom_id] = kept(
+                    snapshot.topic, snapshot.name, paper, request, part.model, answer
                 )
-            )
         if found:
-            self._cache.keep(found, paid)
+            self._cache.keep(list(found.values()), paid)
         log.info("batch %s is %s: %d answers kept", batch.id, batch.status, len(found))
         if batch.errors:
             log.warning("batch %s: %s", batch.id, batch.errors)
         for what, count in undone.items():
             log.warning("batch %s left %d requests undone: %s", batch.id, count, what)
-        if self._learned(state.model, refused):
+        if self._learned(part.model, refused):
             return set()
         return {result.custom_id for result in refused}
 
@@ -345,6 +385,6 @@ class Batch:
             del waiting[custom_id]
         return unusable
 
-    def _late(self, state: BatchState) -> bool:
-        deadline = timedelta(hours=self._settings.batch_deadline)
+    def _late(self, state: BatchState, times: float = 1.0) -> bool:
+        deadline = timedelta(hours=self._settings.batch_deadline * times)
         return datetime.now(UTC) - state.started >= deadline

@@ -69,6 +69,9 @@ class Embedded:
             made = lines(job.paper, self._glossary)
             deliver(Outcome(paper=job.paper.id, model=EMBEDDED, lines=made, created=self._now))
 
+    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
+        """Nothing is ever under way."""
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 ASKS = 3
 """How often one paper is asked for in one run: once, and twice more with what was wrong."""
 
+MOST_REPEATED = 2000
+"""Characters of an unusable answer that the model is shown again, and that are paid for again."""
+
 READY = 1.5
 """Workers for each request that may be under way: some keep answers while others wait to ask."""
 
@@ -79,6 +82,9 @@ class Online:
             self._runner = asyncio.Runner()
         work = self._work(itertools.chain([first], to_ask), deliver, paid)
         self._runner.run(work)
+
+    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
+        """Nothing is under way once a run has ended."""
 
     def close(self) -> None:
         """Close all connections, and keep what was learned of the models."""
@@ -238,5 +244,6 @@ def _asking_again(request: Request, answer: Answer, error: AnswerRejected) -> Re
     )
     turns = [Message(role="user", content=correction)]
     if answer.content and answer.finish_reason == "stop":
-        turns.insert(0, Message(role="assistant", content=answer.content))
+        said = answer.content[:MOST_REPEATED]
+        turns.insert(0, Message(role="assistant", content=said))
     return request.but(messages=(*request.messages, *turns))

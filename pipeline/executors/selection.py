@@ -24,6 +24,7 @@ def opened(settings: Settings) -> Iterator[Executor]:
         yield Embedded(glossary.load(settings.prompts), utc(datetime.now(UTC)))
         return
     from pipeline.cache import AnswerCache
+    from pipeline.executors.batch import Batch
     from pipeline.executors.online import ASKS, Online
     from pipeline.llm.budget import Budget
     from pipeline.llm.keys import api_key
@@ -32,16 +33,19 @@ def opened(settings: Settings) -> Iterator[Executor]:
     outputs = Outputs(settings.outputs)
     with contextlib.closing(AnswerCache(settings.cache)) as cache:
         cache.rebook(outputs.append_spend)
-        budget = Budget(settings.budget, outputs.spent_on(datetime.now(UTC)))
-        if settings.model.executor == "batch":
-            from pipeline.executors.batch import Batch
-
-            first, key = keyed[0]
-            online = Online(keyed, cache, budget, asks=ASKS - 1)
-            executor: Executor = Batch(
-                first, key, cache=cache, outputs=outputs, budget=budget, online=online
-            )
-        else:
-            executor = Online(keyed, cache, budget)
+        budget = Budget(settings.budget, lambda: outputs.spent_on(datetime.now(UTC)))
+        submit = settings.model.executor == "batch"
+        online = Online(keyed, cache, budget, asks=ASKS - 1 if submit else ASKS)
+        first, key = keyed[0]
+        # Also where online is named: a batch that an earlier command submitted is paid for.
+        executor = Batch(
+            first,
+            key,
+            cache=cache,
+            outputs=outputs,
+            budget=budget,
+            online=online,
+            submit=submit,
+        )
         with contextlib.closing(executor):
             yield executor

@@ -66,6 +66,11 @@ class Abilities(Record, frozen=True, kw_only=True):
         """Those of a model that was never asked."""
         return Abilities(learned=utc(datetime.now(UTC)))
 
+    def asks_as(self, other: "Abilities") -> bool:
+        """Whether a request is put the same way under both."""
+        alike = ("form", "limit", "refused", "tight")
+        return all(getattr(self, name) == getattr(other, name) for name in alike)
+
     def outdated(self, now: datetime) -> bool:
         """Whether they were learned too long ago to be believed."""
         return now - self.learned > KEPT_FOR
@@ -131,9 +136,7 @@ class Known:
         key = _key(settings, model)
         before = self.of(settings, model)
         self._known[key] = abilities
-        if before.but(reasoning=0, answers=0, proved=False) != abilities.but(
-            reasoning=0, answers=0, proved=False
-        ):
+        if not before.asks_as(abilities):
             self._memory.remember(key, abilities.to_json())
 
     def close(self) -> None:

@@ -19,6 +19,22 @@ LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Simplified Chines
 LONGEST = 1000
 """Characters of a line; the longest that a prompt here asks for has a third of it."""
 
+LONGEST_ANSWER = 20_000
+"""Characters of an answer's content; what is longer is not looked at."""
+
+FAILURES = re.compile(
+    r"(i'?m sorry|i am sorry|sorry[,.]|i (can't|cannot|can not|could not|am unable)|as an ai\b"
+    r"|error:|exception:|traceback|request timed out|summary generation failed"
+    r"|(n/?a|null|none|undefined|todo|tbd|no summary( available)?)[.!]?$"
+    r"|抱歉|很抱歉|对不起|我无法|我不能|无法(生成|总结|提供|完成|满足)|作为(一个|一名)?(AI|人工智能)"
+    r"|错误[:：]|请求超时|(摘要|总结)?生成失败|暂无(摘要|总结|简介))",
+    re.IGNORECASE,
+)
+"""How a line begins that is an apology or an error message, and no summary."""
+
+LABEL = re.compile(r"(title|abstract|标题|题目|摘要)\s*[:：]", re.IGNORECASE)
+"""How a line begins that repeats the question."""
+
 ECHO = 40
 """Characters of a prompt's instructions that a line repeats only where it is an echo."""
 
@@ -36,8 +52,9 @@ DEFECTS = {
     "not-json": "the answer was no JSON object",
     "wrong-shape": "a language was missing, or was no text",
     "lines": "a line had a line break or a control character",
-    "too-long": f"a line had more than {LONGEST} characters",
+    "too-long": f"a line had more than {LONGEST} characters, or the answer {LONGEST_ANSWER}",
     "wrong-language": "a line was not in its language",
+    "failure-text": "a line was an apology or an error message",
     "markup": "a line had Markdown or HTML that cannot be taken away with certainty",
     "echo": "a line repeated the prompt",
 }
@@ -58,6 +75,8 @@ def lines_of(answer: Answer, request: Request) -> tuple[Lines, tuple[str, ...]]:
     content = answer.content or ""
     if not content.strip():
         raise AnswerRejected("empty", "the answer was empty")
+    if len(content) > LONGEST_ANSWER:
+        raise AnswerRejected("too-long", "the answer was much longer than two lines")
     parsed, mended = _parsed(content, request)
     if _swapped(parsed):
         parsed, mended = {"en": parsed["zh"], "zh": parsed["en"]}, [*mended, "swapped"]
@@ -121,6 +140,10 @@ def _check(language: Language, line: str, request: Request) -> None:
     right = not HAN.search(line) and LATIN.search(line) if language == "en" else HAN.search(line)
     if not right:
         raise AnswerRejected("wrong-language", f"the {name} line was not in {name}")
+    if FAILURES.match(line):
+        raise AnswerRejected("failure-text", f"the {name} line was no summary of the paper")
+    if LABEL.match(line):
+        raise AnswerRejected("echo", f"the {name} line repeated the question")
     instructions = " ".join(m.content for m in request.messages if m.role == "system")
     if line[:ECHO] in instructions and len(line) >= ECHO:
         raise AnswerRejected("echo", f"the {name} line repeated the instructions")

@@ -4,6 +4,8 @@ https://platform.openai.com/docs/guides/batch: at most 50,000 requests and 200 M
 answered within 24 hours, at half the price.
 """
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
@@ -12,13 +14,13 @@ import msgspec
 import openai
 import tenacity
 
-from pipeline.errors import ModelUnavailable
+from pipeline.errors import ModelRefused, ModelUnavailable
 from pipeline.exchange import Answer
 from pipeline.llm.abilities import FORM_NAMED
+from pipeline.llm.client import sdk, without_key
 from pipeline.llm.completion import answer_in
-from pipeline.llm.failures import ONE_REQUEST, failure_of
+from pipeline.llm.failures import ONE_REQUEST, failure_of, shown, timed_out
 from pipeline.settings import ProviderSettings
-from pipeline.text import one_line
 
 MOST_REQUESTS = 50_000
 MOST_BYTES = 200_000_000
@@ -26,7 +28,13 @@ Kind = TypeVar("Kind")
 
 OVER = frozenset({"completed", "failed", "expired", "cancelled"})
 TRIES = 4
-PAGE_TIMEOUT = 600.0
+CANCELLING = 60.0
+"""Seconds to wait for a batch that was cancelled."""
+
+POLL = 0.5
+"""Seconds between two looks at it."""
+
+FILE_TIMEOUT = 600.0
 """Seconds in which a file of 200 MB must have been sent or received."""
 
 
@@ -81,76 +89,72 @@ def split(
 
 
 class BatchApi:
-    """One provider's batches. Every method raises `ModelUnavailable` or `ModelRefused`.
-
-    Passing failures are tried again where that cannot do a thing twice.
+    """One provider's batches. Every method raises `ModelUnavailable`, `ModelRefused` or
+    `RequestRejected`, after passing failures were tried again where that can do nothing twice.
     """
 
     def __init__(self, settings: ProviderSettings, key: str) -> None:
         self._settings = settings
-        self._sdk = openai.AsyncOpenAI(
-            api_key=key,
-            base_url=settings.base_url,
-            max_retries=0,
-            timeout=PAGE_TIMEOUT,
-            # A redirect would carry the key to another address.
-            http_client=openai.DefaultAioHttpClient(follow_redirects=False),
-        )
+        self._key = key
+        self._sdk = sdk(settings, key, timeout=FILE_TIMEOUT, most_bytes=2 * MOST_BYTES)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._sdk.close()
 
     async def upload(self, name: str, lines: list[bytes]) -> str:
-        """Upload an input file once; its id."""
-        try:
+        """Upload an input file, if no file of that name is there; its id."""
+        seen = False
+
+        async def put() -> str:
+            nonlocal seen
+            if seen and (found := await self._find_file(name)):
+                return found
+            seen = True  # a try that failed may have arrived all the same
             made = await self._sdk.files.create(file=(name, b"".join(lines)), purpose="batch")
-        except openai.OpenAIError as error:
-            raise failure_of(error, self._settings) from error
-        return made.id
+            return made.id
+
+        return await self._again(put, FILE_TIMEOUT)
 
     async def uploaded(self, name: str) -> str | None:
         """The id of the input file of that name, or None."""
+        return await self._again(lambda: self._find_file(name))
 
-        async def look() -> str | None:
-            async for file in self._sdk.files.list(purpose="batch"):
-                if file.filename == name:
-                    return file.id
-            return None
+    async def _find_file(self, name: str) -> str | None:
+        async for file in self._sdk.files.list(purpose="batch"):
+            if file.filename == name:
+                return file.id
+        return None
 
-        return await self._again(look)
+    async def begin(self, file: str, name: str) -> str:
+        """Begin a batch over an input file, if none is there; its id."""
 
-    async def create(self, file: str, name: str) -> str:
-        """Begin a batch over an input file once; its id."""
-        try:
+        async def create() -> str:
+            async for batch in self._sdk.batches.list():
+                if batch.input_file_id == file:
+                    return batch.id
             made = await self._sdk.batches.create(
                 input_file_id=file,
                 endpoint="/v1/chat/completions",
                 completion_window="24h",
                 metadata={"paperline": name},
             )
-        except openai.OpenAIError as error:
-            raise failure_of(error, self._settings) from error
-        return made.id
+            return made.id
 
-    async def created(self, file: str) -> str | None:
-        """The id of the batch over that input file, or None."""
+        return await self._again(create)
 
-        async def look() -> str | None:
-            async for batch in self._sdk.batches.list():
-                if batch.input_file_id == file:
-                    return batch.id
-            return None
+    async def look(self, batch: str) -> RemoteBatch | None:
+        """The batch as it stands; None where the provider does not know it any more."""
 
-        return await self._again(look)
-
-    async def look(self, batch: str) -> RemoteBatch:
-        """The batch as it stands."""
-
-        async def retrieve() -> openai.types.Batch:
-            return await self._sdk.batches.retrieve(batch)
+        async def retrieve() -> openai.types.Batch | None:
+            try:
+                return await self._sdk.batches.retrieve(batch)
+            except openai.NotFoundError:
+                return None
 
         found = await self._again(retrieve)
+        if found is None:
+            return None
         counts, errors = found.request_counts, found.errors
         told = [f"{e.code}: {e.message}" for e in (errors.data or [])] if errors else []
         return RemoteBatch(
@@ -159,17 +163,23 @@ class BatchApi:
             done=counts.completed + counts.failed if counts else 0,
             total=counts.total if counts else 0,
             files=tuple(filter(None, (found.output_file_id, found.error_file_id))),
-            errors="; ".join(told[:3]),
+            errors=shown("; ".join(told[:3]), self._key),
         )
 
-    async def cancel(self, batch: str) -> None:
-        """Ask the provider to stop; what is done stays."""
-        try:
-            await self._sdk.batches.cancel(batch)
-        except openai.ConflictError:
-            return  # it is over, or being cancelled
-        except openai.OpenAIError as error:
-            raise failure_of(error, self._settings) from error
+    async def cancelled(self, batch: str) -> RemoteBatch | None:
+        """The batch some time after it was told to stop, over or not; what is done stays."""
+
+        async def stop() -> None:
+            with contextlib.suppress(openai.ConflictError):  # it is over, or being cancelled
+                await self._sdk.batches.cancel(batch)
+
+        await self._again(stop)
+        loop = asyncio.get_running_loop()
+        until, found = loop.time() + CANCELLING, await self.look(batch)
+        while found and not found.over and loop.time() < until:
+            await asyncio.sleep(POLL)
+            found = await self.look(batch)
+        return found
 
     async def results(self, batch: RemoteBatch, model: str) -> AsyncIterator[Result]:
         """What came of the batch's requests, in no order; a line that is none is left out."""
@@ -178,26 +188,39 @@ class BatchApi:
             async def fetch(file: str = file) -> bytes:
                 return (await self._sdk.files.content(file)).content
 
-            for text in (await self._again(fetch)).splitlines():
-                if (result := _result(text, model)) is not None:
+            content = without_key(await self._again(fetch, FILE_TIMEOUT), self._key)
+            for text in content.splitlines():
+                if (result := _result(text, model, self._key)) is not None:
                     yield result
 
-    async def _again(self, ask: Callable[[], Awaitable[Kind]]) -> Kind:
+    async def _again(
+        self, ask: Callable[[], Awaitable[Kind]], seconds: float | None = None
+    ) -> Kind:
         async def translated() -> Kind:
             try:
-                return await ask()
+                async with asyncio.timeout(seconds or self._settings.timeout):
+                    return await ask()
+            except TimeoutError:
+                raise timed_out(self._settings) from None
+            except openai.NotFoundError:
+                raise ModelRefused(
+                    "the provider knows no batches at this address (404)",
+                    where=self._settings.base_url,
+                    next_step='Set [model] executor = "online"',
+                ) from None
             except openai.OpenAIError as error:
-                raise failure_of(error, self._settings) from error
+                raise failure_of(error, self._settings, self._key) from None
 
         return await tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(ModelUnavailable),
-            stop=tenacity.stop_after_attempt(TRIES),
+            stop=tenacity.stop_after_attempt(TRIES)
+            | tenacity.stop_before_delay(self._settings.retry_seconds),
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10.0),
             reraise=True,
         )(translated)
 
 
-def _result(text: bytes, model: str) -> Result | None:
+def _result(text: bytes, model: str, key: str) -> Result | None:
     try:
         found = msgspec.json.decode(text)
         custom_id = found["custom_id"]
@@ -208,6 +231,6 @@ def _result(text: bytes, model: str) -> Result | None:
         return None
     answer = answer_in(body, model) if status == 200 and isinstance(body, dict) else None
     said = error.get("message") if isinstance(error, dict) else None
-    told = one_line(str(said or f"status {status}"))[:200]
+    told = shown(str(said or f"status {status}"), key)
     refused = status in ONE_REQUEST or (status != 200 and FORM_NAMED.search(told) is not None)
     return Result(str(custom_id), answer, told, refused)

@@ -2,45 +2,76 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import math
+import time
+from collections.abc import AsyncIterator, Callable
 
 from pipeline.errors import BudgetReached
 from pipeline.records import Usage
 from pipeline.settings import BudgetSettings
 
+REREAD = 5.0
+"""Seconds after which the day's books are read again."""
+
 
 class Budget:
     """The limits of one command, with what it and the day have spent so far.
 
-    `spent_today` in US dollars, over all commands, at the start of this one.
+    `spent_today` reads the books: US dollars spent today (UTC) over all commands. It is
+    asked again every `REREAD` seconds, so that commands at work at once heed each other.
     """
 
-    def __init__(self, settings: BudgetSettings, spent_today: float) -> None:
+    def __init__(
+        self,
+        settings: BudgetSettings,
+        spent_today: Callable[[], float],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
-        self._today = spent_today
+        self._spent_today = spent_today
+        self._clock = clock
         self._spent = Usage()
         self._reserved = Usage()
         self._outstanding = 0
         self._settled = asyncio.Event()
+        self._read_at = -math.inf
+        self._today = 0.0
+        self._since = 0.0
 
-    def reserve(self, estimate: Usage) -> None:
-        """Set `estimate` aside. Raises `BudgetReached` naming the limit that it would pass."""
-        after = self._spent.plus(self._reserved).plus(_known(estimate))
-        limits, usd = self._settings, after.usd or 0.0
+    def check(self, estimate: Usage) -> None:
+        """Raise `BudgetReached`, naming the limit, where `estimate` would pass one."""
+        if self._clock() - self._read_at >= REREAD:
+            self._today, self._since, self._read_at = self._spent_today(), 0.0, self._clock()
+        reserved = self._reserved.plus(_known(estimate))
+        after = self._spent.plus(reserved)
+        limits = self._settings
         for name, limit, value in (
-            ("usd_per_run", limits.usd_per_run, usd),
+            ("usd_per_run", limits.usd_per_run, after.usd or 0.0),
             ("tokens_per_run", limits.tokens_per_run, after.tokens),
-            ("usd_per_day", limits.usd_per_day, self._today + usd),
+            ("usd_per_day", limits.usd_per_day, self._today + self._since + (reserved.usd or 0.0)),
         ):
             if value > limit:
                 raise BudgetReached(f"[budget] {name} = {limit} is reached")
+
+    def commit(self, estimate: Usage) -> None:
+        """Set aside what a later command will pay. Raises `BudgetReached`."""
+        self.check(estimate)
         self._reserved = self._reserved.plus(_known(estimate))
+
+    def reserve(self, estimate: Usage) -> None:
+        """Set `estimate` aside for a request under way. Raises `BudgetReached`."""
+        self.commit(estimate)
         self._outstanding += 1
+
+    def spend(self, used: Usage) -> None:
+        """Count what was paid without a reservation."""
+        self._spent = self._spent.plus(_known(used))
+        self._since += used.usd or 0.0
 
     def settle(self, estimate: Usage, used: Usage) -> None:
         """Replace what was set aside by what was used: nothing, where no answer came."""
         self._reserved = self._reserved.plus(_negative(_known(estimate)))
-        self._spent = self._spent.plus(_known(used))
+        self.spend(used)
         self._outstanding -= 1
         self._settled.set()
 

@@ -3,6 +3,7 @@
 The format: https://platform.openai.com/docs/api-reference/chat/object
 """
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +41,10 @@ def _decoded(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:  # half an emoji, or NaN: no JSON, but it was paid for
+        return json.loads(body)
+    except (ValueError, RecursionError):
         return None
 
 
@@ -63,8 +68,9 @@ def _text(value: Any) -> str | None:
     """A text; also one in parts, as some servers send it."""
     if isinstance(value, list):
         parts = [_at(part, "text") for part in value]
-        return "".join(parts) if parts and all(isinstance(p, str) for p in parts) else None
-    return value if isinstance(value, str) else None
+        joined = parts and all(isinstance(part, str) for part in parts)
+        return _text("".join(parts)) if joined else None
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
 def _count(value: Any, key: str) -> int:

@@ -6,12 +6,13 @@ off; `provider.py` asks again, and `answers.py` judges what was answered.
 
 import re
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import openai
 
 from pipeline.errors import ModelRefused, ModelUnavailable, PaperlineError, RequestRejected
 from pipeline.llm.abilities import FORM_NAMED
-from pipeline.llm.limits import retry_after
+from pipeline.llm.limits import LONGEST_WAIT, retry_after
 from pipeline.settings import ProviderSettings
 from pipeline.text import one_line
 
@@ -30,7 +31,7 @@ KINDS = (
         "passing",
         "ModelUnavailable",
         "429, 408, 409, 425, 5xx; a timeout; a connection refused, lost or reset; a body that is "
-        "cut or is no chat completion",
+        "cut, endless or no chat completion",
         "Asked again with exponential backoff and jitter, or after the provider's own "
         "`retry-after`, at most 8 times and for `[model] retry_seconds`. Where one request gives "
         "up and no other has succeeded since its first try, the model is down: nothing more is "
@@ -39,7 +40,8 @@ KINDS = (
     Kind(
         "final for the run",
         "ModelRefused",
-        "401, 403, 404, `insufficient_quota`, and any other status that is none of these",
+        "401, 403, 404, `insufficient_quota`, a redirect, a `retry-after` of more than a minute, "
+        "and any other status that is none of these",
         "Nothing more is sent to this provider in this run; the next fallback is asked, and "
         "without one the rest are gaps. What was answered is kept.",
     ),
@@ -79,11 +81,11 @@ KEY_LIKE = re.compile(
 """Some providers repeat a part of the key in their errors."""
 
 
-def failure_of(error: openai.OpenAIError, settings: ProviderSettings) -> PaperlineError:
-    """Our error for one of the SDK's; its text holds no key."""
+def failure_of(error: openai.OpenAIError, settings: ProviderSettings, key: str) -> PaperlineError:
+    """Our error for one of the SDK's; its text holds nothing of `key`."""
     where = f"{settings.host} ({settings.name})"
     if isinstance(error, openai.APIStatusError):
-        return _of_status(error, where, settings)
+        return _of_status(error, where, settings, key)
     if isinstance(error, openai.APITimeoutError):
         return timed_out(settings)
     return ModelUnavailable(
@@ -99,9 +101,9 @@ def timed_out(settings: ProviderSettings) -> ModelUnavailable:
 
 
 def _of_status(
-    error: openai.APIStatusError, where: str, settings: ProviderSettings
+    error: openai.APIStatusError, where: str, settings: ProviderSettings, key: str
 ) -> PaperlineError:
-    status, said = error.status_code, _said(error)
+    status, said = error.status_code, _said(error, key)
     if "insufficient_quota" in (error.code, error.type):
         return ModelRefused(
             "the account's quota is used up", where=where, next_step="Top it up, then run again"
@@ -114,12 +116,23 @@ def _of_status(
             where=where,
             next_step="Check [model]",
         )
-    if status in PASSING or status >= 500:
+    wait = retry_after(error.response.headers)
+    if (status in PASSING or status >= 500) and (wait is None or wait <= LONGEST_WAIT):
         return ModelUnavailable(
             f"the server answered {status}",
             where=where,
-            retry_after=retry_after(error.response.headers),
+            retry_after=wait,
             overload=status in OVERLOAD,
+        )
+    if status in PASSING or status >= 500:
+        what = f"the server answered {status} and asks to wait {wait:.0f} seconds"
+        return ModelRefused(what, where=where, next_step="Run the same command again after that")
+    if 300 <= status < 400:
+        target = urlsplit(error.response.headers.get("location", "")).hostname or "another address"
+        return ModelRefused(
+            f"a redirect to {target} was refused",
+            where=where,
+            next_step="Set base_url to the address that answers, if you trust it",
         )
     reasons = {
         401: ("the key was not accepted (401)", f"Check the variable {settings.api_key_env}"),
@@ -133,8 +146,13 @@ def _of_status(
     return ModelRefused(what, where=where, next_step=remedy)
 
 
-def _said(error: openai.APIStatusError) -> str:
+def _said(error: openai.APIStatusError, key: str) -> str:
     """What the provider said, short, and without what looks like a key."""
     body = error.body
     message = body.get("message") or body.get("detail") if isinstance(body, dict) else None
-    return KEY_LIKE.sub("(not shown)", one_line(str(message or error.code or "")))[:200]
+    return shown(str(message or error.code or ""), key)
+
+
+def shown(text: str, key: str) -> str:
+    """What a provider said, on one line, short, without the key and what looks like one."""
+    return KEY_LIKE.sub("(not shown)", one_line(text).replace(key, "(not shown)"))[:200]

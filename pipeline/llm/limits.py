@@ -9,6 +9,8 @@ import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 MINUTE = 60.0
 MARGIN = 0.998
@@ -17,8 +19,11 @@ MARGIN = 0.998
 BURST = 0.1
 """Seconds' worth that may go out at once; providers enforce a minute's limit by the second."""
 
+LEAST = 0.01
+"""Share of the configured limit below which a header's is not believed: it would stop the run."""
+
 LONGEST_WAIT = 60.0
-"""Seconds that a provider may ask to wait; what asks for more is taken for an outage."""
+"""Seconds that a provider may ask to wait; one that asks for more is left alone in this run."""
 
 Clock = Callable[[], float]
 
@@ -58,7 +63,7 @@ class Bucket:
 
     def heed(self, limit: float | None, remaining: float | None) -> None:
         """Obey what the provider says: its limit per minute, and how much of it is left."""
-        if limit is not None and limit >= 1:
+        if limit is not None and limit >= self._configured * LEAST:
             self._set_rate(min(limit, self._configured))
         if remaining is not None:
             self._level = min(self._level, remaining)
@@ -119,12 +124,16 @@ class Limiter:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the provider asks to wait, at most `LONGEST_WAIT`; None where it does not say."""
+    """Seconds the provider asks to wait; None where it does not say."""
     for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = _number(headers.get(name))
         if seconds is not None:
-            return min(seconds * factor, LONGEST_WAIT)
-    return None
+            return seconds * factor
+    try:
+        until = parsedate_to_datetime(headers.get("retry-after", ""))
+        return max(0.0, (until - datetime.now(until.tzinfo)).total_seconds())
+    except (ValueError, TypeError):
+        return None
 
 
 def _number(text: str | None) -> float | None:

@@ -17,6 +17,7 @@ MENDED = {
     "extra-keys": "keys that were not asked for",
     "swapped": "the English line under `zh` and the Chinese one under `en`",
     "whitespace": "white space around a line, runs of blanks in it",
+    "invisible": "characters that no reader sees: zero-width ones, turns of direction",
     "markdown": "a bullet, a heading mark or bold type",
 }
 """Code in `mended` of a summary -> what was taken away."""
@@ -40,6 +41,12 @@ UNDOUBLED = re.compile(
     r"|(?P<other>[^\"'\\/bfnrtu])"
     r")"
 )
+
+MOST_BRACES = 20
+"""Opening braces at which an object is looked for; prose has a few at most."""
+
+INVISIBLE = re.compile("[\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
+"""Zero-width characters, and those that turn the direction of writing."""
 
 BULLET = re.compile(r"\A(?:[-*+•]|#{1,6}|>|\d{1,2}[.)])[ \t]+(?=\S)")
 BOLD = re.compile(r"(?<![A-Za-z0-9*])\*\*(?=\S)([^*]+?)(?<=\S)\*\*(?![A-Za-z0-9*])")
@@ -65,7 +72,9 @@ def _objects(text: str) -> Iterator[str]:
     """The outermost JSON objects in a text, from each opening brace that begins one."""
     decoder = json.JSONDecoder(strict=False)
     position = text.find("{")
-    while position >= 0:
+    for _ in range(MOST_BRACES):
+        if position < 0:
+            return
         try:
             value, end = decoder.raw_decode(doubled(text[position:])[0])
         except (ValueError, RecursionError):
@@ -108,8 +117,8 @@ def doubled(text: str) -> tuple[str, bool]:
 
 def line_mended(line: str) -> tuple[str, tuple[str, ...]]:
     """A line without stray white space and Markdown, and the codes of what was taken away."""
-    text = line
-    mended: list[str] = []
+    text = INVISIBLE.sub("", line)
+    mended: list[str] = ["invisible"] if text != line else []
     plain = BLANKS.sub(" ", text).strip()
     if plain != text:
         mended.append("whitespace")

@@ -36,6 +36,9 @@ BACKOFF = tenacity.wait_random_exponential(multiplier=1.0, max=20.0)
 MOST_REJECTED = 5
 """Papers that may be rejected one after the other before anything succeeds."""
 
+MOST_WEIGHT = 20
+"""Times its estimate that one answer counts against the limits, whatever the provider says."""
+
 FIRST_GUESS = 0.5
 """Share of `max_output_tokens` that an answer is taken to need before any has come."""
 
@@ -57,6 +60,7 @@ class Provider:
         self._limiter = Limiter(settings.requests_per_minute, settings.tokens_per_minute)
         self._successes = 0
         self._rejected = 0
+        self._untold = False
         self._expected = settings.max_output_tokens * FIRST_GUESS
 
     async def close(self) -> None:
@@ -100,7 +104,7 @@ class Provider:
             try:
                 return await self._tried(request, room, abilities)
             except RequestRejected as rejection:
-                if abilities != self._known.of(self.settings, request.model):
+                if not self._known.of(self.settings, request.model).asks_as(abilities):
                     continue  # another request has learned meanwhile
                 lowered = abilities.lowered(rejection.said, request.parameters)
                 if lowered is None:
@@ -159,15 +163,29 @@ class Provider:
                         self._limiter.pause(error.retry_after)
                     self._limiter.correct(estimate.tokens, 0)
                     raise
-                usage = priced(sent.answer.usage, self.settings, request.model)
+                usage = self._usage(sent.answer, estimate, request.model)
                 used.append(usage)
         self._gate.succeeded()
-        self._limiter.correct(estimate.tokens, usage.tokens)
+        # One absurd count must not stop the run for minutes.
+        weight = min(usage.tokens, MOST_WEIGHT * estimate.tokens)
+        self._limiter.correct(estimate.tokens, weight)
         self._limiter.heed(sent.headers)
         self._successes += 1
-        self._expected += (usage.completion_tokens - self._expected) / min(self._successes, 50)
+        completion = min(usage.completion_tokens, MOST_WEIGHT * estimate.tokens)
+        self._expected += (completion - self._expected) / min(self._successes, 50)
         self._learn_from(request.model, abilities, usage)
         return sent.answer.but(usage=usage)
+
+    def _usage(self, answer: Answer, estimate: Usage, model: str) -> Usage:
+        """What an answer took, priced; the estimate where the provider does not tell."""
+        if answer.usage.tokens:
+            return priced(answer.usage, self.settings, model)
+        if not self._untold:
+            self._untold = True
+            log.warning(
+                "%s does not tell how many tokens it uses: they are estimated", self.settings.host
+            )
+        return estimate
 
     def _learn_from(self, model: str, abilities: Abilities, usage: Usage) -> None:
         """An answer came in the form of `abilities`, and took this much reasoning."""

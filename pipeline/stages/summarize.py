@@ -109,9 +109,10 @@ def summarize(  # noqa: PLR0913  the operator's choices
     glossary = glossaries.load(settings.prompts)
     wanted = _wanted(settings, snapshot.run(), prompt, glossary)
     wanted = replace(wanted, only=None if only is None else frozenset(only), redo=redo)
+    making = _Making(settings, snapshot, wanted, glossary, progress, started)
+    making.collect(executor)
     have = {s.paper for s in snapshot.each_summary() if wanted.is_here(s)}
     total = sum(1 for _ in wanted.todo(snapshot.each_paper(), have))
-    making = _Making(settings, snapshot, wanted, glossary, progress, started)
     progress.begin(f"summarize {snapshot}", total)
     try:
         if total:
@@ -136,7 +137,9 @@ def summarize(  # noqa: PLR0913  the operator's choices
 def _wanted(settings: Settings, run: Run, prompt: prompts.Prompt, glossary: Glossary) -> Wanted:
     if settings.model.embedded:
         return Wanted(None, glossary.fingerprint, EMBEDDED)
-    return Wanted(prompt.name, prompt.fingerprint, settings.model.name, run.fallbacks)
+    # Where another model is tried out, a fallback's lines are none of it.
+    fallbacks = run.fallbacks if run.model == settings.model.name else ()
+    return Wanted(prompt.name, prompt.fingerprint, settings.model.name, fallbacks)
 
 
 def _after(  # noqa: PLR0913  what a pass was about and what it came to
@@ -207,6 +210,11 @@ class _Making:
             executor.run(
                 self._jobs(prompt, papers), deliver, paid=self._paid, redo=self._wanted.redo
             )
+
+    def collect(self, executor: Executor) -> None:
+        """Bring home what a batch was paid for, also where nothing is left to ask for."""
+        if self._snapshot.batch() is not None:
+            executor.collect(self._snapshot.topic, self._snapshot.name, paid=self._paid)
 
     def _jobs(self, prompt: prompts.Prompt, papers: Iterator[Paper]) -> Iterator[Job]:
         for position, paper in enumerate(papers):
@@ -294,7 +302,8 @@ def _gaps(run: Run, done: Summarized, have: Collection[str], tonight: date) -> d
 
     A paper that has a line already (`have`) is no gap, even where asking anew failed.
     """
-    gaps = {paper: gap for paper, gap in run.gaps.items() if paper not in done.lines}
+    closed = done.lines | set(have)
+    gaps = {paper: gap for paper, gap in run.gaps.items() if paper not in closed}
     for paper, failure in done.failures.items():
         before = gaps.pop(paper, None)
         if paper in have:
