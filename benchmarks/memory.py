@@ -64,6 +64,9 @@ class Null:
         if spent:
             paid(spent)
 
+    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
+        """Nothing is under way."""
+
     def close(self) -> None:
         """Nothing is open."""
 

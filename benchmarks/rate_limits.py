@@ -51,6 +51,10 @@ class Observed:
 
         self.inner.run(jobs, noted, paid=paid, redo=redo)
 
+    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
+        """As the executor inside."""
+        self.inner.collect(topic, snapshot, paid=paid)
+
     def close(self) -> None:
         """As the executor inside."""
         self.inner.close()

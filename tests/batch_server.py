@@ -125,7 +125,10 @@ class BatchServer:
         return _json({"object": "list", "data": [_as_json(b) for b in self.batches.values()]})
 
     def _batch(self, request: Request) -> Response:
-        return _json(_as_json(self.batches[request.path.rpartition("/")[2]]))
+        batch = self.batches.get(request.path.rpartition("/")[2])
+        if batch is None:
+            return Response('{"error": {"message": "no such batch"}}', 404)
+        return _json(_as_json(batch))
 
     def _cancel(self, request: Request) -> Response:
         batch = self.batches[request.path.split("/")[-2]]

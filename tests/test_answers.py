@@ -84,6 +84,13 @@ def test_an_answer_in_the_one_language_asked_for_is_taken():
 
 
 REJECTED = {
+    "failure-text": [
+        answer(both(en="I'm sorry, but I cannot assist with that request.")),
+        answer(both(en="Error: upstream request timed out after 60 s")),
+        answer(both(zh="抱歉，我无法满足该请求。")),
+        answer(both(zh="错误：上游请求超时")),
+        answer(both(en="N/A")),
+    ],
     "refusal": [answer(None, refusal="I will not"), answer(PLAIN, refusal="I will not")],
     "filter": [answer(None, "content_filter"), answer(PLAIN, "content_filter")],
     "length": [answer('{"en": "A ket', "length"), answer(None, "length")],
@@ -177,6 +184,7 @@ def test_what_only_looks_like_a_defect_is_none(content):
 
 
 TAKEN_AWAY = {
+    "invisible": [both(en="\u202eA kettle\u200b sings.\ufeff")],
     "thinking": [
         f"<think>Which kettle?</think>{PLAIN}",
         f'\n<Thinking>\n{{"en": "no"}}\n</Thinking>\n\n{PLAIN}',

@@ -32,26 +32,31 @@ class Desk:
         self.cache = AnswerCache(folder / "cache")
         self.outputs = Outputs(folder / "outputs")
         self.spent: list[Spend] = []
+        self.submits = True
         self.settings: dict[str, Any] = {"price": {"input": 1.0, "output": 1.0}}
 
     @property
     def snapshot(self) -> Snapshot:
         return self.outputs.snapshot("demo", "20260101_0405")
 
-    def command(self, count: int = 4, budget: BudgetSettings | None = None) -> dict[str, Outcome]:
-        """Run the executor over `count` jobs as one command would."""
+    def executor(self, budget: BudgetSettings | None = None) -> Batch:
+        """The executor as one command opens it."""
         settings = ModelSettings(name="test-model", base_url=self.online.base_url, **self.settings)
         limits = Budget(budget or BudgetSettings(), lambda: 0.0)
-        executor = Batch(
+        return Batch(
             settings,
             KEY,
             cache=self.cache,
             outputs=self.outputs,
             budget=limits,
             online=Online([(settings, KEY)], self.cache, limits, asks=2),
+            submit=self.submits,
         )
+
+    def command(self, count: int = 4, budget: BudgetSettings | None = None) -> dict[str, Outcome]:
+        """Run the executor over `count` jobs as one command would."""
         outcomes: dict[str, Outcome] = {}
-        with contextlib.closing(executor):
+        with contextlib.closing(self.executor(budget)) as executor:
             executor.run(
                 [job(number) for number in range(count)],
                 lambda outcome: outcomes.update({outcome.paper: outcome}),
@@ -233,15 +238,80 @@ def test_what_the_budget_does_not_allow_is_not_submitted(desk: Desk) -> None:
     assert 0 < len(desk.remote.lines(batch.file)) < 4
 
 
-def test_a_provider_without_batches_leaves_gaps_with_its_reason(
-    desk: Desk, httpserver: HTTPServer
+def test_where_there_are_no_batches_all_is_asked_for_online(
+    desk: Desk, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     httpserver.clear_all_handlers()
+    ModelServer.__init__(desk.online, httpserver)
     httpserver.expect_request("/v1/files").respond_with_json(
         {"error": {"message": "no such route"}}, status=404
     )
     outcomes = desk.command()
-    assert {outcome.failure.kind for outcome in outcomes.values() if outcome.failure} == {"refused"}
+    assert all(outcome.lines for outcome in outcomes.values())
+    assert "knows no batches" in caplog.text
+
+
+def test_an_upload_that_fails_in_passing_is_tried_again_and_arrives_once(
+    desk: Desk, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_oneshot_request("/v1/files", method="POST").respond_with_data("", status=503)
+    desk.submit()
+    assert len(desk.remote.files) == 1
+
+
+def test_answers_to_nothing_that_was_asked_are_left_out_and_none_counts_twice(desk: Desk) -> None:
+    desk.submit()
+    desk.remote.finish()
+    (batch,) = desk.remote.batches.values()
+    name, content = desk.remote.files[str(batch.output)]
+    foreign = content.splitlines()[0].replace(b"2601.00000:", b"zzz:")
+    desk.remote.files[str(batch.output)] = name, content + content + foreign + b"\n"
+    desk.command()
+    assert len(desk.spent) == 4
+
+
+def test_a_batch_that_the_provider_forgot_is_asked_for_again(desk: Desk) -> None:
+    desk.submit()
+    state = desk.snapshot.batch()
+    assert state is not None
+    lost = [part.but(batch="batch-9") for part in state.parts]
+    desk.snapshot.write_batch(state.but(parts=tuple(lost)))
+    desk.submit()
+    desk.remote.finish()
+    assert len(desk.command()) == 4
+
+
+def test_online_collects_what_a_batch_was_paid_for_before_it_asks(desk: Desk) -> None:
+    desk.submit()
+    desk.submits = False
+    desk.submit()
+    desk.remote.finish()
+    assert len(desk.command()) == 4
+    assert desk.online.bodies == []
+    assert desk.snapshot.batch() is None
+
+
+def test_what_a_batch_was_paid_for_is_collected_though_nothing_is_left_to_ask(desk: Desk) -> None:
+    desk.submit()
+    desk.remote.finish()
+    with contextlib.closing(desk.executor()) as executor:
+        executor.collect("demo", "20260101_0405", paid=desk.spent.extend)
+    assert len(desk.spent) == 4
+
+
+def test_a_batch_then_online_within_one_budget_ends(desk: Desk) -> None:
+    def silent(body: dict[str, Any]) -> Any:
+        status, answer = good(body)
+        answer["choices"][0]["message"]["content"] = ""
+        return status, answer
+
+    desk.remote.answer = silent
+    desk.submit()
+    desk.remote.finish()
+    outcomes = desk.command(4, BudgetSettings(tokens_per_run=900))
+    kinds = [outcome.failure.kind if outcome.failure else "" for outcome in outcomes.values()]
+    assert len(kinds) == 4
+    assert "budget" in kinds
 
 
 def test_the_key_goes_to_the_tables_own_address(desk: Desk) -> None:

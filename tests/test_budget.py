@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BudgetReached
-from pipeline.llm.budget import Budget
+from pipeline.llm.budget import REREAD, Budget
 from pipeline.records import Usage
 from pipeline.settings import BudgetSettings
 
@@ -19,7 +19,7 @@ def budget(spent_today: float = 0.0, **limits: Any) -> Budget:
         "tokens_per_run": 1_000_000,
         "usd_per_day": 1000.0,
     }
-    return Budget(BudgetSettings(**{**everything, **limits}), spent_today)
+    return Budget(BudgetSettings(**{**everything, **limits}), lambda: spent_today)
 
 
 def tokens(count: int) -> Usage:
@@ -212,3 +212,25 @@ async def test_a_request_that_waited_in_vain_is_told():
         await first
         with pytest.raises(BudgetReached, match="tokens_per_run"):
             await second
+
+
+def test_what_other_commands_spend_meanwhile_counts_for_the_day() -> None:
+    spent, now = 0.0, 0.0
+    limits = BudgetSettings(usd_per_run=100.0, usd_per_day=1.0)
+    budget = Budget(limits, lambda: spent, lambda: now)
+    budget.check(Usage(usd=0.5))
+    spent, now = 0.8, REREAD
+    with pytest.raises(BudgetReached, match="usd_per_day"):
+        budget.check(Usage(usd=0.5))
+
+
+def test_what_is_set_aside_for_a_later_command_holds_nobody_up() -> None:
+    budget = Budget(BudgetSettings(tokens_per_run=100), lambda: 0.0)
+    budget.commit(Usage(prompt_tokens=60))
+    with pytest.raises(BudgetReached):
+        asyncio.run(_asking(budget, Usage(prompt_tokens=60)))
+
+
+async def _asking(budget: Budget, estimate: Usage) -> None:
+    async with budget.reserved(estimate):
+        pass

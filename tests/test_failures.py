@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from pipeline import errors
 from pipeline.errors import ModelRefused, ModelUnavailable, PaperlineError, RequestRejected
 from pipeline.llm.failures import KINDS, ONE_REQUEST, OVERLOAD, PASSING, failure_of, timed_out
-from pipeline.llm.limits import LONGEST_WAIT
 from pipeline.settings import ModelSettings
 from pipeline.text import CONTROL
 
@@ -38,9 +37,12 @@ def told(message: object, **more: object) -> dict[str, object]:
     return {"message": message, "type": None, "code": None, "param": None, **more}
 
 
+KEY = "k-invented-key-of-a-tide"
+
+
 def failure(status: int, body: object = None, **headers: str) -> PaperlineError:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return failure_of(refusal(status, body, named), TIDE)
+    return failure_of(refusal(status, body, named), TIDE, KEY)
 
 
 def signs_of(name: str) -> set[int]:
@@ -71,7 +73,6 @@ def test_an_overload_is_told_from_other_failures(status, overload):
     [
         ({"retry_after": "3"}, 3),
         ({"Retry_After_Ms": "250"}, 0.25),
-        ({"retry_after": "999999"}, LONGEST_WAIT),
         ({"retry_after": "nan"}, None),
     ],
 )
@@ -79,6 +80,22 @@ def test_the_wait_that_the_server_asks_for_is_kept(headers, seconds):
     error = failure(429, **headers)
     assert isinstance(error, ModelUnavailable)
     assert error.retry_after == seconds
+
+
+def test_one_that_asks_to_wait_for_days_is_left_alone_and_the_wait_is_told():
+    error = failure(429, retry_after="172800")
+    assert isinstance(error, ModelRefused)
+    assert "172800 seconds" in error.what
+
+
+def test_a_redirect_is_told_with_where_it_leads():
+    error = failure(307, location="https://elsewhere.example/v1")
+    assert isinstance(error, ModelRefused)
+    assert error.what == "a redirect to elsewhere.example was refused"
+
+
+def test_the_key_itself_is_never_told_whatever_it_looks_like():
+    assert KEY not in str(failure(400, told(f"you sent {KEY}!")))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +112,7 @@ def test_a_status_that_stays_refuses_the_model_and_says_what_to_do(status, what,
     assert (error.where, error.what, error.next_step) == (WHERE, what, next_step)
 
 
-@pytest.mark.parametrize("status", [302, 402, 405, 410, 418, 451])
+@pytest.mark.parametrize("status", [402, 405, 410, 418, 451])
 def test_any_other_status_refuses_the_model_with_what_was_said(status):
     error = failure(status, told("We brew tea only"))
     assert isinstance(error, ModelRefused)
@@ -180,11 +197,11 @@ def test_what_only_begins_like_a_key_is_told():
 
 def test_an_address_is_told_without_its_user_and_password():
     assert "pass" not in str(failure(500))
-    assert "pass" not in str(failure_of(openai.APIConnectionError(request=REQUEST), TIDE))
+    assert "pass" not in str(failure_of(openai.APIConnectionError(request=REQUEST), TIDE, KEY))
 
 
 def test_a_timeout_makes_the_model_unavailable_and_counts_as_an_overload():
-    error = failure_of(openai.APITimeoutError(request=REQUEST), TIDE)
+    error = failure_of(openai.APITimeoutError(request=REQUEST), TIDE, KEY)
     assert isinstance(error, ModelUnavailable)
     assert str(error) == f"{WHERE}: no answer within 12.5 seconds"
     assert error.overload
@@ -192,7 +209,7 @@ def test_a_timeout_makes_the_model_unavailable_and_counts_as_an_overload():
 
 
 def test_a_lost_connection_makes_the_model_unavailable():
-    error = failure_of(openai.APIConnectionError(message="reset", request=REQUEST), TIDE)
+    error = failure_of(openai.APIConnectionError(message="reset", request=REQUEST), TIDE, KEY)
     assert isinstance(error, ModelUnavailable)
     assert str(error) == f"{WHERE}: the connection failed or broke off. Check [model] base_url"
     assert not error.overload
@@ -201,7 +218,7 @@ def test_a_lost_connection_makes_the_model_unavailable():
 def test_an_answer_that_the_sdk_cannot_read_makes_the_model_unavailable():
     response = httpx2.Response(200, request=REQUEST)
     unreadable = openai.APIResponseValidationError(response=response, body=None)
-    assert isinstance(failure_of(unreadable, TIDE), ModelUnavailable)
+    assert isinstance(failure_of(unreadable, TIDE, KEY), ModelUnavailable)
 
 
 def test_the_sdks_own_errors_are_translated_as_it_makes_them():
@@ -210,7 +227,7 @@ def test_the_sdks_own_errors_are_translated_as_it_makes_them():
     )
     with openai.OpenAI(api_key="none", base_url="https://models.example/v1") as sdk:
         made = sdk._make_status_error_from_response(response)
-    error = failure_of(made, TIDE)
+    error = failure_of(made, TIDE, KEY)
     assert isinstance(made, openai.BadRequestError)
     assert isinstance(error, RequestRejected)
     assert error.said == "seed no seed here"

@@ -331,13 +331,24 @@ def test_no_header_can_make_a_limiter_wait_longer_than_a_minute(limit, remaining
         ({"retry-after-ms": "1500"}, 1.5),
         ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
         ({"retry-after-ms": "soon", "retry-after": "2"}, 2),
-        ({"retry-after": "86400"}, LONGEST_WAIT),
-        ({"retry-after-ms": "1e300"}, LONGEST_WAIT),
-        ({"retry-after": "Fri, 01 Jan 2027 00:00:00 GMT"}, None),
+        ({"retry-after": "86400"}, 86400),
+        ({"retry-after": "Fri, 01 Jan 1999 00:00:00 GMT"}, 0),
     ],
 )
 def test_the_wait_that_a_provider_asks_for_is_read(headers, seconds):
     assert retry_after(headers) == seconds
+
+
+def test_a_wait_that_is_asked_for_as_a_date_is_read():
+    assert (retry_after({"retry-after": "Fri, 01 Jan 2999 00:00:00 GMT"}) or 0) > LONGEST_WAIT
+
+
+def test_a_limit_that_would_stop_the_run_is_not_believed(clock):
+    limiter = Limiter(600, 1e12, clock)
+    limiter.heed({"x-ratelimit-limit-requests": "1"})
+    limiter.delay(1)
+    clock.now += 10
+    assert limiter.delay(1) == 0
 
 
 @pytest.mark.parametrize("value", HOSTILE)

@@ -514,6 +514,35 @@ def test_a_run_that_is_killed_while_it_asks_is_resumed_and_pays_for_nothing_twic
     assert usage["prompt_tokens"] == sum(line["usage"]["prompt_tokens"] for line in spent)
 
 
+def test_trying_another_model_asks_it_though_a_fallback_wrote_the_lines(machine: Machine) -> None:
+    machine.configure(base_url="http://127.0.0.1:9/v1")
+    with (machine.folder / "paperline.toml").open("a") as file:
+        file.write(
+            f'[[model.fallback]]\nname = "second"\nbase_url = "{machine.model.base_url}"\n'
+            'api_key_env = "SECOND_KEY"\n'
+        )
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert {e["lines"]["en"]["model"] for e in machine.digest()["papers"]} == {"second"}
+    machine.configure()
+    machine.paperline("summarize", "demo/latest", "--model", "third")
+    assert sum(body["model"] == "third" for body in machine.model.bodies) == 9
+
+
+def test_activating_a_prompt_that_has_its_lines_closes_the_gaps(machine: Machine) -> None:
+    machine.model.always = lambda _: completion("", refusal="no")
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    machine.model.always = good_lines
+    prompts = machine.folder / "prompts"
+    shutil.copytree(ROOT / "prompts", prompts)
+    text = (prompts / "one_line.md.j2").read_text()
+    (prompts / "two.md.j2").write_text(text.replace('"one_line"', '"two"').replace("You ", "Do "))
+    machine.configure(prompts=str(prompts))
+    machine.paperline("summarize", "demo/latest", "--prompt", "two")
+    said = machine.paperline("summarize", "demo/latest", "--prompt", "two", "--activate")
+    assert "0 gaps" in said
+    assert json.loads((machine.snapshot() / "run.json").read_text())["gaps"] == {}
+
+
 def test_costs_that_a_killed_run_noted_are_booked_by_the_next(machine: Machine) -> None:
     machine.paperline("run", "--at", FIRST_NIGHT)
     spent = machine.spent()

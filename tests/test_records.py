@@ -115,9 +115,8 @@ RECORDS = [
     ),
     BatchState(
         base_url="http://127.0.0.1/v1",
-        model="m",
         started=NOON,
-        parts=(BatchPart(name="a.jsonl", requests=3),),
+        parts=(BatchPart(name="a.jsonl", model="m", ids=("2601.00001:f",)),),
     ),
     Publication(at=NOON, reason="first", who=("Wei",), digest=DIGEST),
     Waiting(paper=PAPER, reason="limit", since=NOON),

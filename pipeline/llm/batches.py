@@ -7,7 +7,7 @@ answered within 24 hours, at half the price.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
@@ -121,7 +121,7 @@ class BatchApi:
         return await self._again(lambda: self._find_file(name))
 
     async def _find_file(self, name: str) -> str | None:
-        async for file in self._sdk.files.list(purpose="batch"):
+        async for file in _each(self._sdk.files.list(purpose="batch")):
             if file.filename == name:
                 return file.id
         return None
@@ -130,7 +130,7 @@ class BatchApi:
         """Begin a batch over an input file, if none is there; its id."""
 
         async def create() -> str:
-            async for batch in self._sdk.batches.list():
+            async for batch in _each(self._sdk.batches.list()):
                 if batch.input_file_id == file:
                     return batch.id
             made = await self._sdk.batches.create(
@@ -218,6 +218,17 @@ class BatchApi:
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=10.0),
             reraise=True,
         )(translated)
+
+
+async def _each(listed: AsyncIterable[Kind]) -> AsyncIterator[Kind]:
+    """What is listed, each once: some servers send the same page again and again."""
+    met = set()
+    async for item in listed:
+        name = getattr(item, "id", None)
+        if name in met:
+            return
+        met.add(name)
+        yield item
 
 
 def _result(text: bytes, model: str, key: str) -> Result | None:
