@@ -48,6 +48,7 @@ class Machine:
             "select": "new",
             "limit": "100",
             "retry_seconds": "0.5",
+            "concurrency": "32",
             **changes,
         }
         (self.folder / "paperline.toml").write_text(
@@ -55,6 +56,7 @@ class Machine:
             f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\n'
             f'[model]\nname = "{values["model"]}"\ntimeout = 5.0\n'
             f"retry_seconds = {values['retry_seconds']}\n"
+            f"concurrency = {values['concurrency']}\n"
             "requests_per_minute = 1000000\ntokens_per_minute = 1000000000\n"
             f'base_url = "{values["base_url"]}"\n'
             f'[review]\npolicy = "{values["policy"]}"\n'
@@ -490,6 +492,7 @@ def test_a_run_that_is_killed_while_it_asks_is_resumed_and_pays_for_nothing_twic
             time.sleep(1)
         return good_lines(body)
 
+    machine.configure(concurrency="1")
     machine.model.always = after_five
     night = subprocess.Popen(
         [sys.executable, "-m", "pipeline", "run", "--at", FIRST_NIGHT],
@@ -506,12 +509,14 @@ def test_a_run_that_is_killed_while_it_asks_is_resumed_and_pays_for_nothing_twic
     assert len(machine.digest()["papers"]) == 9
     spent = machine.spent()
     asked_again = len(machine.model.bodies) - before
-    assert len({line["id"] for line in spent}) == 9
-    assert {line["paper"] for line in spent} == set(papers(machine))
+    booked = {
+        line["id"]: line for line in spent
+    }.values()  # one may be booked twice, and counts once
+    assert sorted(line["paper"] for line in booked) == sorted(papers(machine))
     assert asked_again < 9
     run = json.loads((machine.snapshot() / "run.json").read_text())
     usage = run["stages"]["summarize"]["usage"]
-    assert usage["prompt_tokens"] == sum(line["usage"]["prompt_tokens"] for line in spent)
+    assert usage["prompt_tokens"] == sum(line["usage"]["prompt_tokens"] for line in booked)
 
 
 def test_trying_another_model_asks_it_though_a_fallback_wrote_the_lines(machine: Machine) -> None:
