@@ -3,6 +3,7 @@
 Remembered in `cache/` for its address and model, so that no night learns it anew.
 """
 
+import functools
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -126,14 +127,14 @@ class Known:
 
     def of(self, settings: ProviderSettings, model: str) -> Abilities:
         """Those of a model at the table's address, as far as they are known."""
-        key = _key(settings, model)
+        key = _key(settings.base_url, model)
         if key not in self._known:
             self._known[key] = self._recalled(key)
         return self._known[key]
 
     def learn(self, settings: ProviderSettings, model: str, abilities: Abilities) -> None:
         """Put `abilities` in place of those known; what a form or parameter taught is kept."""
-        key = _key(settings, model)
+        key = _key(settings.base_url, model)
         before = self.of(settings, model)
         self._known[key] = abilities
         if not before.asks_as(abilities):
@@ -156,8 +157,9 @@ class Known:
         return Abilities.unknown() if found.outdated(datetime.now(UTC)) else found
 
 
-def _key(settings: ProviderSettings, model: str) -> str:
-    return f"abilities:{fingerprint([settings.base_url, model])[:32]}"
+@functools.lru_cache(maxsize=32)
+def _key(address: str, model: str) -> str:
+    return f"abilities:{fingerprint([address, model])[:32]}"
 
 
 def request_to(settings: ProviderSettings, job: Job, known: Known, *, first: bool) -> Request:
