@@ -149,6 +149,8 @@ def test_a_server_that_is_down_ends_the_asking_with_one_reason(cache: AnswerCach
     outcomes = execute(Gone(), cache, [job(n) for n in range(50)], concurrency=2)  # type: ignore[arg-type]
     assert len(outcomes) == 50
     assert {o.failure.kind for o in outcomes.values() if o.failure} == {"unavailable"}
+    (reason,) = {o.failure.reason for o in outcomes.values() if o.failure}
+    assert "the connection failed or broke off" in reason
 
 
 def test_one_paper_that_always_fails_does_not_stop_the_others(

@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import httpx2
 import openai
 
 from pipeline.errors import ModelRefused, ModelUnavailable, PaperlineError, RequestRejected
@@ -86,7 +87,9 @@ def failure_of(error: openai.OpenAIError, settings: ProviderSettings, key: str) 
     where = f"{settings.host} ({settings.name})"
     if isinstance(error, openai.APIStatusError):
         return _of_status(error, where, settings, key)
-    if isinstance(error, openai.APITimeoutError):
+    # Over aiohttp the SDK calls a refused or lost connection a connect timeout.
+    lost = isinstance(error.__cause__, httpx2.ConnectTimeout)
+    if isinstance(error, openai.APITimeoutError) and not lost:
         return timed_out(settings)
     return ModelUnavailable(
         "the connection failed or broke off", where=where, next_step="Check [model] base_url"
