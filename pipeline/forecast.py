@@ -93,7 +93,7 @@ def _tonight(
         prompt.name, prompt.fingerprint, settings.model.effective_name, newest.run().fallbacks
     )
     have = {s.paper for s in newest.each_summary() if wanted.is_here(s)}
-    return wanted.todo(newest.each_paper(), have)
+    return wanted.to_make(newest.each_paper(), have)
 
 
 def _jobs(

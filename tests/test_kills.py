@@ -13,7 +13,7 @@ from tests.testbed_servers import serving, statistics
 CONCURRENCY = 8
 
 
-def kill_again_and_again(
+def assert_kills_cost_nothing(
     testbed: Path, folder: Path, *, count: int, kills: int, latency: str
 ) -> None:
     """Summarize `count` papers under `kills` SIGKILLs, then to the end; look at what was paid."""
@@ -49,9 +49,9 @@ def kill_again_and_again(
 def test_a_run_that_is_killed_is_resumed_and_pays_for_nothing_twice(
     testbed: Path, tmp_path: Path
 ) -> None:
-    kill_again_and_again(testbed, tmp_path, count=100, kills=3, latency="0.3")
+    assert_kills_cost_nothing(testbed, tmp_path, count=100, kills=3, latency="0.3")
 
 
 @pytest.mark.prove
 def test_fifty_kills_of_a_run_over_three_hundred_papers(testbed: Path, tmp_path: Path) -> None:
-    kill_again_and_again(testbed, tmp_path, count=300, kills=50, latency="1.5")
+    assert_kills_cost_nothing(testbed, tmp_path, count=300, kills=50, latency="1.5")

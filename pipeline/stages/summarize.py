@@ -62,7 +62,7 @@ class Wanted:
         models = (self.model, *self.fallbacks)
         return summary.prompt_fingerprint == self.fingerprint and summary.model in models
 
-    def todo(self, papers: Iterator[Paper], have: Collection[str]) -> Iterator[Paper]:
+    def to_make(self, papers: Iterator[Paper], have: Collection[str]) -> Iterator[Paper]:
         """The papers to make a candidate for, in digest order; nobody asks for a withdrawn one."""
         for paper in papers:
             asked = self.only is None or paper.id in self.only
@@ -112,11 +112,11 @@ def summarize(  # noqa: PLR0913  the operator's choices
     making = _Making(settings, snapshot, wanted, glossary, progress, started)
     making.collect(executor)
     have = {s.paper for s in snapshot.each_summary() if wanted.is_here(s)}
-    total = sum(1 for _ in wanted.todo(snapshot.each_paper(), have))
+    total = sum(1 for _ in wanted.to_make(snapshot.each_paper(), have))
     progress.begin(f"summarize {snapshot}", total)
     try:
         if total:
-            making.make(executor, prompt, wanted.todo(snapshot.each_paper(), have))
+            making.make(executor, prompt, wanted.to_make(snapshot.each_paper(), have))
     finally:
         progress.end()
     # A decision may have been taken meanwhile, and with it run.json written anew.
