@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from pipeline import prompts
+from pipeline import glossary, prompts
 from pipeline.cache import AnswerCache
 from pipeline.exchange import Job
 from pipeline.llm.abilities import Known, request_to
@@ -13,10 +13,10 @@ from pipeline.llm.remembered import remembered
 from pipeline.llm.tokens import count_request
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import Count, Paper, Record, Usage
-from pipeline.run import recent, to_heal, unfinished
+from pipeline.run import as_it_was, recent, to_heal, unfinished
 from pipeline.settings import Settings, TopicSettings
 from pipeline.stages.fetch import preview
-from pipeline.stages.summarize import Wanted, job_for
+from pipeline.stages.summarize import job_for, wanted_for
 
 LINES_TOKENS = 118
 """Tokens of an answer with two lines, until the books tell what a model uses."""
@@ -74,9 +74,10 @@ def _all_jobs(
         healed = to_heal(snapshot, now)
         if healed == [] or (newest is not None and snapshot.name == newest.name):
             continue
-        as_it_was = prompts.load(settings.prompts, snapshot.run().prompt or topic.prompt)
+        run = snapshot.run()
+        earlier = prompts.load(settings.prompts, run.prompt or topic.prompt)
         papers = [p for p in snapshot.each_paper() if healed is None or p.id in healed]
-        jobs += _jobs(settings, as_it_was, topic, papers)
+        jobs += _jobs(as_it_was(settings, run.model), earlier, topic, papers)
     return jobs
 
 
@@ -89,9 +90,7 @@ def _tonight(
 ) -> Iterable[Paper]:
     if newest is None:
         return [p for p in preview(settings, topic, now) if p.status != "withdrawn"]
-    wanted = Wanted(
-        prompt.name, prompt.fingerprint, settings.model.effective_name, newest.run().fallbacks
-    )
+    wanted = wanted_for(settings, newest.run(), prompt, glossary.load(settings.prompts))
     have = {s.paper for s in newest.each_summary() if wanted.is_here(s)}
     return wanted.to_make(newest.each_paper(), have)
 

@@ -260,7 +260,7 @@ def _ask_again(
     run = snapshot.run()
     log.info("healing %s: %s gaps", snapshot, "all" if ask is None else len(ask))
     made = summarize(
-        _as_it_was(night.settings, run.model),
+        as_it_was(night.settings, run.model),
         snapshot,
         run.prompt or topic.prompt,
         night.now,
@@ -278,7 +278,7 @@ def _ask_again(
     return True
 
 
-def _as_it_was(settings: Settings, model: str | None) -> Settings:
+def as_it_was(settings: Settings, model: str | None) -> Settings:
     """The settings with the model that the snapshot's lines are by."""
     renamed = settings.model.renamed(model or settings.model.name)
     return msgspec.structs.replace(settings, model=renamed)

@@ -367,15 +367,15 @@ def test_a_form_that_is_refused_without_a_name_is_found_out_by_trying(
     assert len(server.bodies) == asked + 1
 
 
+def but_for_paper_3(body: dict[str, Any]) -> Response:
+    about = body["messages"][1]["content"]
+    return error(400, message="bad content") if "Paper 3\n" in about else good_lines(body)
+
+
 def test_one_paper_that_the_provider_rejects_is_a_gap_of_its_own(
     server: ModelServer, cache: AnswerCache
 ) -> None:
-    good = server.always
-    server.always = lambda body: (
-        error(400, message="bad content")
-        if "Paper 3\n" in body["messages"][1]["content"]
-        else good(body)
-    )
+    server.always = but_for_paper_3
     outcomes = execute(server, cache, [job(n) for n in range(12)], concurrency=2)
     (failed,) = [o for o in outcomes.values() if o.failure]
     assert failed.paper == "2601.00003"
@@ -553,12 +553,7 @@ def test_jobs_are_taken_as_they_are_needed_and_never_all_at_once(
 def test_one_rejected_paper_is_not_asked_again_and_again_while_others_succeed(
     server: ModelServer, cache: AnswerCache
 ) -> None:
-    good = server.always
-    server.always = lambda body: (
-        error(400, message="bad content")
-        if "Paper 3\n" in body["messages"][1]["content"]
-        else good(body)
-    )
+    server.always = but_for_paper_3
     execute(server, cache, [job(n) for n in range(80)], concurrency=8)
     asked = sum("Paper 3\n" in body["messages"][1]["content"] for body in server.bodies)
     assert asked <= 4

@@ -27,9 +27,8 @@ from pipeline.exchange import (
     kept,
 )
 from pipeline.llm.abilities import Known, request_to
-from pipeline.llm.answers import lines_of
 from pipeline.llm.budget import Budget
-from pipeline.llm.remembered import remembered
+from pipeline.llm.remembered import outcome_of, remembered
 from pipeline.records import Failure
 from pipeline.settings import ProviderSettings
 
@@ -181,20 +180,11 @@ class Online:
                 )
             )
             try:
-                lines, mended = lines_of(answer, asked)
+                return outcome_of(job, asked, answer)
             except AnswerRejected as error:
                 failure = Failure(kind="content", reason=f"{error.code}: {error.what}")
                 room *= 2 if error.code == "length" else 1
                 request = _asking_again(asked, answer, error)
-                continue
-            return Outcome(
-                paper=job.paper.id,
-                model=asked.model,
-                lines=lines,
-                mended=mended,
-                usage=answer.usage,
-                created=answer.created,
-            )
         return failed(job, failure)
 
 

@@ -1,5 +1,6 @@
-"""What the cache already holds of an answer to a job."""
+"""What an answer means for a job, and what the cache already holds of one."""
 
+import contextlib
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -16,21 +17,23 @@ class Answers(Protocol):
         ...
 
 
+def outcome_of(job: Job, request: Request, answer: Answer) -> Outcome:
+    """What an answer to `request` means for the job. Raises `AnswerRejected`."""
+    lines, mended = lines_of(answer, request)
+    return Outcome(
+        paper=job.paper.id,
+        model=request.model,
+        lines=lines,
+        mended=mended,
+        usage=answer.usage,
+        created=answer.created,
+    )
+
+
 def remembered(job: Job, requests: Iterable[Request], cache: Answers) -> Outcome | None:
     """The outcome of the newest answer with usable lines to the first request that has one."""
     for request in requests:
         for answer in reversed(cache.answers(request.fingerprint())):
-            try:
-                lines, mended = lines_of(answer, request)
-            except AnswerRejected:
-                continue
-            return Outcome(
-                paper=job.paper.id,
-                model=request.model,
-                lines=lines,
-                mended=mended,
-                usage=answer.usage,
-                from_cache=True,
-                created=answer.created,
-            )
+            with contextlib.suppress(AnswerRejected):
+                return outcome_of(job, request, answer).but(from_cache=True)
     return None

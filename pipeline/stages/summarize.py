@@ -107,7 +107,7 @@ def summarize(  # noqa: PLR0913  the operator's choices
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     prompt = prompts.load(settings.prompts, prompt_name)
     glossary = glossaries.load(settings.prompts)
-    wanted = _wanted(settings, snapshot.run(), prompt, glossary)
+    wanted = wanted_for(settings, snapshot.run(), prompt, glossary)
     wanted = replace(wanted, only=None if only is None else frozenset(only), redo=redo)
     making = _Making(settings, snapshot, wanted, glossary, progress, started)
     making.collect(executor)
@@ -134,7 +134,8 @@ def summarize(  # noqa: PLR0913  the operator's choices
     return making.done
 
 
-def _wanted(settings: Settings, run: Run, prompt: prompts.Prompt, glossary: Glossary) -> Wanted:
+def wanted_for(settings: Settings, run: Run, prompt: prompts.Prompt, glossary: Glossary) -> Wanted:
+    """The candidates that this prompt, by the settings' model, should have in a snapshot."""
     if settings.model.embedded:
         return Wanted(None, glossary.fingerprint, EMBEDDED)
     # Where another model is tried out, a fallback's lines are none of it.
