@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
-from pipeline import cache, forecast, records, run, settings, status  # noqa: E402  works from a plain checkout
+from pipeline import backfill, cache, forecast, records, run, settings, status  # noqa: E402  works from a plain checkout
 from pipeline.llm import answers, failures, mending  # noqa: E402
 from pipeline.settings_faults import PATTERNS  # noqa: E402
 
@@ -31,13 +31,22 @@ SCHEMAS: dict[str, Any] = {
     "run": records.Run,
     "publication": records.Publication,
     "waiting": records.Waiting,
+    "fetch": records.Fetch,
     "spend": records.Spend,
     "run-answer": list[run.Report],
+    "backfill-answer": backfill.Filled,
     "dry-run-answer": list[forecast.Forecast],
     "cache-answer": cache.Stats,
     "status-answer": list[status.SnapshotStatus],
 }
-TYPES = {str: "text", int: "whole number", float: "number", dict: "table", Path: "path"}
+TYPES = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    dict: "table",
+    tuple: "list of texts",
+    Path: "path",
+}
 NOTICE = "<!-- Written by docs/generate.py. Do not edit: run `make docs`. -->"
 
 

@@ -21,7 +21,7 @@ import msgspec
 from diskcache.core import MODE_RAW, MODE_TEXT
 
 from pipeline import files
-from pipeline.errors import DamagedFile
+from pipeline.errors import DamagedFile, OutputError
 from pipeline.exchange import Answer, Kept, Paid
 from pipeline.records import Count, Record, Spend, Usage, utc, utc_text
 
@@ -232,14 +232,14 @@ class AnswerCache:
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             if "decode" in str(error):
                 raise _NotTextError(str(error)) from error
-            if not any(said in str(error) for said in NO_DATABASE):
-                raise self._unusable(error) from error
+            if not is_damage(error):
+                raise unusable(error, self._folder) from error
             self._set_aside(error)
         try:
             self._cache = self._open()
             return use(self._cache)
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
-            raise self._unusable(error) from error
+            raise unusable(error, self._folder) from error
 
     def _open(self) -> Any:
         return diskcache.Cache(
@@ -261,12 +261,19 @@ class AnswerCache:
             self._folder.rename(aside)
         log.warning("%s is damaged (%s) and was moved to %s", self._folder, error, aside.name)
 
-    def _unusable(self, error: Exception) -> Exception:
-        if isinstance(error, OSError):
-            return files.output_error(error, self._folder)
-        held = isinstance(error, diskcache.Timeout) or "locked" in str(error)
-        said = "another process holds it" if held else str(error)
-        return files.output_error(OSError(SQLITE_SAYS.get(said), said), self._folder)
+
+def unusable(error: Exception, path: Path) -> OutputError:
+    """What to do about an error of SQLite or the operating system at `path`."""
+    if isinstance(error, OSError):
+        return files.output_error(error, path)
+    held = isinstance(error, diskcache.Timeout) or "locked" in str(error)
+    said = "another process holds it" if held else str(error)
+    return files.output_error(OSError(SQLITE_SAYS.get(said), said), path)
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether SQLite says that the file itself is damaged, so that waiting will not help."""
+    return any(said in str(error) for said in NO_DATABASE)
 
 
 def _is_answer(key: str) -> bool:

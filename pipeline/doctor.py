@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from pipeline import glossary, prompts
 from pipeline.errors import PaperlineError
 from pipeline.outputs import Outputs
@@ -74,11 +76,14 @@ def _token_tables() -> Finding:
 
 
 def _arxiv(settings: Settings) -> Finding:
-    from pipeline.stages.fetch import open_source  # imports requests, a fifth of a second
+    from pipeline.sources.source import open_source
 
     query = settings.topic[0].query if settings.topic else "all:electron"
+    # One small page, and no patience: somebody sits and waits.
+    once = msgspec.structs.replace(settings.arxiv, patience=0.0, page_size=1)
+    asked = msgspec.structs.replace(settings, arxiv=once)
     try:
-        newest = next(iter(open_source(settings, Outputs(settings.outputs)).papers(query)), None)
+        newest = next(iter(open_source(asked, Outputs(settings.outputs)).papers(query)), None)
     except PaperlineError as error:
         return Finding("arXiv", False, str(error))
     found = f"newest paper of the first topic: {newest.id}" if newest else "the query finds nothing"

@@ -15,6 +15,7 @@
         ├── RequestRejected           the provider does not take this one request
         ├── AnswerRejected            the model answered, but not with usable lines
         ├── BudgetReached             [budget] leaves no room for a further request
+        ├── UnbalancedBooks           a fetch cannot account for every paper      exit 1
         ├── OutputError               a file cannot be read or written            exit 1
         └── DamagedFile               a file on disk is not what was written      exit 1
 
@@ -150,6 +151,10 @@ class AnswerRejected(Terminal):
 
 class BudgetReached(Terminal):
     """A limit of [budget] leaves no room for a further request; `what` says which."""
+
+
+class UnbalancedBooks(Terminal):
+    """What a fetch found is not the sum of what it showed, left out and kept: a defect."""
 
 
 class OutputError(Terminal):

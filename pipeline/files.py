@@ -11,6 +11,7 @@ import glob
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import TextIO
 from pipeline.errors import Busy, DamagedFile, OutputError, PaperlineError
 
 log = logging.getLogger(__name__)
+
+LONG_WAIT = 3600.0
+"""Seconds to wait for a turn, and the most that the one before may ask for."""
 
 BLOCK = 65_536
 """Bytes read at once from a file's end."""
@@ -240,6 +244,53 @@ def locked(path: Path, *, timeout: float, holder: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+class Turn:
+    """The turn that one process has; its file says when the next one may begin."""
+
+    def __init__(self, path: Path, delay: float) -> None:
+        self._path = path
+        self._pause = delay
+
+    def hold_back(self, seconds: float) -> None:
+        """Let whoever comes next wait so many seconds, where that is longer than the delay."""
+        self._pause = max(self._pause, min(seconds, LONG_WAIT))
+
+    def begin(self) -> None:
+        """Wait until it may begin."""
+        if not self._path.exists():
+            return
+        # Read: when the last turn ended; changed: when the next may begin. A clock that was
+        # set back since makes nobody wait longer than was meant.
+        then = self._path.stat()
+        pause = min(then.st_mtime - time.time(), then.st_mtime - then.st_atime)
+        if pause > 0:
+            time.sleep(min(pause, LONG_WAIT))
+
+    def end(self) -> None:
+        """Note when the next one may begin."""
+        self._path.touch()
+        now = time.time()
+        os.utime(self._path, times=(now, now + self._pause))
+
+
+@contextlib.contextmanager
+def turn(path: Path, delay: float) -> Iterator[Turn]:
+    """Hold the turn that the file at `path` stands for, `delay` seconds after the last one.
+
+    One process at a time has it; the others wait, an hour at most. Raises `Busy`.
+    """
+    holder = path.stem.lstrip(".")
+    with locked(path.with_suffix(".lock"), timeout=LONG_WAIT, holder=holder):
+        mine = Turn(path, delay)
+        with translated(path):
+            mine.begin()
+        try:
+            yield mine
+        finally:
+            with translated(path):
+                mine.end()
 
 
 def bundled_folder() -> Path:

@@ -15,6 +15,7 @@ from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import Count, Paper, Record, Usage
 from pipeline.run import as_it_was, recent, to_heal, unfinished
 from pipeline.settings import Settings, TopicSettings
+from pipeline.sources.source import Source, open_source
 from pipeline.stages.fetch import preview
 from pipeline.stages.summarize import job_for, wanted_for
 
@@ -54,14 +55,15 @@ def forecast(
     model is asked.
     """
     asked: set[str] = set()
+    source = open_source(settings, Outputs(settings.outputs))
     return [
-        _counted(settings, topic.name, _all_jobs(settings, topic, now, prompt), asked)
+        _counted(settings, topic.name, _all_jobs(settings, topic, now, prompt, source), asked)
         for topic in topics
     ]
 
 
 def _all_jobs(
-    settings: Settings, topic: TopicSettings, now: datetime, prompt: str | None
+    settings: Settings, topic: TopicSettings, now: datetime, prompt: str | None, source: Source
 ) -> list[Job]:
     outputs = Outputs(settings.outputs)
     snapshots = outputs.snapshots(topic.name)
@@ -69,7 +71,7 @@ def _all_jobs(
     tonight = prompts.load(
         settings.prompts, prompt or (newest and newest.run().prompt) or topic.prompt
     )
-    jobs = _jobs(settings, tonight, topic, _tonight(settings, topic, now, newest, tonight))
+    jobs = _jobs(settings, tonight, topic, _tonight(settings, topic, now, newest, tonight, source))
     for snapshot in recent(outputs, topic.name, now):
         healed = to_heal(snapshot, now)
         if healed == [] or (newest is not None and snapshot.name == newest.name):
@@ -81,15 +83,16 @@ def _all_jobs(
     return jobs
 
 
-def _tonight(
+def _tonight(  # noqa: PLR0913  what a night depends on
     settings: Settings,
     topic: TopicSettings,
     now: datetime,
     newest: Snapshot | None,
     prompt: prompts.Prompt,
+    source: Source,
 ) -> Iterable[Paper]:
     if newest is None:
-        return [p for p in preview(settings, topic, now) if p.status != "withdrawn"]
+        return [p for p in preview(settings, topic, now, source) if p.status != "withdrawn"]
     wanted = wanted_for(settings, newest.run(), prompt, glossary.load(settings.prompts))
     have = {s.paper for s in newest.each_summary() if wanted.is_here(s)}
     return wanted.to_make(newest.each_paper(), have)

@@ -1,9 +1,27 @@
-"""What a topic has shown, and what a paper is in the light of it."""
+"""What a topic has shown, and what a paper is in the light of it: new, revised, seen, withdrawn.
 
+The ledger is an index over the snapshots' `1-papers`, in `cache/`. Before each use it is
+compared with the snapshots that are there, and takes in, drops or reads again what differs:
+lost, it is rebuilt, and a night costs the same however many snapshots there are.
+"""
+
+import contextlib
+import hashlib
+import logging
 import re
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
 
-from pipeline.records import Paper, Status
+from pipeline import files
+from pipeline.cache import is_damage, unusable
+from pipeline.errors import OutputError
+from pipeline.outputs import Outputs, Snapshot
+from pipeline.records import Entry, Paper, Status, Withdrawal, fingerprint, utc, utc_text
+
+log = logging.getLogger(__name__)
 
 WITHDRAWN = re.compile(
     r"\b(?:paper|article|manuscript|submission|preprint|work|version)\b"
@@ -12,28 +30,226 @@ WITHDRAWN = re.compile(
 )
 """How authors say in the comments that a paper is withdrawn; from a journal does not count."""
 
+LAYOUT = 1
+"""Version of the tables; an index with another one is made anew."""
 
-def shown(papers: Iterable[Paper]) -> dict[str, int]:
-    """The newest version of each paper among `papers`, by id: what readers have seen."""
-    newest: dict[str, int] = {}
-    for paper in papers:
-        newest[paper.id] = max(paper.version, newest.get(paper.id, 0))
-    return newest
+TABLES = """
+CREATE TABLE snapshots (name TEXT PRIMARY KEY, stamp TEXT NOT NULL, instant TEXT NOT NULL);
+CREATE TABLE shown (
+    paper TEXT, snapshot TEXT, instant TEXT NOT NULL, version INTEGER NOT NULL,
+    content TEXT NOT NULL, withdrawn_at TEXT, comments TEXT,
+    PRIMARY KEY (paper, snapshot)) WITHOUT ROWID;
+CREATE INDEX by_snapshot ON shown (snapshot);
+CREATE INDEX withdrawals ON shown (instant) WHERE withdrawn_at IS NOT NULL;
+"""
+
+PATIENCE = 60.0
+"""Seconds to wait for another process that uses the index."""
 
 
-def is_due(paper: Paper, shown: Mapping[str, int]) -> bool:
-    """Whether the topic has not shown the paper, or has shown only an older version."""
-    return paper.version > shown.get(paper.id, 0)
+class Shown(NamedTuple):
+    """The newest version of a paper that was shown, and the fingerprint of its content."""
+
+    version: int
+    content: str
 
 
-def status_of(paper: Paper, shown: Mapping[str, int]) -> Status:
-    """What readers are told of the paper; a withdrawal comes before all else.
+def content_of(paper: Paper) -> str:
+    """The fingerprint of what makes a new version a revision: title, abstract and comments."""
+    return fingerprint([paper.title, paper.abstract, paper.comments])
 
-    arXiv marks a withdrawal by a further version whose comments say so, hence none
-    before version 2.
-    """
-    if paper.version > 1 and WITHDRAWN.search(paper.comments or ""):
+
+def is_withdrawn(paper: Paper) -> bool:
+    """Whether arXiv says so: by a further version whose comments say it, so never in version 1."""
+    return paper.version > 1 and WITHDRAWN.search(paper.comments or "") is not None
+
+
+def is_due(paper: Paper, shown: Shown | None) -> bool:
+    """Whether the topic has shown neither this version nor another with the same content."""
+    if shown is None:
+        return True
+    return paper.version > shown.version and content_of(paper) != shown.content
+
+
+def status_of(paper: Paper, shown: Shown | None) -> Status:
+    """What readers are told of the paper; a withdrawal comes before all else."""
+    if is_withdrawn(paper):
         return "withdrawn"
     if not is_due(paper, shown):
         return "seen"
-    return "revised" if paper.id in shown else "new"
+    return "revised" if shown else "new"
+
+
+def noticed(entry: Entry, withdrawals: Mapping[str, Withdrawal]) -> Withdrawal | None:
+    """What readers of a digest's entry are told of the paper's withdrawal since, if there was one.
+
+    A notice that was given stays.
+    """
+    since = withdrawals.get(entry.paper.id)
+    if entry.withdrawn or since is None or since.version <= entry.paper.version:
+        return entry.withdrawn
+    return since
+
+
+class Ledger:
+    """The papers that a topic's snapshots show, excluded ones too."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def shown(self, paper: str, before: datetime | None = None) -> Shown | None:
+        """The newest version of `paper` that was shown, in snapshots before an instant if given."""
+        found = self._connection.execute(
+            "SELECT version, content FROM shown WHERE paper = ? AND instant < ? "
+            "ORDER BY version DESC LIMIT 1",
+            (paper, _end(before)),
+        ).fetchone()
+        return Shown(*found) if found else None
+
+    def newest_since(self, paper: str, moment: datetime) -> int:
+        """The newest version of `paper` in the snapshots from `moment` on; else 0."""
+        found = self._connection.execute(
+            "SELECT max(version) FROM shown WHERE paper = ? AND instant >= ?",
+            (paper, utc_text(moment)),
+        ).fetchone()
+        return found[0] or 0
+
+    def snapshots_with(self, paper: str) -> list[str]:
+        """The names of the snapshots that show `paper`, oldest first."""
+        found = self._connection.execute(
+            "SELECT snapshot FROM shown WHERE paper = ? ORDER BY instant, snapshot", (paper,)
+        )
+        return [name for (name,) in found]
+
+    def withdrawals_after(self, instant: datetime) -> dict[str, Withdrawal]:
+        """By paper, the first withdrawal that a snapshot after `instant` shows."""
+        found = self._connection.execute(
+            "SELECT paper, version, withdrawn_at, comments, snapshot FROM shown "
+            "WHERE withdrawn_at IS NOT NULL AND instant > ? ORDER BY instant DESC, snapshot DESC",
+            (utc_text(instant),),
+        )
+        return {
+            paper: Withdrawal(
+                version=version,
+                at=datetime.fromisoformat(at),
+                comments=comments,
+                snapshot=snapshot,
+            )
+            for paper, version, at, comments, snapshot in found
+        }
+
+    def bring_up_to_date(self, outputs: Outputs, topic: str) -> None:
+        """Take in the snapshots that are there, drop those that are not. Raises `DamagedFile`."""
+        there = outputs.stamps(topic)
+        if there == self._stamps():
+            return
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            known = self._stamps()
+            for name in known.keys() | there.keys():
+                if known.get(name) != there.get(name):
+                    self._forget(name)
+            for name in sorted(there.keys()):
+                if known.get(name) != there[name]:
+                    self._take_in(outputs.snapshot(topic, name), there[name])
+
+    def _stamps(self) -> dict[str, str]:
+        return dict(self._connection.execute("SELECT name, stamp FROM snapshots"))
+
+    def _forget(self, name: str) -> None:
+        self._connection.execute("DELETE FROM snapshots WHERE name = ?", (name,))
+        self._connection.execute("DELETE FROM shown WHERE snapshot = ?", (name,))
+
+    def _take_in(self, snapshot: Snapshot, stamp: str) -> None:
+        instant = utc_text(snapshot.run().instant)
+        self._connection.execute(
+            "INSERT INTO snapshots VALUES (?, ?, ?)", (snapshot.name, stamp, instant)
+        )
+        rows = (
+            (
+                paper.id,
+                snapshot.name,
+                instant,
+                paper.version,
+                content_of(paper),
+                utc_text(paper.latest) if paper.status == "withdrawn" else None,
+                paper.comments or "" if paper.status == "withdrawn" else None,
+            )
+            for paper in snapshot.each_paper()
+        )
+        self._connection.executemany("INSERT INTO shown VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+@contextlib.contextmanager
+def opened(cache: Path, outputs: Outputs, topic: str) -> Iterator[Ledger]:
+    """The topic's ledger, up to date, until the block ends.
+
+    A damaged index is made anew with a warning. Raises `DamagedFile` where a snapshot is
+    damaged, `OutputError` where the index cannot be written or is held too long.
+    """
+    path = _index(cache, outputs, topic)
+    try:
+        connection = _current(path, outputs, topic)
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise unusable(error, path) from error
+        log.warning("%s: the index is damaged (%s) and is made anew", path, error)
+        _remove(path)
+        connection = _current(path, outputs, topic)
+    with contextlib.closing(connection):
+        try:
+            yield Ledger(connection)
+        except sqlite3.Error as error:
+            raise _failed(error, path) from error
+
+
+def _index(cache: Path, outputs: Outputs, topic: str) -> Path:
+    """Where the index is: one cache may serve several outputs, each with a topic of that name."""
+    place = hashlib.sha256(str(outputs.root.resolve()).encode("utf-8")).hexdigest()[:12]
+    return cache / "ledger" / f"{topic}-{place}.sqlite"
+
+
+def _current(path: Path, outputs: Outputs, topic: str) -> sqlite3.Connection:
+    files.ensure_folder(path.parent)
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+    try:
+        if connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+            _lay_out(connection)
+        Ledger(connection).bring_up_to_date(outputs, topic)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _lay_out(connection: sqlite3.Connection) -> None:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        for table in ("snapshots", "shown"):
+            connection.execute(f"DROP TABLE IF EXISTS {table}")
+        for statement in TABLES.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {LAYOUT}")
+
+
+def _failed(error: sqlite3.Error, path: Path) -> OutputError:
+    """What to do about an index that fails while it is read."""
+    if not is_damage(error):
+        return unusable(error, path)
+    _remove(path)
+    return OutputError(
+        f"was damaged and has been removed: {error}",
+        where=str(path),
+        next_step="Run the same command again, which makes it anew",
+    )
+
+
+def _remove(path: Path) -> None:
+    with files.translated(path):
+        for name in (path.name, f"{path.name}-journal"):
+            path.with_name(name).unlink(missing_ok=True)
+
+
+def _end(before: datetime | None) -> str:
+    """A text that sorts behind the instants that count."""
+    return "9999" if before is None else utc_text(utc(before))

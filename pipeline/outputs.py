@@ -7,11 +7,9 @@ with its papers and its `run.json`, by renaming a finished folder into place.
 import contextlib
 import hashlib
 import itertools
-import os
 import re
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -23,6 +21,7 @@ from pipeline.records import (
     TOPIC_NAME,
     Decision,
     Digest,
+    Fetch,
     Paper,
     Publication,
     Run,
@@ -36,6 +35,7 @@ from pipeline.records import (
 
 TOPIC = re.compile(TOPIC_NAME)
 SNAPSHOT = re.compile(r"\d{8}_\d{4}")
+PAPERS = "1-papers.jsonl"
 OUT_OF_ORDER = timedelta(hours=1)
 """How far lines of several processes may stand out of the order of their times."""
 
@@ -53,7 +53,7 @@ class Snapshot:
         self.digest_json = folder / "5-digest.json"
         self.digest_md = folder / "5-digest.md"
         self.digest_html = folder / "5-digest.html"
-        self._papers = folder / "1-papers.jsonl"
+        self._papers = folder / PAPERS
         self._summaries = folder / "2-summaries.jsonl"
         self._decisions = folder / "4-decisions.jsonl"
         self._published = folder / "6-published.jsonl"
@@ -206,6 +206,15 @@ class Outputs:
             found = [Snapshot(p) for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
         return sorted(found, key=lambda s: (s.run().instant, s.name))
 
+    def stamps(self, topic: str) -> dict[str, str]:
+        """By the snapshots' names, a text that changes when a `1-papers` does; none is read."""
+        folder = self.topic_folder(topic)
+        if not folder.is_dir():
+            return {}
+        with files.translated(folder):
+            names = [p.name for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
+            return {name: _stamp(folder / name / PAPERS) for name in names}
+
     def snapshot(self, topic: str, name: str) -> Snapshot:
         """The snapshot of exactly that name, whether it is there or not."""
         return Snapshot(self.topic_folder(topic) / name)
@@ -258,7 +267,7 @@ class Outputs:
         part = Path(tempfile.mkdtemp(dir=folder, prefix=".part-"))
         try:
             made = Snapshot(part)
-            listed = made.folder / "1-papers.jsonl"
+            listed = made.folder / PAPERS
             files.replace(listed, _as_lines(papers))
             made.write_run(run.but(papers_sha256=_sha256(listed)))
             part.chmod(0o755)
@@ -280,6 +289,18 @@ class Outputs:
         text = _as_lines(waiting)
         if text or path.exists():
             files.replace(path, text)
+
+    def fetches(self, topic: str) -> Iterator[Fetch]:
+        """What the topic's fetches found, the newest first, read as they are asked for."""
+        path = self._fetches(topic)
+        return (Fetch.from_json(line, where=str(path)) for line in files.lines_backwards(path))
+
+    def append_fetch(self, topic: str, fetched: Fetch) -> None:
+        """Append and sync. Hold the topic's lock."""
+        files.append_lines(self._fetches(topic), [fetched.to_json()])
+
+    def _fetches(self, topic: str) -> Path:
+        return self.topic_folder(topic) / "fetches.jsonl"
 
     def append_spend(self, spent: Iterable[Spend]) -> None:
         """Record what answers cost; it is on disk when this returns."""
@@ -344,26 +365,22 @@ class Outputs:
                 path.unlink()
         return written
 
-    def wait_for_turn(self, key: str, delay: float) -> contextlib.AbstractContextManager[None]:
+    def wait_for_turn(
+        self, key: str, delay: float
+    ) -> contextlib.AbstractContextManager[files.Turn]:
         """Hold the turn to use `key` (`arxiv`), at least `delay` seconds after the last one ended.
 
         One process at a time has the turn; the others wait for it, an hour at most.
         """
-        return _turn(self.root / f".{key}.turn", delay)
+        return files.turn(self.root / f".{key}.turn", delay)
 
 
-@contextlib.contextmanager
-def _turn(path: Path, delay: float) -> Iterator[None]:
-    with files.locked(path.with_suffix(".lock"), timeout=3600.0, holder=path.stem.lstrip(".")):
-        last = path.stat().st_mtime if path.exists() else 0.0
-        pause = min(last + delay - time.time(), delay)
-        if pause > 0:
-            time.sleep(pause)
-        try:
-            yield
-        finally:
-            path.touch()
-            os.utime(path)
+def _stamp(path: Path) -> str:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return "lost"
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
 
 
 def _sha256(path: Path) -> str:

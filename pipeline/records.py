@@ -30,6 +30,7 @@ Status = Literal["new", "revised", "seen", "withdrawn"]
 Policy = Literal["all", "flagged", "none"]
 FailureKind = Literal["unavailable", "refused", "budget", "content", "pending"]
 Reason = Literal["first", "correction", "heal", "withdrawn"]
+Order = Literal["updated", "submitted"]
 Lines = dict[Language, str]
 
 ARXIV_ID = r"^(\d{4}\.\d{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/\d{7})$(?!\n)"
@@ -171,12 +172,25 @@ class DigestLine(Record, frozen=True, kw_only=True):
     prompt: str | None
 
 
+class Withdrawal(Record, frozen=True, kw_only=True):
+    """That a later `version`, submitted at `at`, says that the paper is withdrawn.
+
+    `snapshot` is the one that showed it, `comments` what the version says of it.
+    """
+
+    version: int
+    at: Utc
+    comments: str
+    snapshot: SnapshotName
+
+
 class Entry(Record, frozen=True, kw_only=True):
     """One paper of a digest.
 
     `gap` is why a model's line is missing where one was asked for: its reason is for
     the operator, its kind is what readers are told. `carried_from` is the snapshot on
-    which the decision was taken, if not this one.
+    which the decision was taken, if not this one. `withdrawn` is there where the paper
+    was withdrawn after this version.
     """
 
     paper: Paper
@@ -185,6 +199,7 @@ class Entry(Record, frozen=True, kw_only=True):
     gap: Failure | None = None
     decision: Decision | None = None
     carried_from: SnapshotName | None = None
+    withdrawn: Withdrawal | None = None
 
     @property
     def settled(self) -> bool:
@@ -235,20 +250,45 @@ class Publication(Record, frozen=True, kw_only=True):
     """One line of `6-published.jsonl`: a release with every line as it was published.
 
     `who`: the editors whose decisions it rests on; empty under a policy that needs none.
+    `reason` is `withdrawn` where only notices of withdrawn papers were added, or where the
+    whole digest was taken back: then `why` says it.
     """
 
     at: Utc
     reason: Reason
     who: tuple[str, ...]
     digest: Digest
+    why: str | None = None
 
 
 class Waiting(Record, frozen=True, kw_only=True):
-    """One line of `waiting.jsonl`: a paper found but not yet in a snapshot."""
+    """One line of `waiting.jsonl`: a paper found but not yet in a snapshot.
+
+    `since` is the night that found it. `reason`: `limit` (there was no room), `by hand`
+    (somebody asked for it), or `unfinished` while its snapshot is being made.
+    """
 
     paper: Paper
-    reason: Literal["limit", "unfinished"]
+    reason: Literal["limit", "by hand", "unfinished"]
     since: Utc
+
+
+class Fetch(Record, frozen=True, kw_only=True):
+    """One line of `fetches.jsonl`: what one fetch of a topic found, quiet nights included.
+
+    `since`: how far back it asked (None: as far as there was room). `complete`: all that
+    was announced arrived. `filtered`: ids by the rule that left them out. `missed` says what
+    did not arrive, `unreadable` names the entries that are no papers, with the reason.
+    """
+
+    at: Utc
+    since: Utc | None
+    complete: bool
+    snapshot: SnapshotName | None
+    counts: dict[str, int]
+    filtered: dict[str, tuple[str, ...]] = {}
+    missed: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 class Spend(Record, frozen=True, kw_only=True):

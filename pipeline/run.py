@@ -7,10 +7,11 @@ tonight's work, gaps of the last seven days are asked for again.
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import msgspec
 
-from pipeline import prompts
+from pipeline import ledger, prompts
 from pipeline.decisions import waited_for
 from pipeline.errors import (
     ArxivUnavailable,
@@ -30,11 +31,14 @@ from pipeline.records import (
     Record,
     SnapshotName,
     Usage,
+    Utc,
+    utc,
 )
 from pipeline.settings import Settings, TopicSettings
+from pipeline.sources.source import Source, open_source
 from pipeline.stages.assemble import assemble, is_stale, write
 from pipeline.stages.fetch import fetch
-from pipeline.stages.publish import build_site, record
+from pipeline.stages.publish import build_site, record, record_withdrawals
 from pipeline.stages.summarize import summarize, worth_asking
 
 log = logging.getLogger(__name__)
@@ -55,25 +59,46 @@ class Missing(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Night:
-    """What all topics of one run share; limits and budget hold for them together."""
+    """What all topics of one run share; limits and budget hold for them together.
+
+    What one topic read from arXiv, another one with the same query does not ask for again.
+    """
 
     settings: Settings
     now: datetime
     executor: Executor
     progress: Progress
 
+    @cached_property
+    def source(self) -> Source:
+        """Where papers come from, opened by the first topic that fetches."""
+        return open_source(self.settings, Outputs(self.settings.outputs))
+
+
+@dataclass
+class Work:
+    """What a night came to: gaps asked for and closed, the cost, and what failed."""
+
+    asked: int = 0
+    healed: int = 0
+    usage: Usage = field(default_factory=Usage)
+    missing: list[Missing] = field(default_factory=list)
+    trouble: PaperlineError | None = None
+
 
 class Report(Record, frozen=True, kw_only=True):
-    """What a run did for one topic: the answer of `paperline run --json`.
+    """What a run as of `at` did for one topic: the answer of `paperline run --json`.
 
     `snapshot` is None when there was nothing new; `made` tells whether this run worked
     on it. `papers` are the digest's, of which `new`, `revised`, `withdrawn` and `seen`
     (shown before). Of `asked_again` gaps of earlier nights, `healed` were closed.
     `waiting_for` counts the papers that keep the gate shut; `page` is the digest's HTML
-    file, `site` the published page, if any. Tokens and cost are this run's.
+    file, `site` the published page, if any. `waiting` papers are over the limit, the first
+    of them since `waiting_since`. Tokens and cost are this run's.
     """
 
     topic: str
+    at: Utc
     snapshot: SnapshotName | None
     made: bool
     new: Count = 0
@@ -90,6 +115,8 @@ class Report(Record, frozen=True, kw_only=True):
     usage: Usage = Usage()
     page: str | None = None
     site: str | None = None
+    waiting: Count = 0
+    waiting_since: Utc | None = None
     missing: tuple[Missing, ...] = ()
 
 
@@ -104,23 +131,29 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
     prompts.load(settings.prompts, prompt or topic.prompt)
     outputs = Outputs(settings.outputs)
     with outputs.working_on(topic.name):
-        work = _Work()
+        work = Work()
         try:
             snapshot = _tonight(night, outputs, topic, prompt, work)
         except (ArxivUnavailable, QueryRefused, BatchRunning) as error:
             snapshot, work.trouble = None, error
-        _heal(night, outputs, topic, work, leave=snapshot)
+        for earlier in recent(outputs, topic.name, night.now):
+            if snapshot is None or earlier.name != snapshot.name:
+                heal(night, topic, earlier, work)
+        give_notice(settings, topic.name, night.now)
         build_site(settings)  # also where an earlier run was cut off before it
         if work.trouble is not None:
             raise work.trouble
-        snapshots = outputs.snapshots(topic.name)
+        snapshots, waiting = outputs.snapshots(topic.name), outputs.waiting(topic.name)
         report = Report(
             topic=topic.name,
+            at=utc(night.now),
             snapshot=None,
             made=snapshot is not None,
             asked_again=work.asked,
             healed=work.healed,
             usage=work.usage,
+            waiting=len(waiting),
+            waiting_since=min((each.since for each in waiting), default=None),
             missing=tuple(work.missing),
         )
         return _described(report, settings, snapshots[-1]) if snapshots else report
@@ -153,6 +186,28 @@ def release(
     return digest
 
 
+def give_notice(settings: Settings, topic: str, now: datetime) -> None:
+    """Say of papers that readers have seen that they were withdrawn, where they have seen them.
+
+    For withdrawals that the newest snapshot shows, or one of the last seven days.
+    """
+    outputs = Outputs(settings.outputs)
+    snapshots = outputs.snapshots(topic)
+    if not snapshots:
+        return
+    newest = snapshots[-1].run().instant - timedelta(seconds=1)
+    with ledger.opened(settings.cache, outputs, topic) as shown:
+        told = shown.withdrawals_after(min(newest, now - timedelta(days=HEAL_DAYS)))
+        places = {name for paper in told for name in shown.snapshots_with(paper)}
+    for snapshot in snapshots:
+        if snapshot.name not in places:
+            continue
+        with snapshot.releasing():
+            record_withdrawals(snapshot, told, now)
+        if _summarized(snapshot) and is_stale(settings, snapshot):
+            release(settings, snapshot, now)
+
+
 def unfinished(settings: Settings, snapshot: Snapshot) -> bool:
     """Whether a run was cut off before it had lines, or a reason for none, for every paper."""
     run, digest = snapshot.run(), snapshot.digest()
@@ -178,29 +233,18 @@ def recent(outputs: Outputs, topic: str, now: datetime) -> list[Snapshot]:
     return [s for s in outputs.snapshots(topic) if s.run().instant >= since]
 
 
-@dataclass
-class _Work:
-    """What a night came to: gaps asked for and closed, the cost, and what failed."""
-
-    asked: int = 0
-    healed: int = 0
-    usage: Usage = field(default_factory=Usage)
-    missing: list[Missing] = field(default_factory=list)
-    trouble: PaperlineError | None = None
-
-
 def _tonight(
-    night: Night, outputs: Outputs, topic: TopicSettings, prompt: str | None, work: _Work
+    night: Night, outputs: Outputs, topic: TopicSettings, prompt: str | None, work: Work
 ) -> Snapshot | None:
     """Continue the newest snapshot, or make one; None where there is nothing new."""
     settings, snapshots = night.settings, outputs.snapshots(topic.name)
     if snapshots and unfinished(settings, snapshots[-1]):
         snapshot: Snapshot | None = snapshots[-1]
-        left_out = snapshots[-1].run().stages["fetch"].left_out
+        missing = snapshots[-1].run().stages["fetch"].left_out
     else:
-        fetched = fetch(settings, topic, night.now)
-        snapshot, left_out = fetched.snapshot, fetched.left_out
-    work.missing += [Missing(reason=f"left out of the feed: {entry}") for entry in left_out]
+        fetched = fetch(settings, topic, night.now, night.source)
+        snapshot, missing = fetched.snapshot, fetched.missing
+    work.missing += [Missing(reason=f"fetch: {what}") for what in missing]
     if snapshot is not None:
         name = prompt or snapshot.run().prompt or topic.prompt
         made = summarize(
@@ -232,30 +276,31 @@ def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
     return digest.status == "draft" and not waited_for(digest, digest.policy)
 
 
-def _heal(
-    night: Night, outputs: Outputs, topic: TopicSettings, work: _Work, *, leave: Snapshot | None
-) -> None:
-    """Ask again for recent gaps, and release what was cut off; `leave` was just made."""
-    for snapshot in recent(outputs, topic.name, night.now):
-        if leave and leave.name == snapshot.name:
-            continue
-        ask = to_heal(snapshot, night.now)
-        try:
-            asked = (ask is None or (ask and not night.settings.model.embedded)) and _ask_again(
-                night, topic, snapshot, ask, work
-            )
-            if asked or (_summarized(snapshot) and _unreleased(night.settings, snapshot)):
-                release(night.settings, snapshot, night.now)
-        except PromptError as error:
-            # The prompt of an earlier night may be gone; tonight's work is done all the same.
-            work.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
-        except BatchRunning as error:
-            work.trouble = work.trouble or error
+def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> bool:
+    """Ask for what a snapshot lacks, and release what was cut off; whether there was anything.
+
+    All of its papers are asked for where none ever was. A batch that still runs is kept in
+    `work` as trouble, a prompt that is gone as something missing.
+    """
+    ask = to_heal(snapshot, night.now)
+    try:
+        asked = ask is None or (bool(ask) and not night.settings.model.embedded)
+        if asked:
+            _ask_again(night, topic, snapshot, ask, work)
+        if asked or (_summarized(snapshot) and _unreleased(night.settings, snapshot)):
+            release(night.settings, snapshot, night.now)
+            return True
+    except PromptError as error:
+        # The prompt of an earlier night may be gone; tonight's work is done all the same.
+        work.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
+    except BatchRunning as error:
+        work.trouble = work.trouble or error
+    return False
 
 
 def _ask_again(
-    night: Night, topic: TopicSettings, snapshot: Snapshot, ask: list[str] | None, work: _Work
-) -> bool:
+    night: Night, topic: TopicSettings, snapshot: Snapshot, ask: list[str] | None, work: Work
+) -> None:
     """Ask for gaps of one snapshot, all of its papers where `ask` is None."""
     run = snapshot.run()
     log.info("healing %s: %s gaps", snapshot, "all" if ask is None else len(ask))
@@ -275,7 +320,6 @@ def _ask_again(
         Missing(snapshot=snapshot.name, paper=paper, reason=failure.reason)
         for paper, failure in made.failures.items()
     ]
-    return True
 
 
 def as_it_was(settings: Settings, model: str | None) -> Settings:

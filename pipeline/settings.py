@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.errors import SettingsError
-from pipeline.records import EMBEDDED, TOPIC_NAME, Policy
-from pipeline.settings_faults import CONTACT, NOT_BLANK, ONE_LINE
+from pipeline.records import EMBEDDED, TOPIC_NAME, Order, Policy
+from pipeline.settings_faults import CATEGORY, CONTACT, KEYWORD, NOT_BLANK, ONE_LINE
 
 ARXIV_DELAY = 3.0
 """Seconds between requests that arXiv's terms of use ask for."""
@@ -58,6 +58,11 @@ class ArxivSettings(Section, frozen=True, kw_only=True):
     ] = ARXIV_DELAY
     page_size: Annotated[int, Meta(ge=1, le=2000), _help("papers asked for in one request")] = 200
     timeout: Annotated[float, Positive, _help("seconds to wait for one answer")] = 30.0
+    patience: Annotated[
+        float,
+        NotNegative,
+        _help("seconds for which a request that fails is made again, at growing intervals"),
+    ] = 1800.0
     contact: Annotated[
         str,
         Meta(pattern=CONTACT),
@@ -199,6 +204,22 @@ class TopicSettings(Section, frozen=True, kw_only=True):
     limit: Annotated[
         int, Meta(ge=1, le=10_000), _help("most papers in one digest; the rest waits")
     ] = 100
+    order: Annotated[
+        Order,
+        _help("newest first: by the last update (updated) or by the first version (submitted)"),
+    ] = "updated"
+    revised: Annotated[
+        Literal["show", "skip"],
+        _help("a new version of a shown paper, with another title, abstract or comment"),
+    ] = "show"
+    categories: Annotated[
+        tuple[Annotated[str, Meta(pattern=CATEGORY)], ...],
+        _help('only papers in one of these, cross-lists included: ["cs.LG", "stat.*"]; empty: all'),
+    ] = ()
+    exclude: Annotated[
+        tuple[Annotated[str, Meta(pattern=KEYWORD)], ...],
+        _help("no papers with one of these words or phrases in title or abstract"),
+    ] = ()
     prompt: Annotated[Name, _help("file name in prompts/ without .md.j2")] = "one_line"
 
 

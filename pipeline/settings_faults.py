@@ -23,10 +23,14 @@ SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
 ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 NOT_BLANK = r"[^\s]"
 CONTACT = r"^(?:[!-~]+@[!-~]+|https?://[!-~]+)?$(?!\n)"
+CATEGORY = r"^[a-z][a-z-]*(\.([A-Za-z-]+|\*))?$(?!\n)"
+KEYWORD = r"^[^\x00-\x1f\x7f]*\w[^\x00-\x1f\x7f]*$(?!\n)"
 PATTERNS = {
     TOPIC_NAME: "lower-case letters, digits, - and _, beginning with a letter or digit",
     ONE_LINE: "one line of text that is not empty",
     NOT_BLANK: "a text that is not empty",
+    CATEGORY: "a category such as cs.LG or hep-th, or all of an archive: cs.*",
+    KEYWORD: "a word or a phrase",
     CONTACT: "a mail address or one that begins with https://, in ASCII without blanks",
 }
 """The forms that texts must have, in words."""
@@ -99,6 +103,8 @@ def explained(message: str, source: Source, table: type[msgspec.Struct]) -> Sett
         fields = msgspec.structs.fields(_section(table, above))
         choices = get_args(get_args(next(f.type for f in fields if f.name == name))[0])
         expected = " or ".join(f'"{choice}"' for choice in choices)
+    elif text.startswith("Expected `array`") and not _holds_tables(table, keys):
+        expected = 'a list of texts: ["...", "..."]'
     else:
         expected = _in_words(text).replace("[[]]", f"[[{dotted(keys)}]]")
     return fault(source, keys, shown(keys, source.value(keys)), expected)
@@ -133,6 +139,15 @@ def _section(table: type[msgspec.Struct], keys: Sequence[str | int]) -> type[msg
             kind: Any = next(f.type for f in msgspec.structs.fields(table) if f.name == key)
             table = get_args(kind)[0] if get_origin(kind) is tuple else kind
     return table
+
+
+def _holds_tables(table: type[msgspec.Struct], keys: Keys) -> bool:
+    """Whether the list at `keys` is one of tables, or one of texts."""
+    *above, name = keys
+    kind: Any = next(
+        f.type for f in msgspec.structs.fields(_section(table, above)) if f.name == name
+    )
+    return not hasattr(kind, "__metadata__")
 
 
 def fault(source: Source, keys: Keys, found: str, expected: str) -> SettingsError:

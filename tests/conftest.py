@@ -5,6 +5,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from pytest_httpserver import HTTPServer
+
+from pipeline.outputs import Outputs
+from tests.feeds import SmallArxiv
+from tests.nights import Nights
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TESTBED = Path(
@@ -38,3 +43,18 @@ def testbed() -> Path:
     if not (TESTBED / "arxiv_server.py").is_file():
         pytest.skip(f"the test bed is not at {TESTBED}; PAPERLINE_TESTBED can name its folder")
     return TESTBED
+
+
+@pytest.fixture
+def arxiv(httpserver: HTTPServer) -> SmallArxiv:
+    return SmallArxiv(httpserver)
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Outputs:
+    return Outputs(tmp_path / "outputs")
+
+
+@pytest.fixture
+def night(arxiv: SmallArxiv, outputs: Outputs) -> Nights:
+    return Nights(outputs, arxiv.url)

@@ -98,6 +98,8 @@ class SmallArxiv:
         if self.answers:
             return self.answers.pop(0)
         found = list(self.entries)
+        if asked := set(filter(None, request.args.get("id_list", "").split(","))):
+            found = [e for e in found if {e.id, f"{e.id}v{e.version}"} & asked]
         if request.args["sortBy"] == "lastUpdatedDate":
             found.sort(key=lambda e: e.updated, reverse=request.args["sortOrder"] == "descending")
         start, size = int(request.args["start"]), int(request.args["max_results"])

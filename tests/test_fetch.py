@@ -1,58 +1,20 @@
 """The fetch stage: nights of a topic against a small arXiv, and the demonstration's feeds."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from pipeline.errors import ArxivUnavailable, UsageError
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.settings import ArxivSettings, Settings, TopicSettings
-from pipeline.stages.fetch import Fetched, fetch
-from tests.feeds import NOW, SmallArxiv, atom, entry
+from pipeline.sources.source import open_source
+from pipeline.stages.fetch import fetch
+from tests.feeds import NOW, atom, entry
+from tests.nights import DAY, statuses, titles
 
-DAY = timedelta(days=1)
 DEMO = Path(__file__).parents[1] / "pipeline" / "demo"
-Night = Callable[..., Fetched]
-
-
-@pytest.fixture
-def arxiv(httpserver: HTTPServer) -> SmallArxiv:
-    return SmallArxiv(httpserver)
-
-
-@pytest.fixture
-def outputs(tmp_path: Path) -> Outputs:
-    return Outputs(tmp_path / "outputs")
-
-
-@pytest.fixture
-def night(arxiv: SmallArxiv, outputs: Outputs) -> Night:
-    """Fetches the topic `lamps` as of a moment; keywords are the topic's settings."""
-
-    def run(now: datetime = NOW, **topic: Any) -> Fetched:
-        settings = Settings(
-            outputs=outputs.root, arxiv=ArxivSettings(url=arxiv.url, delay=0.0, page_size=3)
-        )
-        asked = TopicSettings(name="lamps", query="all:lantern", **topic)
-        with outputs.working_on("lamps"):
-            return fetch(settings, asked, now)
-
-    return run
-
-
-def titles(snapshot: Snapshot | None) -> list[str]:
-    assert snapshot is not None
-    return [paper.title for paper in snapshot.papers()]
-
-
-def statuses(snapshot: Snapshot | None) -> dict[str, str]:
-    assert snapshot is not None
-    return {paper.id: paper.status for paper in snapshot.papers()}
 
 
 class TestNew:
@@ -60,15 +22,9 @@ class TestNew:
         arxiv.entries = [entry(1, hours=70), entry(2, hours=2), entry(3, hours=73)]
         fetched = night()
         assert titles(fetched.snapshot) == ["Lantern 2", "Lantern 1"]
-        assert fetched.counts == {
+        assert {what: count for what, count in fetched.counts.items() if count} == {
             "fetched": 2,
             "new": 2,
-            "revised": 0,
-            "seen": 0,
-            "withdrawn": 0,
-            "waiting": 0,
-            "future": 0,
-            "rejected": 0,
         }
 
     def test_the_snapshot_is_named_in_the_zone_and_says_what_made_it(self, arxiv, night) -> None:
@@ -84,18 +40,37 @@ class TestNew:
     def test_the_next_night_shows_only_what_is_new_or_revised(self, arxiv, night) -> None:
         arxiv.entries = [entry(1), entry(2)]
         night()
-        arxiv.entries = [entry(1), entry(2, version=2, hours=-20), entry(3, hours=-20)]
+        second = entry(2, version=2, hours=-20, abstract="They dim later now.")
+        arxiv.entries = [entry(1), second, entry(3, hours=-20)]
         fetched = night(NOW + DAY)
         assert statuses(fetched.snapshot) == {"2603.90002": "revised", "2603.90003": "new"}
-        assert fetched.counts["seen"] == 1
+        assert fetched.counts["left_out_as_seen"] == 1
 
     def test_a_quiet_night_makes_no_snapshot(self, arxiv, night, outputs) -> None:
         arxiv.entries = [entry(1)]
         night()
         fetched = night(NOW + DAY)
         assert fetched.snapshot is None
-        assert fetched.counts["seen"] == 1
+        assert fetched.counts["left_out_as_seen"] == 1
         assert len(outputs.snapshots("lamps")) == 1
+
+    @pytest.mark.parametrize(
+        "change", [{"title": "Lantern II"}, {"abstract": "Dims later."}, {"comment": "12 pages"}]
+    )
+    def test_a_new_version_is_a_revision_where_its_text_changed(self, arxiv, night, change) -> None:
+        arxiv.entries = [entry(1)]
+        night()
+        arxiv.entries = [entry(1, version=2, hours=-20, **change)]
+        assert statuses(night(NOW + DAY).snapshot) == {"2603.90001": "revised"}
+        assert night(NOW + 2 * DAY).snapshot is None
+
+    def test_a_new_version_with_the_same_text_is_seen(self, arxiv, night) -> None:
+        arxiv.entries = [entry(1)]
+        night()
+        arxiv.entries = [entry(1, version=2, hours=-20, authors=("Ada Lumen",))]
+        assert night(NOW + DAY).snapshot is None
+        arxiv.entries = [entry(1, version=3, hours=-30, comment="12 pages")]
+        assert statuses(night(NOW + 2 * DAY).snapshot) == {"2603.90001": "revised"}
 
     def test_a_withdrawn_paper_is_shown_once_as_withdrawn(self, arxiv, night) -> None:
         arxiv.entries = [entry(1)]
@@ -104,29 +79,40 @@ class TestNew:
         assert statuses(night(NOW + DAY).snapshot) == {"2603.90001": "withdrawn"}
         assert night(NOW + 2 * DAY).snapshot is None
 
-    def test_a_paper_that_arxiv_held_back_is_found_up_to_two_weeks_later(
+    def test_a_paper_that_arxiv_held_back_is_found_up_to_two_weeks_later_and_in_the_end(
         self, arxiv, night
     ) -> None:
         arxiv.entries = [entry(1)]
         night()
-        arxiv.entries += [entry(2, hours=13 * 24), entry(3, hours=15 * 24)]
+        arxiv.entries += [entry(2, hours=13 * 24), entry(3, hours=15 * 24), entry(4, hours=1500)]
         assert titles(night(NOW + DAY).snapshot) == ["Lantern 2"]
+        assert [night(NOW + n * DAY).snapshot for n in range(2, 7)] == [None] * 5
+        assert titles(night(NOW + 7 * DAY).snapshot) == ["Lantern 3"]
 
     def test_papers_updated_after_now_do_not_exist_yet(self, arxiv, night) -> None:
         arxiv.entries = [entry(1), entry(2, hours=-1)]
         fetched = night()
         assert titles(fetched.snapshot) == ["Lantern 1"]
-        assert fetched.counts["future"] == 1
+        assert fetched.counts["filtered_future"] == 1
 
     def test_a_damaged_entry_makes_the_fetch_incomplete(self, arxiv, night) -> None:
         arxiv.entries = [entry(1), entry(2, title=" ")]
         fetched = night()
         assert fetched.snapshot is not None
-        assert fetched.counts["rejected"] == 1
+        assert fetched.counts["filtered_unreadable"] == 1
         stage = fetched.snapshot.run().stages["fetch"]
         assert not stage.complete
-        assert stage.left_out == fetched.left_out
+        assert stage.left_out == fetched.missing
         assert "2603.90002" in stage.left_out[0]
+
+    def test_a_damaged_entry_is_named_once_and_shown_when_it_is_mended(self, arxiv, night) -> None:
+        arxiv.entries = [entry(1), entry(2, title=" ")]
+        night()
+        again = night(NOW + DAY)
+        assert (again.snapshot, again.missing) == (None, ())
+        assert again.counts["filtered_unreadable"] == 1
+        arxiv.entries[1] = entry(2)
+        assert titles(night(NOW + 2 * DAY).snapshot) == ["Lantern 2"]
 
     def test_a_night_before_the_newest_snapshot_is_refused_naming_both(self, arxiv, night) -> None:
         arxiv.entries = [entry(1)]
@@ -141,7 +127,7 @@ class TestNew:
     ) -> None:
         arxiv.entries = [entry(n, hours=n) for n in range(5)]
         first_page = Response(atom(arxiv.entries[:3], total=5))
-        arxiv.answers = [first_page, *[Response("busy", status=503) for _ in range(4)]]
+        arxiv.answers = [first_page, *[Response("busy", status=503) for _ in range(9)]]
         with pytest.raises(ArxivUnavailable):
             night()
         assert outputs.snapshots("lamps") == []
@@ -228,7 +214,7 @@ class TestLatest:
     def test_makes_one_when_only_a_version_changed(self, arxiv, night) -> None:
         arxiv.entries = [entry(1), entry(2)]
         night(select="latest", limit=2)
-        arxiv.entries[1] = entry(2, version=2)
+        arxiv.entries[1] = entry(2, version=2, comment="12 pages")
         fetched = night(NOW + DAY, select="latest", limit=2)
         assert statuses(fetched.snapshot) == {"2603.90001": "seen", "2603.90002": "revised"}
 
@@ -236,7 +222,7 @@ class TestLatest:
         arxiv.entries = [entry(0, hours=-1), entry(1, hours=1), entry(2, hours=2)]
         fetched = night(select="latest", limit=2)
         assert titles(fetched.snapshot) == ["Lantern 1", "Lantern 2"]
-        assert fetched.counts["future"] == 1
+        assert fetched.counts["filtered_future"] == 1
 
     def test_makes_no_snapshot_of_nothing(self, night) -> None:
         assert night(select="latest").snapshot is None
@@ -261,11 +247,11 @@ def test_the_demonstrations_nights_follow_each_other(outputs) -> None:
     nights = {}
     for name, day in (("night1", 14), ("night2", 15)):
         feed = ArxivSettings(url=(DEMO / f"{name}.atom").as_uri(), delay=0.0)
-        settings = Settings(outputs=outputs.root, arxiv=feed)
+        settings = Settings(outputs=outputs.root, cache=outputs.root.parent / "cache", arxiv=feed)
         now = datetime(2026, 1, day, 20, 5, tzinfo=UTC)
         with outputs.working_on("demo"):
-            nights[name] = fetch(settings, topic, now)
+            nights[name] = fetch(settings, topic, now, open_source(settings, outputs))
     assert nights["night1"].counts["new"] > 0
     assert nights["night2"].counts["revised"] > 0
-    assert nights["night2"].counts["seen"] > 0
-    assert nights["night1"].counts["rejected"] == nights["night2"].counts["rejected"] == 0
+    assert nights["night2"].counts["left_out_as_seen"] > 0
+    assert nights["night1"].missing == nights["night2"].missing == ()

@@ -18,11 +18,12 @@ ORDER = [
     ["configuration", "decisions"],
     ["outputs", "prompts", "glossary", "cache", "llm", "checks"],
     ["sources", "ledger", "site"],
+    ["choice"],
     ["executors"],
     ["stages"],
     ["status"],
     ["run", "doctor"],
-    ["forecast"],
+    ["forecast", "backfill"],
     ["demo"],
     ["web"],
     ["cli"],
@@ -34,11 +35,13 @@ APART = {"executors", "stages"}
 ABOVE_ITS_OWN = {"pipeline.executors.selection"}
 """Chooses among its neighbours, and is imported by none of them."""
 OWNERS = {
-    "openai": "llm",
-    "tiktoken": "llm",
-    "tenacity": "llm",
-    "pydantic": "llm",
-    "diskcache": "cache",
+    "openai": {"llm"},
+    "tiktoken": {"llm"},
+    "tenacity": {"llm", "sources"},
+    "pydantic": {"llm"},
+    "diskcache": {"cache"},
+    "arxiv": {"sources"},
+    "requests": {"sources"},
 }
 
 
@@ -96,7 +99,7 @@ def test_a_module_imports_only_from_above(path):
 def test_a_library_is_imported_by_its_owner_only(path):
     for name in imported(path):
         library = name.partition(".")[0]
-        assert OWNERS.get(library, part(path)) == part(path), f"{dotted(path)} imports {library}"
+        assert part(path) in OWNERS.get(library, {part(path)}), f"{dotted(path)} imports {library}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)

@@ -53,7 +53,7 @@ class Machine:
         }
         (self.folder / "paperline.toml").write_text(
             f'prompts = "{values["prompts"]}"\n'
-            f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\n'
+            f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\npatience = 0.0\n'
             f'[model]\nname = "{values["model"]}"\ntimeout = 5.0\n'
             f"retry_seconds = {values['retry_seconds']}\n"
             f"concurrency = {values['concurrency']}\n"

@@ -29,7 +29,7 @@ def fault(tmp_path, text, environ=None) -> str:
         (
             "[arxiv]\ndelay = 3.0\nzzz = 1",
             "FILE:3: arxiv.zzz: found an unknown key, expected one of "
-            "url, delay, page_size, timeout, contact",
+            "url, delay, page_size, timeout, patience, contact",
         ),
         ("[sight]\n", "FILE:1: sight: found an unknown key, expected site"),
         ("\noutputs = 3", "FILE:2: outputs: found 3, expected a path"),
@@ -50,6 +50,31 @@ def fault(tmp_path, text, environ=None) -> str:
             f'{TOPIC}select = "best"',
             'FILE:4: topic[0].select: found "best", expected "new" or "latest"',
         ),
+        (
+            f'{TOPIC}order = "relevance"',
+            'FILE:4: topic[0].order: found "relevance", expected "updated" or "submitted"',
+        ),
+        (
+            f'{TOPIC}revised = "hide"',
+            'FILE:4: topic[0].revised: found "hide", expected "show" or "skip"',
+        ),
+        (
+            f'{TOPIC}categories = "cs.LG"',
+            'FILE:4: topic[0].categories: found "cs.LG", expected a list of texts: ["...", "..."]',
+        ),
+        (
+            f'{TOPIC}categories = ["cs.LG", "CS LG"]',
+            'FILE:4: topic[0].categories[1]: found "CS LG", expected a category such as cs.LG',
+        ),
+        (
+            f"{TOPIC}exclude = [1]",
+            "FILE:4: topic[0].exclude[0]: found 1, expected a text",
+        ),
+        (
+            f'{TOPIC}exclude = ["--"]',
+            'FILE:4: topic[0].exclude[0]: found "--", expected a word or a phrase',
+        ),
+        ("[arxiv]\npatience = -1", "FILE:2: arxiv.patience: found -1, expected a number"),
         ('[[topic]]\nname = "a"', "FILE:1: topic[0].query: found nothing, expected a value"),
         (
             '[[topic]]\nname = "../a"\nquery = "x"',

@@ -11,7 +11,7 @@ from lxml.html import HtmlElement
 from markdown_it import MarkdownIt
 
 from pipeline.errors import DamagedFile
-from pipeline.records import Digest, Failure, Publication, Reason
+from pipeline.records import Digest, Failure, Publication, Reason, Withdrawal
 from pipeline.settings import SiteSettings
 from pipeline.site.build import pages
 from pipeline.site.markdown import digest_markdown, escaped
@@ -425,7 +425,7 @@ def test_site_has_index_topic_snapshots_and_history() -> None:
 
 def test_every_link_inside_the_site_leads_to_a_page() -> None:
     nights = [[a_night(day)] for day in range(1, 4)] + [
-        [a_night(4), a_night(4, reason="withdrawn")]
+        [a_night(4), a_night(4, reason="withdrawn").but(why="The wrong query was used.")]
     ]
     made = pages({"tides": nights, "reefs": [[a_night(1)]]}, SITE)
     for path, page in made.items():
@@ -473,16 +473,32 @@ def test_the_last_publication_counts() -> None:
 
 
 def test_a_withdrawn_digest_leaves_its_note_and_none_of_its_papers() -> None:
-    gone = a_night(2, reason="withdrawn")
-    gone = gone.but(digest=gone.digest.but(notes=("The wrong query was used.",)))
+    gone = a_night(2, reason="withdrawn").but(why="The wrong query was used.")
     made = pages({"tides": [[a_night(1)], [a_night(2), gone]]}, SITE)
     stone = parsed(made["tides/20260502_1000.html"])
     assert stone.xpath("//article") == []
     assert "The wrong query was used." in flat(stone)
-    assert "Withdrawn on 2026-05-02 11:00" in flat(stone)
+    assert "Withdrawn on 2026-05-02 11:00 by Mei Lan" in flat(stone)
     assert "Snapshot: 20260502_1000" in flat(stone)
     assert "已撤回" in flat(parsed(made["tides/history.html"]))
     assert made["tides/index.html"] == made["tides/20260501_1000.html"]
+
+
+def test_a_paper_withdrawn_since_is_marked_and_its_line_stays() -> None:
+    when = datetime(2026, 5, 4, 0, 30, tzinfo=UTC)
+    told = "This paper has been withdrawn <b>by</b> the authors"
+    gone = Withdrawal(version=2, at=when, comments=told, snapshot="20260504_1000")
+    marked = a_digest(approved(an_entry(1, withdrawn=gone)), approved(an_entry(2)))
+    releases = [a_publication(), a_publication(marked, "withdrawn", at=when, who=())]
+    page = parsed(pages({"tides": [releases]}, SITE)["tides/20260501_0405.html"])
+    (note,) = having(page, "withdrawal")
+    assert note.xpath("ancestor::article/@id") == [a_paper(1).id]
+    assert "by its version 2 of 2026-05-04 08:30" in flat(note)
+    assert "第 2 版，2026-05-04 08:30" in flat(note)
+    assert flat(note).count(told) == 2
+    assert len(having(page, "summary")) == 2
+    assert "On 2026-05-04 08:30 papers were marked" in text_of(page, "notes")
+    assert "withdrawn since, by its version 2" in digest_markdown(marked)
 
 
 def test_a_release_recorded_as_draft_is_shown_as_published() -> None:

@@ -3,29 +3,26 @@
 import os
 import socket
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from pipeline import files
 from pipeline.errors import ArxivUnavailable, QueryRefused
 from pipeline.outputs import Outputs
 from pipeline.records import Paper
 from pipeline.settings import ArxivSettings
-from pipeline.sources.arxiv_api import RETRIES, ArxivApi
+from pipeline.sources import arxiv_client
+from pipeline.sources.arxiv_api import ArxivApi
+from pipeline.sources.arxiv_client import REFUSALS, SHORT_TRIES
 from pipeline.sources.atom import SavedFeed
 from pipeline.version import VERSION
-from tests.feeds import Entry, SmallArxiv, atom, entry, error_feed
+from tests.feeds import NOW, Entry, SmallArxiv, atom, entry, error_feed
 
 DEMO = Path(__file__).parents[1] / "pipeline" / "demo"
-TRIES = RETRIES + 1
-
-
-@pytest.fixture
-def arxiv(httpserver: HTTPServer) -> SmallArxiv:
-    return SmallArxiv(httpserver)
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ def source(arxiv: SmallArxiv, tmp_path: Path) -> Callable[..., ArxivApi]:
     """A source that asks the small arXiv; keywords are settings."""
 
     def make(**changes: object) -> ArxivApi:
-        settings = ArxivSettings(url=arxiv.url, delay=0.0, page_size=2, timeout=20.0)
+        settings = ArxivSettings(url=arxiv.url, delay=0.0, page_size=2, timeout=20.0, patience=0.4)
         return ArxivApi(msgspec.structs.replace(settings, **changes), Outputs(tmp_path / "out"))
 
     return make
@@ -42,7 +39,7 @@ def source(arxiv: SmallArxiv, tmp_path: Path) -> Callable[..., ArxivApi]:
 def saved(tmp_path: Path, text: str) -> SavedFeed:
     path = tmp_path / "saved {odd} name.atom"
     path.write_text(text, encoding="utf-8")
-    return SavedFeed(ArxivSettings(url=path.as_uri()))
+    return SavedFeed(ArxivSettings(url=path.as_uri()), path)
 
 
 def only_paper(tmp_path: Path, one: Entry) -> Paper:
@@ -87,75 +84,225 @@ class TestPages:
         list(ArxivApi(settings, Recorder(tmp_path)).papers("all:lantern"))
         assert turns == [("arxiv", 7.0), ("arxiv", 7.0)]
 
-    def test_leave_the_time_of_the_last_turn_for_other_processes(self, source, tmp_path) -> None:
-        turn = tmp_path / "out" / ".arxiv.turn"
-        turn.parent.mkdir()
-        turn.touch()
-        os.utime(turn, (1, 1))
+    def test_close_their_connection_before_the_next_turn(self, arxiv, source) -> None:
+        arxiv.entries = [entry(n) for n in range(4)]
         list(source().papers("all:lantern"))
-        assert turn.stat().st_mtime > 1
+        assert {request.headers["Connection"] for request in arxiv.requests} == {"close"}
+        assert len({request.environ["REMOTE_PORT"] for request in arxiv.requests}) == 2
+
+    def test_are_read_back_to_a_date_and_no_further(self, arxiv, source) -> None:
+        arxiv.entries = [entry(n, hours=n) for n in range(8)]
+        since = NOW - timedelta(hours=2, minutes=30)
+        titles = [paper.title for paper in source().papers("all:lantern", since=since)]
+        assert titles == ["Lantern 0", "Lantern 1", "Lantern 2"]
+        assert arxiv.starts == [0, 2]
+
+    def test_are_read_once_for_two_topics_with_the_same_query(self, arxiv, source) -> None:
+        arxiv.entries = [entry(n, hours=n) for n in range(4)]
+        asked = source()
+        wide = list(asked.papers("all:lantern", since=NOW - timedelta(days=1)))
+        narrow = list(asked.papers("all:lantern", since=NOW - timedelta(hours=1, minutes=30)))
+        assert [len(wide), len(narrow)] == [4, 2]
+        assert len(arxiv.requests) == 2
+
+    def test_that_were_not_read_to_their_end_are_asked_for_again(self, arxiv, source) -> None:
+        arxiv.entries = [entry(n, hours=n) for n in range(4)]
+        asked = source()
+        next(asked.papers("all:lantern"))
+        assert len(list(asked.papers("all:lantern"))) == 4
+
+    def test_come_by_the_first_submission_where_that_is_the_order(self, arxiv, source) -> None:
+        list(source().papers("all:lantern", order="submitted"))
+        assert arxiv.requests[0].args["sortBy"] == "submittedDate"
+
+
+class TestById:
+    def test_gives_the_papers_asked_for_in_pages_that_an_address_can_hold(
+        self, arxiv, source
+    ) -> None:
+        arxiv.entries = [entry(1)]
+        arxiv.answers = [Response(atom([entry(n) for n in range(100)])), Response(atom([]))]
+        papers = source().by_id([f"2603.9{n:04}" for n in range(150)])
+        assert len(papers) == 100
+        assert [len(request.args["id_list"].split(",")) for request in arxiv.requests] == [100, 50]
+
+
+class TestTurns:
+    """The time at which the next request may begin, over all processes."""
+
+    def test_begin_a_delay_after_the_last_one_ended(self, tmp_path) -> None:
+        path = tmp_path / ".arxiv.turn"
+        with files.turn(path, 7.0):
+            pass
+        then = path.stat()
+        assert then.st_mtime - then.st_atime == pytest.approx(7.0, abs=0.01)
+
+    def test_wait_longer_where_the_server_asked_for_it(self, tmp_path) -> None:
+        path = tmp_path / ".arxiv.turn"
+        with files.turn(path, 3.0) as turn:
+            turn.hold_back(60.0)
+            turn.hold_back(1.0)
+        then = path.stat()
+        assert then.st_mtime - then.st_atime == pytest.approx(60.0, abs=0.01)
+
+    def test_wait_for_what_is_left(self, tmp_path, monkeypatch) -> None:
+        slept: list[float] = []
+        monkeypatch.setattr(files.time, "sleep", slept.append)
+        path = tmp_path / ".arxiv.turn"
+        with files.turn(path, 50.0), files.turn(tmp_path / "other.turn", 0.0):
+            pass
+        with files.turn(path, 50.0):
+            pass
+        assert slept == [pytest.approx(50.0, abs=1.0)]
+
+    def test_do_not_wait_for_an_old_future_when_the_clock_was_set_back(
+        self, tmp_path, monkeypatch
+    ) -> None:
+        slept: list[float] = []
+        monkeypatch.setattr(files.time, "sleep", slept.append)
+        path = tmp_path / ".arxiv.turn"
+        path.touch()
+        os.utime(path, (5_000_000_000, 5_000_000_003))
+        with files.turn(path, 3.0):
+            pass
+        assert slept == [pytest.approx(3.0, abs=0.01)]
+
+    def test_retry_after_holds_back_other_processes_too(self, arxiv, source, tmp_path) -> None:
+        arxiv.answers = [Response("busy", status=503, headers={"Retry-After": "900"})]
+        with pytest.raises(ArxivUnavailable):
+            list(source().papers("all:lantern"))
+        then = (tmp_path / "out" / ".arxiv.turn").stat()
+        assert then.st_mtime - then.st_atime == pytest.approx(900.0, abs=0.01)
 
 
 class TestEmptyAnswers:
     def test_without_results_are_believed_at_once(self, arxiv, source) -> None:
-        assert list(source().papers("all:nothing")) == []
-        assert len(arxiv.requests) == 1
+        asked = source()
+        assert list(asked.papers("all:nothing")) == []
+        assert (len(arxiv.requests), asked.missed) == (1, [])
 
     def test_that_announce_results_are_asked_for_again(self, arxiv, source) -> None:
         arxiv.entries = [entry(1)]
         arxiv.answers = [Response(atom([], total=1))]
-        assert [p.title for p in source().papers("all:lantern")] == ["Lantern 1"]
+        asked = source()
+        assert [p.title for p in asked.papers("all:lantern")] == ["Lantern 1"]
+        assert asked.missed == []
 
-    def test_that_go_on_announcing_results_are_an_error(self, arxiv, source) -> None:
-        arxiv.answers = [Response(atom([], total=9)) for _ in range(9)]
-        with pytest.raises(ArxivUnavailable, match="announced results") as caught:
-            list(source().papers("all:lantern"))
-        assert caught.value.where == arxiv.url
+    def test_that_go_on_announcing_results_end_as_missed(self, arxiv, source) -> None:
+        arxiv.answers = [Response(atom([], total=9)) for _ in range(99)]
+        asked = source(patience=60.0)
+        assert list(asked.papers("all:lantern")) == []
+        assert asked.missed == ["9 of 9 announced entries did not arrive"]
+        assert len(arxiv.requests) == 2 * SHORT_TRIES
 
-    def test_on_a_later_page_are_an_error(self, arxiv, source) -> None:
-        arxiv.answers = [Response(atom([entry(1), entry(2)], total=4))]
-        arxiv.answers += [Response(atom([], total=4)) for _ in range(TRIES)]
-        with pytest.raises(ArxivUnavailable, match="announced results"):
-            list(source().papers("all:lantern"))
-        assert arxiv.starts == [0, *[2] * TRIES]
+    def test_on_a_later_page_cost_no_paper_of_the_others(self, arxiv, source) -> None:
+        first = atom([entry(1), entry(2)], total=4)
+        arxiv.answers = [Response(first), *[Response(atom([], total=4))] * SHORT_TRIES] * 2
+        asked = source(patience=60.0)
+        assert len(list(asked.papers("all:lantern"))) == 2
+        assert asked.missed == ["2 of 4 announced entries did not arrive"]
+
+    def test_that_arrive_short_are_asked_for_again(self, arxiv, source) -> None:
+        arxiv.entries = [entry(1, hours=1), entry(2, hours=2)]
+        arxiv.answers = [Response(atom([entry(1, hours=1)], total=2))]
+        asked = source()
+        assert len(list(asked.papers("all:lantern"))) == 2
+        assert asked.missed == []
+
+    def test_entries_that_a_page_leaves_out_are_counted_as_missed(self, arxiv, source) -> None:
+        arxiv.answers = [Response(atom([entry(1)], total=2)) for _ in range(99)]
+        asked = source(patience=60.0)
+        assert len(list(asked.papers("all:lantern"))) == 1
+        assert asked.missed == ["1 of 2 announced entries did not arrive"]
+
+    def test_a_second_reading_finds_what_the_first_was_not_given(self, arxiv, source) -> None:
+        arxiv.entries = [entry(n, hours=n) for n in range(4)]
+        twice = [entry(0, hours=0), entry(1, hours=1)]
+        arxiv.answers = [Response(atom(twice, total=4)), Response(atom(twice, total=4))]
+        asked = source()
+        assert len(list(asked.papers("all:lantern"))) == 4
+        assert asked.missed == []
+
+    def test_papers_that_arrive_in_mid_reading_are_no_gap(self, arxiv, source) -> None:
+        first, second = [entry(1), entry(2)], [entry(2), entry(3)]
+        arxiv.answers = [Response(atom(first, total=3)), Response(atom(second, total=4))]
+        asked = source()
+        assert len(list(asked.papers("all:lantern"))) == 3
+        assert asked.missed == []
 
 
 class TestFailures:
     @pytest.mark.parametrize(
-        ("body", "reason"),
+        ("answer", "reason"),
         [
-            ("<html><body><h1>Maintenance</h1><br></body></html>", "no Atom feed"),
-            ("", "no Atom feed"),
-            (atom([entry(1), entry(2)])[:-120], "a feed that breaks off"),
+            (Response("<html><body><h1>Maintenance</h1><br></body></html>"), "no Atom feed"),
+            (Response(""), "no Atom feed"),
+            (Response(atom([entry(1), entry(2)])[:-120]), "a feed that breaks off"),
+            (Response(atom([]).replace("totalResults>", "x>")), "its number of results"),
+            (Response("Rate exceeded.", status=429), "status 429"),
+            (Response("Not Acceptable", status=406), "status 406"),
+            (Response("busy", status=503), "status 503"),
+            (Response("", status=500), "status 500"),
         ],
     )
-    def test_bodies_that_are_no_whole_feed(self, arxiv, source, body, reason) -> None:
-        arxiv.answers = [Response(body) for _ in range(TRIES)]
+    def test_are_told_when_patience_is_used_up(self, arxiv, source, answer, reason) -> None:
+        arxiv.answers = [answer] * 50
         with pytest.raises(ArxivUnavailable, match=reason) as caught:
             list(source().papers("all:lantern"))
-        assert len(arxiv.requests) == TRIES
-        assert "search_query" not in str(caught.value)
-
-    def test_a_status_that_stays_is_named_with_what_to_do(self, arxiv, source) -> None:
-        arxiv.answers = [Response("busy", status=503) for _ in range(TRIES)]
-        with pytest.raises(ArxivUnavailable, match="status 503, 4 times") as caught:
-            list(source().papers("all:lantern"))
+        assert 2 <= len(arxiv.requests) <= 4
+        assert f"asked {len(arxiv.requests)} times" in caught.value.what
         assert caught.value.where == arxiv.url
         assert "again later" in caught.value.next_step
+        assert "search_query" not in str(caught.value)
 
-    def test_a_status_that_passes_costs_one_more_request(self, arxiv, source) -> None:
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            Response("Rate exceeded.", status=429),
+            Response("Not Acceptable", status=406),
+            Response("busy", status=503, headers={"Retry-After": "0"}),
+            Response("busy", status=503, headers={"Retry-After": "soon, we hope"}),
+            Response("<html></html>"),
+            Response(atom([entry(1)])[:-120]),
+            Response(error_feed("the lamp room is locked"), status=200),
+            Response(error_feed("the lamp room is locked"), status=400),
+        ],
+    )
+    def test_that_pass_cost_one_more_request(self, arxiv, source, answer) -> None:
         arxiv.entries = [entry(1)]
-        arxiv.answers = [Response("busy", status=503)]
+        arxiv.answers = [answer]
         assert len(list(source().papers("all:lantern"))) == 1
         assert len(arxiv.requests) == 2
 
+    def test_retry_after_is_obeyed_and_not_waited_for_beyond_patience(self, arxiv, source) -> None:
+        arxiv.answers = [Response("busy", status=503, headers={"Retry-After": "3600"})] * 2
+        with pytest.raises(ArxivUnavailable, match="status 503; asked once"):
+            list(source(patience=1800.0).papers("all:lantern"))
+
+    def test_intervals_grow_from_the_delay(self, arxiv, source, caplog) -> None:
+        caplog.set_level("INFO")
+        arxiv.answers = [Response("busy", status=503)] * 50
+        with pytest.raises(ArxivUnavailable):
+            list(source(patience=1.0).papers("all:lantern"))
+        assert len(arxiv.requests) == 4  # after 0.1, 0.2 and 0.4 seconds, but not 0.8 more
+        assert "status 503; asking again in 0:00, try 4" in caplog.text
+
     @pytest.mark.parametrize("status", [400, 200])
-    def test_a_refused_query_is_told_in_arxivs_words_and_not_repeated(
+    def test_a_query_that_stays_refused_is_told_in_arxivs_words(
         self, arxiv, source, status
     ) -> None:
-        arxiv.answers = [Response(error_feed("unbalanced\nlantern"), status=status)]
+        refused = Response(error_feed("unbalanced\nlantern"), status=status)
+        arxiv.answers = [refused] * 50
         with pytest.raises(QueryRefused, match="query: unbalanced lantern"):
-            list(source().papers("all:("))
+            list(source(patience=60.0).papers("all:("))
+        assert len(arxiv.requests) == REFUSALS
+
+    @pytest.mark.parametrize("status", [401, 404, 410])
+    def test_an_address_that_is_not_arxivs_is_told_at_once(self, arxiv, source, status) -> None:
+        arxiv.answers = [Response("?", status=status)]
+        with pytest.raises(ArxivUnavailable, match=f"status {status}") as caught:
+            list(source(patience=60.0).papers("all:lantern"))
+        assert "[arxiv] url" in caught.value.next_step
         assert len(arxiv.requests) == 1
 
     def test_a_refused_connection(self, source) -> None:
@@ -169,9 +316,21 @@ class TestFailures:
     def test_an_answer_that_takes_too_long(self, tmp_path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}/api/query"
-            settings = ArxivSettings(url=url, delay=0.0, timeout=0.05)
+            settings = ArxivSettings(url=url, delay=0.0, timeout=0.05, patience=0.1)
             with pytest.raises(ArxivUnavailable, match="time allowed"):
                 list(ArxivApi(settings, Outputs(tmp_path)).papers("all:lantern"))
+
+    def test_an_answer_that_trickles_for_ever(self, arxiv, source, monkeypatch) -> None:
+        monkeypatch.setattr(arxiv_client, "MOST_SECONDS", 0)
+        arxiv.entries = [entry(1)]
+        with pytest.raises(ArxivUnavailable, match="time allowed"):
+            list(source().papers("all:lantern"))
+
+    def test_an_answer_without_end(self, arxiv, source, monkeypatch) -> None:
+        monkeypatch.setattr(arxiv_client, "MOST_BYTES", 500)
+        arxiv.entries = [entry(1)]
+        with pytest.raises(ArxivUnavailable, match="more than 500 bytes"):
+            list(source().papers("all:lantern"))
 
     def test_a_redirect_to_another_host_is_refused(self, arxiv, source, httpserver) -> None:
         httpserver.expect_request("/elsewhere").respond_with_data(atom([]))
@@ -181,6 +340,16 @@ class TestFailures:
         with pytest.raises(ArxivUnavailable, match="another host, 127"):
             list(source(url=url).papers("all:lantern"))
         assert [request.path for request, _ in httpserver.log] == ["/api/query"]
+
+    def test_a_redirect_on_the_same_host_is_followed(self, arxiv, source, httpserver) -> None:
+        httpserver.expect_request("/elsewhere").respond_with_data(atom([entry(1)]))
+        arxiv.answers = [Response(status=302, headers={"Location": "/elsewhere"})]
+        assert len(list(source().papers("all:lantern"))) == 1
+
+    def test_a_redirect_to_itself_ends(self, arxiv, source) -> None:
+        arxiv.answers = [Response(status=302, headers={"Location": "/api/query"})] * 500
+        with pytest.raises(ArxivUnavailable, match="redirects"):
+            list(source(patience=0.0).papers("all:lantern"))
 
     def test_a_redirect_to_a_file_is_refused(self, arxiv, source) -> None:
         arxiv.answers = [Response(status=302, headers={"Location": "file:///etc/hostname"})]
@@ -238,10 +407,11 @@ class TestEntries:
     def test_that_are_no_papers_are_counted_named_and_cost_no_other(
         self, arxiv, source, caplog, bad, reason
     ) -> None:
-        arxiv.entries = [entry(1), bad, entry(2)]
+        arxiv.entries = [entry(8), bad, entry(9)]
         asked = source()
         papers = list(asked.papers("all:lantern"))
-        assert {paper.title for paper in papers} == {"Lantern 1", "Lantern 2"}
+        assert {paper.title for paper in papers} == {"Lantern 8", "Lantern 9"}
+        assert asked.missed == []
         assert len(asked.rejected) == 1
         assert reason in asked.rejected[0]
         assert reason in caplog.text
@@ -261,15 +431,21 @@ class TestSavedFeed:
         source = saved(tmp_path, atom([entry(1, hours=5), entry(2, hours=1)]))
         assert [p.title for p in source.papers("ti:nothing")] == ["Lantern 2", "Lantern 1"]
 
-    def test_ends_when_the_file_repeats_itself(self, tmp_path) -> None:
+    def test_is_what_it_is_whatever_it_announces(self, tmp_path) -> None:
         source = saved(tmp_path, atom([entry(1), entry(2)], total=5000))
         assert len(list(source.papers(""))) == 2
+        assert source.missed == []
+
+    def test_gives_papers_by_id(self, tmp_path) -> None:
+        source = saved(tmp_path, atom([entry(1), entry(2, version=3), entry(4)]))
+        found = source.by_id(["2603.90001", "2603.90002v3", "2603.90002v1", "2603.90009"])
+        assert [paper.title for paper in found] == ["Lantern 1", "Lantern 2"]
 
     def test_that_is_absent_says_where_and_what_to_do(self, tmp_path) -> None:
-        url = (tmp_path / "absent.atom").as_uri()
+        path = tmp_path / "absent.atom"
         with pytest.raises(ArxivUnavailable, match="No such file") as caught:
-            list(SavedFeed(ArxivSettings(url=url)).papers(""))
-        assert caught.value.where == url
+            list(SavedFeed(ArxivSettings(url=path.as_uri()), path).papers(""))
+        assert caught.value.where == path.as_uri()
         assert caught.value.next_step
 
     def test_that_is_no_feed_is_an_error(self, tmp_path) -> None:
@@ -278,7 +454,7 @@ class TestSavedFeed:
 
     @pytest.mark.parametrize("night", ["night1.atom", "night2.atom"])
     def test_of_the_demonstration_holds_papers_only(self, night) -> None:
-        source = SavedFeed(ArxivSettings(url=(DEMO / night).as_uri()))
+        source = SavedFeed(ArxivSettings(url=(DEMO / night).as_uri()), DEMO / night)
         papers = list(source.papers(""))
         text = (DEMO / night).read_text(encoding="utf-8")
         assert len(papers) == text.count("<entry>") > 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import caches, decisions, diagnosis, nightly, stages
+from pipeline.cli import caches, decisions, diagnosis, nightly, past, stages
 from pipeline.errors import PaperlineError
 from pipeline.version import VERSION
 
@@ -14,7 +14,7 @@ Exit codes:
   0   done, also when there was nothing new or only editors are waited for
   1   failed
   2   usage or configuration
-  3   finished, but something is missing: lines, entries of a feed, budget
+  3   finished, but something is missing: lines, papers that did not arrive, budget
   75  not finished: run the same command again
 """
 
@@ -48,6 +48,7 @@ def cli(context: click.Context, config: Path | None, quiet: bool, debug: bool) -
 
 for command in (
     nightly.run,
+    past.backfill,
     stages.fetch,
     stages.summarize,
     stages.assemble,

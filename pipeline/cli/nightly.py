@@ -153,8 +153,9 @@ def _chosen(
 def _sentence(report: "Report") -> str:
     from pipeline.progress import cost
 
+    late = _late(report)
     if report.snapshot is None:
-        return f"{report.topic}: nothing new, and no digest yet"
+        return f"{report.topic}: nothing new, and no digest yet{late}"
     spent = cost(report.usage)
     healed = f", {report.healed} of {report.asked_again} gaps healed" if report.asked_again else ""
     state = (
@@ -163,7 +164,7 @@ def _sentence(report: "Report") -> str:
         else f"waiting for {decisions(report.waiting_for)}: {report.page}"
     )
     if not report.made:
-        return f"{report.topic}: nothing new{healed}, {spent}; {report.snapshot} {state}"
+        return f"{report.topic}: nothing new{healed}{late}, {spent}; {report.snapshot} {state}"
     other = "".join(
         f", {count} {what}"
         for count, what in ((report.withdrawn, "withdrawn"), (report.seen, "shown before"))
@@ -171,8 +172,17 @@ def _sentence(report: "Report") -> str:
     )
     return (
         f"{report.topic}/{report.snapshot}: {report.new} new, {report.revised} revised{other}, "
-        f"{report.model_lines} lines by a model, {report.gaps} gaps{healed}, {spent}; {state}"
+        f"{report.model_lines} lines by a model, {report.gaps} gaps{healed}{late}, {spent}; {state}"
     )
+
+
+def _late(report: "Report") -> str:
+    """How many papers are over the limit, and for how many days the first of them is."""
+    if not report.waiting or report.waiting_since is None:
+        return ""
+    days = (report.at - report.waiting_since).days
+    since = f", the longest for {days} days" if days > 1 else ""
+    return f", {report.waiting} papers over the limit wait{since}"
 
 
 @click.command()

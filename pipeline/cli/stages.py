@@ -22,20 +22,45 @@ from pipeline.cli.common import (
 @click.command()
 @click.argument("topic")
 @at_option
+@click.option(
+    "--paper",
+    "papers",
+    multiple=True,
+    metavar="ID",
+    help="Only let this paper wait for the next snapshot; repeatable.",
+)
 @click.pass_obj
-def fetch(config: Path | None, topic: str, at: str | None) -> None:
-    """Fetch the papers of a new snapshot."""
+def fetch(config: Path | None, topic: str, at: str | None, papers: tuple[str, ...]) -> None:
+    """Fetch the papers of a new snapshot.
+
+    With --paper nothing else is fetched: the next fetch or run shows these papers, whatever
+    the query, the filters and the limit say.
+    """
     from pipeline import configuration
+    from pipeline.choice import versioned
     from pipeline.outputs import Outputs
+    from pipeline.sources.source import open_source
     from pipeline.stages import fetch as stage
 
     settings = configuration.load(config)
-    chosen = settings.find_topic(topic)
-    with Outputs(settings.outputs).working_on(topic):
-        fetched = stage.fetch(settings, chosen, moment(at, settings))
-    counts = ", ".join(f"{count} {name}" for name, count in fetched.counts.items())
-    click.echo(f"{fetched.snapshot or topic + ': nothing new'}: {counts}")
-    sys.exit(MISSING if fetched.left_out else 0)
+    chosen, now = settings.find_topic(topic), moment(at, settings)
+    outputs = Outputs(settings.outputs)
+    source = open_source(settings, outputs)
+    with outputs.working_on(topic):
+        if papers:
+            added = stage.add_by_hand(settings, chosen, papers, now, source)
+            for paper in added:
+                click.echo(
+                    f"{topic}: {versioned(paper)} waits for the next snapshot: {paper.title}"
+                )
+            return
+        fetched = stage.fetch(settings, chosen, now, source)
+    counts = ", ".join(f"{count} {name}" for name, count in fetched.counts.items() if count)
+    click.echo(f"{fetched.snapshot or topic + ': nothing new'}: {counts or 'no papers'}")
+    if fetched.missing:
+        told = "; ".join(fetched.missing)
+        click.echo(f"warning: {topic}: something is missing: {told}", err=True)
+    sys.exit(MISSING if fetched.missing else 0)
 
 
 @click.command()

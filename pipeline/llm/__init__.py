@@ -1,1 +1,1 @@
-"""Sole importer of openai, tiktoken and tenacity: asking a model, within its limits."""
+"""Sole importer of openai and tiktoken: asking a model, within its limits."""

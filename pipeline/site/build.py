@@ -61,7 +61,7 @@ def _released(publications: Sequence[Publication]) -> _Released:
     last = publications[-1]
     digest = last.digest.but(status="published")
     when = local_time(digest)(digest.instant)
-    return _Released(digest, publications, last.reason == "withdrawn", when)
+    return _Released(digest, publications, last.why is not None, when)
 
 
 def _newest(released: Sequence[_Released]) -> _Released:

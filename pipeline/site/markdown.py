@@ -54,6 +54,9 @@ def digest_markdown(digest: Digest) -> str:
 def _blocks(digest: Digest, number: int, entry: Entry) -> Iterator[str]:
     paper, local = entry.paper, local_time(digest)
     yield f"## {number}\\. [{escaped(paper.title)}](<{abstract_link(paper)}>)"
+    withdrawal = words.withdrawal_note(digest, entry)
+    if withdrawal:
+        yield f"{escaped(withdrawal.en)}\n{escaped(withdrawal.zh)}"
     for language in LANGUAGES:
         if language in entry.lines:
             note = words.origin_note(entry, language)

@@ -125,6 +125,19 @@ def gap_note(entry: Entry) -> Said | None:
     return GAP[entry.gap.kind] if entry.gap else None
 
 
+def withdrawal_note(digest: Digest, entry: Entry) -> Said | None:
+    """That the paper was withdrawn after the version shown, when, and what its authors say."""
+    gone = entry.withdrawn
+    if gone is None:
+        return None
+    when = local_time(digest)(gone.at)
+    return Said(
+        f"This paper has been withdrawn since, by its version {gone.version} of {when}. "
+        f"The authors' comment: {gone.comments}",
+        f"本文其后已撤稿（第 {gone.version} 版，{when}）。作者的说明：{gone.comments}",
+    )
+
+
 def review_note(entry: Entry) -> Said:
     """Who decided on the paper, and in which snapshot if it was not this one."""
     if entry.decision is None or not entry.settled:
@@ -157,6 +170,18 @@ def release_notes(digest: Digest, releases: Sequence[Publication]) -> list[Said]
                     f"{when} 补全：补上了模型此前未能给出的简介。",
                 )
             )
+        elif release.why is None:
+            notes.append(
+                Said(
+                    f"On {when} papers were marked that have been withdrawn since.",
+                    f"{when} 标注了其后撤稿的论文。",
+                )
+            )
         else:
-            notes.append(Said(f"Withdrawn on {when}{by}.", f"{when} {by_zh}撤回。"))
+            notes.append(
+                Said(
+                    f"Withdrawn on {when}{by}: {release.why}",
+                    f"{when} {by_zh}撤回。原因：{release.why}",
+                )
+            )
     return notes

@@ -1,165 +1,158 @@
-"""arXiv's query API, asked as its terms of use want: one request at a time, spaced, named.
-
-https://info.arxiv.org/help/api/tou.html
-"""
+"""arXiv's query API as a source: its pages in full, and what did not arrive counted."""
 
 import logging
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 import arxiv  # type: ignore[import-untyped, unused-ignore]
-import requests
-from requests.adapters import HTTPAdapter
 
-from pipeline.errors import ArxivUnavailable, QueryRefused
 from pipeline.outputs import Outputs
-from pipeline.records import Paper
+from pipeline.records import Order, Paper
 from pipeline.settings import ArxivSettings
 from pipeline.sources import feed
-from pipeline.version import VERSION
+from pipeline.sources.arxiv_client import PatientClient, Turns
+from pipeline.sources.source import date_of
 
 log = logging.getLogger(__name__)
 
-RETRIES = 3
-"""Requests made again after a failure, each in its turn."""
+PASSES = 2
+"""Readings of all pages where entries were missing after the first."""
 
-LATER = "Run the same command again later; arXiv's state: https://status.arxiv.org"
+DEEPEST = 30_000
+"""Results of one query that arXiv gives, whatever it announces (API user's manual, 3.1.1.2)."""
 
+MOST_IDS = 100
+"""Ids asked for at once, so that the address stays below what servers take."""
 
-class StrictClient(arxiv.Client):  # type: ignore[misc, unused-ignore]
-    """The package's client, with a gap closed: an empty first page is believed only if it says so.
-
-    arXiv sometimes answers a first page without entries although `totalResults` is not
-    zero. The package takes that for the end of the results; here it is asked again and
-    then raises `UnexpectedEmptyPageError`, as the package does for later pages.
-    """
-
-    def _parse_feed(self, url: str, first_page: bool = True, _try_index: int = 0) -> Any:
-        page = super()._parse_feed(url, first_page, _try_index)
-        if first_page and not page.results and page.header.total_results > 0:
-            return super()._parse_feed(url, False, _try_index + 1)
-        return page
+SORTED = {
+    "updated": arxiv.SortCriterion.LastUpdatedDate,
+    "submitted": arxiv.SortCriterion.SubmittedDate,
+}
 
 
-def client_for(url: str, page_size: int, adapter: HTTPAdapter) -> StrictClient:
-    """A client that sends every request for `url`, redirects too, through `adapter`."""
-    client = StrictClient(page_size=page_size, delay_seconds=0, num_retries=RETRIES)
-    client.query_url_format = url.replace("{", "{{").replace("}", "}}") + "?{}"
-    for scheme in ("http://", "https://", "file://"):
-        client._session.mount(scheme, adapter)  # noqa: SLF001  the package offers no other way in
-    return client
-
-
-def newest_first(query: str) -> arxiv.Search:
-    """The search for all of `query`'s results, newest last update first."""
+def newest_first(query: str, order: Order = "updated") -> arxiv.Search:
+    """The search for all of `query`'s results, newest first."""
     return arxiv.Search(
         query=query,
         max_results=None,
-        sort_by=arxiv.SortCriterion.LastUpdatedDate,
+        sort_by=SORTED[order],
         sort_order=arxiv.SortOrder.Descending,
     )
 
 
+@dataclass
+class _Reading:
+    """One query's papers as far back as `since`, kept for the next topic that asks for it."""
+
+    since: datetime | None
+    papers: list[Paper] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+
+    def covers(self, since: datetime | None) -> bool:
+        return self.since is None or (since is not None and self.since <= since)
+
+
 class ArxivApi:
-    """Papers by query. `rejected` names the entries of the feeds that are no papers, and why."""
+    """Papers by query or by id.
 
-    def __init__(self, settings: ArxivSettings, outputs: Outputs) -> None:
-        self._url = settings.url
-        self._client = client_for(settings.url, settings.page_size, _Turns(settings, outputs))
-        self._conversion = feed.Conversion()
-        self.rejected = self._conversion.rejected
-
-    def papers(self, query: str) -> Iterator[Paper]:
-        """All papers that match, newest last update first; pages are asked for as they are read.
-
-        A paper may come twice when arXiv's index changes between two pages. Raises
-        `ArxivUnavailable` when the tries are used up, `QueryRefused` at once.
-        """
-        try:
-            yield from self._conversion.papers(self._client.results(newest_first(query)))
-        except arxiv.HTTPError as error:
-            what = f"answered with status {error.status}, {RETRIES + 1} times"
-            raise self._unavailable(what) from error
-        except arxiv.UnexpectedEmptyPageError as error:
-            what = f"announced results and sent a page without any, {RETRIES + 1} times"
-            raise self._unavailable(what) from error
-        except requests.RequestException as error:
-            raise self._unavailable(f"gave no complete answer: {_reason(error)}") from error
-
-    def _unavailable(self, what: str) -> ArxivUnavailable:
-        return ArxivUnavailable(what, where=self._url, next_step=LATER)
-
-
-class _Turns(HTTPAdapter):
-    """Sends each request in its turn, reads the whole answer in it, and looks at it.
-
-    An answer that breaks off, comes too late or is no feed becomes a `ConnectionError`,
-    the one kind of failure besides a status that the package tries again.
+    Of the last reading: `rejected` names the entries that are no papers, with the reason,
+    `missed` says what was announced and did not arrive. Both fill while it is read.
     """
 
+    keeps_versions = True
+
     def __init__(self, settings: ArxivSettings, outputs: Outputs) -> None:
-        super().__init__()
-        self._settings = settings
-        self._outputs = outputs
-        self._host = urlsplit(settings.url).hostname
-        scheme = "" if "://" in settings.contact else "mailto:"
-        contact = f" (+{scheme}{settings.contact})" if settings.contact else ""
-        self._headers = {
-            "Accept": "application/atom+xml",
-            "User-Agent": f"paperline/{VERSION}{contact}",
-        }
+        self._page_size = settings.page_size
+        self._client = PatientClient(settings, Turns(settings, outputs))
+        self._readings: dict[tuple[str, Order], _Reading] = {}
+        self.rejected: list[str] = []
+        self.missed: list[str] = []
 
-    def send(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
-    ) -> requests.Response:
-        host = urlsplit(request.url or "").hostname
-        if host != self._host:
-            raise ArxivUnavailable(
-                f"redirects to another host, {host}, which is refused",
-                where=self._settings.url,
-                next_step="Check the [arxiv] url in paperline.toml",
-            )
-        request.headers.update(self._headers)
-        with self._outputs.wait_for_turn("arxiv", self._settings.delay):
-            response = self._answer(request, *args, **kwargs)
-        self._look_at(response)
-        return response
+    def papers(
+        self, query: str, *, since: datetime | None = None, order: Order = "updated"
+    ) -> Iterator[Paper]:
+        """What matches, newest first, back to `since`; each version of a paper once.
 
-    def _answer(
-        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
-    ) -> requests.Response:
-        kwargs["timeout"] = self._settings.timeout
-        try:
-            response = super().send(request, *args, **kwargs)
-            log.debug("%d bytes, status %d", len(response.content), response.status_code)
-        except (requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            raise requests.ConnectionError(_reason(error)) from error
-        return response
-
-    def _look_at(self, response: requests.Response) -> None:
-        if response.status_code == requests.codes.bad_request:
-            message = feed.error_message(response.content) or "status 400"
-            raise self._refused(f"arXiv does not accept the query: {message}")
-        if response.status_code != requests.codes.ok:
+        Pages are asked for as they are read; what was read to its end is not asked for
+        again. The date that counts is that of `order`. (It is compared here and not in the
+        query: arXiv has taken `lastUpdatedDate` in a query for `submittedDate` since
+        November 2025.) Raises `ArxivUnavailable`, `QueryRefused`.
+        """
+        reading = self._readings.get((query, order))
+        if reading is not None and reading.covers(since):
+            self.rejected, self.missed = reading.rejected, reading.missed
+            yield from (p for p in reading.papers if since is None or date_of(p, order) >= since)
             return
-        try:
-            response._content = feed.whole(response.content)  # noqa: SLF001  no public setter
-        except feed.BrokenFeedError as error:
-            raise requests.ConnectionError(f"status 200 with {error}") from error
-        except QueryRefused as error:
-            raise self._refused(error.what) from error
+        reading = _Reading(since)
+        self.rejected, self.missed = reading.rejected, reading.missed
+        for paper in self._read(newest_first(query, order), reading, order):
+            reading.papers.append(paper)
+            yield paper
+        self._readings[query, order] = reading
 
-    def _refused(self, what: str) -> QueryRefused:
-        return QueryRefused(
-            what, where=self._settings.url, next_step="Correct the topic's query in paperline.toml"
-        )
+    def by_id(self, ids: Sequence[str]) -> list[Paper]:
+        """The papers with these ids, with or without a version; unknown ones are absent."""
+        self.rejected, self.missed = [], []
+        conversion = feed.Conversion(self.rejected)
+        found: list[Paper] = []
+        for start in range(0, len(ids), MOST_IDS):
+            asked = list(ids[start : start + MOST_IDS])
+            page = self._client.page(arxiv.Search(id_list=asked), 0, len(asked))
+            found += conversion.papers(page.results)
+        return found
+
+    def _read(self, search: arxiv.Search, reading: _Reading, order: Order) -> Iterator[Paper]:
+        """All pages, and all of them once more where entries are missing."""
+        met: set[str] = set()
+        for _ in range(PASSES):
+            due = yield from self._pass(search, reading, order, met)
+            missing = due - len(met)
+            if missing <= 0:
+                return
+            log.info("arXiv: %d of %d entries did not arrive", missing, due)
+        reading.missed.append(f"{missing} of {due} announced entries did not arrive")
+
+    def _pass(
+        self, search: arxiv.Search, reading: _Reading, order: Order, met: set[str]
+    ) -> Generator[Paper, None, int]:
+        """One reading of the pages: the papers not `met` before; returns how many entries are due.
+
+        Entries that arXiv adds meanwhile push others onto the next page, where they come
+        again; those added are due the next night.
+        """
+        conversion = feed.Conversion(reading.rejected)
+        since, position, first = reading.since, 0, 0
+        while True:
+            size = min(self._page_size, DEEPEST - position)
+            page = self._client.page(search, position, size)
+            total: int = page.header.total_results
+            first = first if position else total
+            added = max(total - first, 0)
+            keyed = {_key(result, position + n): result for n, result in enumerate(page.results)}
+            fresh = {key: result for key, result in keyed.items() if key not in met}
+            met.update(fresh)
+            for paper in conversion.papers(fresh.values()):
+                if since is None or date_of(paper, order) >= since:
+                    yield paper
+            position += len(page.results)
+            if since is not None and _ends_before(page.results, since, order):
+                return position - added
+            if not page.results or position >= total:
+                return total - added
+            if position >= DEEPEST:
+                reading.missed.append(f"arXiv gives {DEEPEST} of {total} results and no more")
+                return position - added
 
 
-def _reason(error: requests.RequestException) -> str:
-    """The innermost reason: urllib3 wraps it in the address of the whole query."""
-    if isinstance(error, requests.Timeout):
-        return "the time allowed for one answer ran out"
-    inner: Any = error.args[0] if error.args else error
-    inner = getattr(inner, "reason", inner)
-    return feed.clean(str(inner)).rpartition(">: ")[2][:200] or type(error).__name__
+def _key(result: arxiv.Result, position: int) -> str:
+    """What tells an entry from others: its id, or its place where it has none."""
+    return result.entry_id if result.entry_id != feed.NO_ID else f"{feed.NO_ID}{position}"
+
+
+def _ends_before(results: Sequence[arxiv.Result], since: datetime, order: Order) -> bool:
+    """Whether the last of the results with a readable date is older than `since`."""
+    dates = [result.updated if order == "updated" else result.published for result in results]
+    readable = [date for date in dates if date != feed.UNREADABLE]
+    return bool(readable) and readable[-1] < since

@@ -1,59 +1,66 @@
 """A saved feed in place of arXiv: for demonstrations, tests and machines without a network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
-import arxiv  # type: ignore[import-untyped, unused-ignore]
+import msgspec
 import requests
 from requests.adapters import HTTPAdapter
 
 from pipeline.errors import ArxivUnavailable
-from pipeline.records import Paper
+from pipeline.records import Order, Paper
 from pipeline.settings import ArxivSettings
 from pipeline.sources import feed
-from pipeline.sources.arxiv_api import client_for, newest_first
+from pipeline.sources.arxiv_api import newest_first
+from pipeline.sources.arxiv_client import PatientClient
+from pipeline.sources.source import date_of
 
 
 class SavedFeed:
-    """The entries of the feed at a `file://` address, read by the same parser as arXiv's own.
+    """The entries of a file, read by the same parser as arXiv's own.
 
-    `rejected` names the entries that are no papers, and why.
+    `rejected` names the entries that are no papers, and why; nothing is ever `missed`.
     """
 
-    def __init__(self, settings: ArxivSettings) -> None:
-        self._client = client_for(settings.url, settings.page_size, _File(settings.url))
-        self._conversion = feed.Conversion()
-        self.rejected = self._conversion.rejected
+    keeps_versions = False
 
-    def papers(self, query: str) -> Iterator[Paper]:
-        """All papers of the feed, newest last update first, whatever the query.
+    def __init__(self, settings: ArxivSettings, path: Path) -> None:
+        # However long one waits, a file stays what it is.
+        at_once = msgspec.structs.replace(settings, patience=0.0)
+        self._client = PatientClient(at_once, _File(settings.url, path))
+        self.rejected: list[str] = []
+        self.missed: list[str] = []
+
+    def papers(
+        self, query: str, *, since: datetime | None = None, order: Order = "updated"
+    ) -> Iterator[Paper]:
+        """The papers of the feed back to `since`, newest first, whatever the query.
 
         Raises `ArxivUnavailable` where the file cannot be read or is no feed.
         """
-        papers = self._conversion.papers(self._once(query))
-        yield from sorted(papers, key=lambda paper: paper.latest, reverse=True)
+        papers = sorted(self._all(query), key=lambda paper: date_of(paper, order), reverse=True)
+        yield from (p for p in papers if since is None or date_of(p, order) >= since)
 
-    def _once(self, query: str) -> Iterator[arxiv.Result]:
-        """The results up to the first repeated one: every page is the same file."""
-        known = set()
-        for result in self._client.results(newest_first(query)):
-            if result.entry_id in known:
-                return
-            known.add(result.entry_id)
-            yield result
+    def by_id(self, ids: Sequence[str]) -> list[Paper]:
+        """Those of the feed's papers that are asked for, with or without a version."""
+        return [p for p in self._all("") if {p.id, f"{p.id}v{p.version}"} & set(ids)]
+
+    def _all(self, query: str) -> Iterator[Paper]:
+        self.rejected = []
+        page = self._client.page(newest_first(query), 0, 1)
+        return feed.Conversion(self.rejected).papers(page.results)
 
 
 class _File(HTTPAdapter):
     """Answers every request with the file; the query is ignored."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, path: Path) -> None:
         super().__init__()
         self._url = url
-        self._path = Path(url2pathname(urlsplit(url).path))
+        self._path = path
 
     def send(
         self,

@@ -6,7 +6,7 @@ The format: https://info.arxiv.org/help/api/user-manual.html#_details_of_atom_re
 import logging
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 import arxiv  # type: ignore[import-untyped, unused-ignore]
@@ -19,8 +19,12 @@ from pipeline.records import Paper
 log = logging.getLogger(__name__)
 
 ATOM = "{http://www.w3.org/2005/Atom}"
+TOTAL = "{http://a9.com/-/spec/opensearch/1.1/}totalResults"
 UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands for a missing or unreadable date; arXiv began in 1991, so no paper has it."""
+
+NO_ID = "-"
+"""Stands for a missing id."""
 
 PLAUSIBLE = (1991, 2100)
 """Years in which arXiv may have taken a paper."""
@@ -38,12 +42,12 @@ class BrokenFeedError(ValueError):
 
 
 class Conversion:
-    """Turns results into papers; `rejected` names the entries that are none, with the reason."""
+    """Turns results into papers; `rejected` takes the entries that are none, with the reason."""
 
-    def __init__(self) -> None:
-        self.rejected: list[str] = []
+    def __init__(self, rejected: list[str]) -> None:
+        self.rejected = rejected
 
-    def papers(self, results: Iterator[arxiv.Result]) -> Iterator[Paper]:
+    def papers(self, results: Iterable[arxiv.Result]) -> Iterator[Paper]:
         """The papers in the results' order; an entry that is none is logged and counted."""
         for result in results:
             try:
@@ -108,6 +112,8 @@ def whole(body: bytes) -> bytes:
     refusal = _refusal(root)
     if refusal is not None:
         raise QueryRefused(f"arXiv does not accept the query: {refusal}")
+    if not (root.findtext(TOTAL) or "").strip().isdecimal():
+        raise BrokenFeedError("a feed without its number of results")
     mended = [_mend(entry) for entry in root.iterfind(f"{ATOM}entry")]
     return bytes(etree.tostring(root, encoding="utf-8")) if any(mended) else body
 
@@ -136,7 +142,7 @@ def _refusal(root: etree._Element) -> str | None:
 def _mend(entry: etree._Element) -> bool:
     changed = False
     if not (entry.findtext(f"{ATOM}id") or "").strip():
-        _set(entry, "id", "-")
+        _set(entry, "id", NO_ID)
         changed = True
     for name in ("updated", "published"):
         if not _is_date(entry.findtext(f"{ATOM}{name}")):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from pipeline import ledger
 from pipeline.decisions import present
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import (
@@ -27,6 +28,7 @@ from pipeline.records import (
     Run,
     Stage,
     Summary,
+    Withdrawal,
     fingerprint,
     utc,
 )
@@ -49,6 +51,7 @@ class _Material:
     by_id: Mapping[str, Summary]
     decided: Mapping[str, tuple[Decision, str | None]]
     published: Mapping[str, Entry]
+    withdrawals: Mapping[str, Withdrawal]
 
 
 def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
@@ -62,14 +65,14 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
     before = snapshot.digest()
     releases = snapshot.publications()
     earlier = _earlier(settings, snapshot)
-    material = _material(snapshot, run, earlier)
+    material = _material(settings, snapshot, run, earlier)
     entries, excluded = [], []
     for paper in papers:
         decision, _ = material.decided.get(paper.id, (None, None))
         if decision is not None and decision.action == "exclude":
             excluded.append(decision)
         else:
-            entries.append(_entry(paper, material))
+            entries.append(_with_notice(_entry(paper, material), material))
     title = next((t.title for t in settings.topic if t.name == run.topic), "")
     digest = Digest(
         topic=run.topic,
@@ -117,7 +120,7 @@ def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
     run = snapshot.run()
     if "assemble" not in run.stages or snapshot.digest() is None:
         return True
-    material = _material(snapshot, run, _earlier(settings, snapshot))
+    material = _material(settings, snapshot, run, _earlier(settings, snapshot))
     return run.stages["assemble"].inputs != _inputs(snapshot, material)
 
 
@@ -132,6 +135,7 @@ def _inputs(snapshot: Snapshot, material: _Material) -> dict[str, str]:
         "summaries": fingerprint([{p: s.id for p, s in chosen.items()} for chosen in lines]),
         "decisions": fingerprint([d.to_json() for d in snapshot.decisions()]),
         "carried": fingerprint(sorted(carried)),
+        "withdrawn": fingerprint([[id_, w.version] for id_, w in material.withdrawals.items()]),
     }
 
 
@@ -152,7 +156,9 @@ def _earlier(settings: Settings, snapshot: Snapshot) -> list[Snapshot]:
     return everything[: names.index(snapshot.name)][::-1]
 
 
-def _material(snapshot: Snapshot, run: Run, earlier: list[Snapshot]) -> _Material:
+def _material(
+    settings: Settings, snapshot: Snapshot, run: Run, earlier: list[Snapshot]
+) -> _Material:
     summaries = snapshot.summaries()
     stand_ins = {s.paper: s for s in summaries if s.origin == "embedded"}
     active = stand_ins if run.model == EMBEDDED else _active(run, summaries)
@@ -172,7 +178,18 @@ def _material(snapshot: Snapshot, run: Run, earlier: list[Snapshot]) -> _Materia
         by_id={s.id: s for s in summaries},
         decided=decided,
         published={entry.paper.id: entry for entry in published},
+        withdrawals=_withdrawn_since(settings, snapshot, run),
     )
+
+
+def _withdrawn_since(settings: Settings, snapshot: Snapshot, run: Run) -> dict[str, Withdrawal]:
+    """The snapshot's papers that later ones show as withdrawn, by id and in its order."""
+    outputs = Outputs(settings.outputs)
+    with ledger.opened(settings.cache, outputs, run.topic) as shown:
+        later = shown.withdrawals_after(run.instant)
+    if not later:
+        return {}
+    return {paper.id: later[paper.id] for paper in snapshot.each_paper() if paper.id in later}
 
 
 def _active(run: Run, summaries: list[Summary]) -> dict[str, Summary]:
@@ -231,6 +248,14 @@ def _entry(paper: Paper, material: _Material) -> Entry:
         gap=_gap(paper, material),
         decision=decision,
     )
+
+
+def _with_notice(entry: Entry, material: _Material) -> Entry:
+    """The entry with the notice that it was published with, or the one that is due."""
+    published = material.published.get(entry.paper.id)
+    given = published.withdrawn if published else None
+    noted = entry.but(withdrawn=given)
+    return noted.but(withdrawn=ledger.noticed(noted, material.withdrawals))
 
 
 def _gap(paper: Paper, material: _Material) -> Failure | None:

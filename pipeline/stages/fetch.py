@@ -1,24 +1,35 @@
 """arXiv -> 1-papers: choose what a topic shows tonight, and make the snapshot.
 
 What was found and is not shown stands in `waiting.jsonl` before the snapshot is made
-and until it is, so a run that is killed in between loses no paper.
+and until it is, so a run that is killed in between loses no paper. Each fetch, a quiet
+one too, leaves a line in `fetches.jsonl`, from which the next one knows how far to look back.
 """
 
 import logging
+import re
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
-from urllib.parse import urlsplit
+from itertools import takewhile
 
-import msgspec
-
+from pipeline import ledger
+from pipeline.choice import Choice, Chooser, versioned
 from pipeline.errors import UsageError
-from pipeline.ledger import is_due, shown, status_of
 from pipeline.outputs import Outputs, Snapshot
-from pipeline.records import Paper, Run, Stage, Waiting, fingerprint, utc, utc_text
+from pipeline.records import (
+    ARXIV_ID,
+    Fetch,
+    Paper,
+    Run,
+    Stage,
+    Waiting,
+    fingerprint,
+    utc,
+    utc_text,
+)
 from pipeline.settings import Settings, TopicSettings
+from pipeline.sources.source import Source
 from pipeline.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -26,146 +37,239 @@ log = logging.getLogger(__name__)
 FIRST_NIGHT = timedelta(days=3)
 """How far back a topic's first night reads: over a weekend without announcements."""
 
-EXAMPLE = "example.org"
-"""The host of the default [site] url, which is nobody's to be reached at."""
-
 OVERLAP = timedelta(days=14)
-"""How far a night reads back before the newest snapshot: arXiv may hold a paper that long."""
+"""How far a night reads back before the last complete fetch: arXiv may hold a paper that long."""
+
+WIDE = timedelta(days=60)
+"""How far it reads back once a week, for papers that were held longer."""
+
+WEEK = timedelta(days=6, hours=12)
+"""After which it does so again; less than seven days, since nights do not begin to the second."""
+
+ASKED_FOR = re.compile(r"(?:arxiv:)?(?P<id>\S+?)(?P<version>v[1-9]\d{0,3})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Fetched:
     """What a fetch did; `snapshot` is None when there was nothing to show.
 
-    `counts`: `fetched` papers read, of which `seen` were due no more; `new`, `revised`
-    and `withdrawn` in the snapshot (`select = "latest"`: `seen` too); `waiting` for a
-    later one; `future`, updated after `now`; `rejected`, entries that are no papers,
-    which `left_out` names with the reason.
+    `counts` are the books, see `Choice.counts`; `missing` says what did not arrive, and
+    names entries that are no papers and that no fetch before has named.
     """
 
     snapshot: Snapshot | None
     counts: dict[str, int]
-    left_out: tuple[str, ...]
+    missing: tuple[str, ...]
 
 
-class Source(Protocol):
-    """Where papers come from; `rejected` fills while `papers` is read."""
+@dataclass(frozen=True)
+class _Found:
+    """What one reading of the source came to."""
 
-    rejected: list[str]
-
-    def papers(self, query: str) -> Iterator[Paper]:
-        """What matches `query`, newest last update first. Raises `ArxivUnavailable`."""
-        ...
-
-
-@dataclass
-class _Choice:
-    """The papers of the snapshot with their statuses, in digest order, and what waits.
-
-    `held` are the same papers as they wait until the snapshot is there.
-    """
-
-    papers: list[Paper]
-    held: list[Waiting]
-    rest: list[Waiting]
-    fetched: int
-    seen: int
-    left_out: tuple[str, ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)
+    choice: Choice
+    since: datetime | None
+    missed: tuple[str, ...]
+    unreadable: tuple[str, ...]
 
 
-def fetch(settings: Settings, topic: TopicSettings, now: datetime) -> Fetched:
+def fetch(settings: Settings, topic: TopicSettings, now: datetime, source: Source) -> Fetched:
     """Make the topic's next snapshot as of `now`, if there is something to show.
 
     The caller holds the topic's lock. Raises `UsageError` where `now` is before the
-    newest snapshot, `ArxivUnavailable`, `QueryRefused`, `OutputError`.
+    newest snapshot, `ArxivUnavailable`, `QueryRefused`, `UnbalancedBooks`, `OutputError`;
+    then everything is as it was.
     """
-    started, clock, now = utc(datetime.now(UTC)), time.monotonic(), utc(now)
+    begun, now = Begun(), utc(now)
     outputs = Outputs(settings.outputs)
-    choice = _chosen(settings, topic, now)
-    counts = choice.counts
+    found = _found(settings, topic, now, source)
+    choice, counts = found.choice, found.choice.counts()
+    named = _named_before(outputs, topic.name, now)
+    missing = (*found.missed, *(e for e in found.unreadable if e not in named))
+    outputs.write_waiting(topic.name, [*choice.held, *choice.rest])
+    snapshot = None
+    if choice.papers:
+        snapshot = make_snapshot(settings, topic, now, choice, missing=missing, begun=begun)
+        outputs.write_waiting(topic.name, choice.rest)
+    outputs.append_fetch(
+        topic.name,
+        Fetch(
+            at=now,
+            since=found.since,
+            complete=not found.missed,
+            snapshot=snapshot.name if snapshot else None,
+            counts=counts,
+            filtered={rule: tuple(ids) for rule, ids in choice.filtered.items() if ids},
+            missed=found.missed,
+            unreadable=found.unreadable,
+        ),
+    )
+    return Fetched(snapshot, counts, missing)
+
+
+def preview(settings: Settings, topic: TopicSettings, now: datetime, source: Source) -> list[Paper]:
+    """The papers that `fetch` would make a snapshot of; no file of `outputs/` is written.
+
+    Raises as it does.
+    """
+    return _found(settings, topic, utc(now), source).choice.papers
+
+
+class Begun:
+    """When a stage began."""
+
+    def __init__(self) -> None:
+        self.at = utc(datetime.now(UTC))
+        self._clock = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Since then, to the millisecond."""
+        return round(time.monotonic() - self._clock, 3)
+
+
+def make_snapshot(  # noqa: PLR0913  what a snapshot is made of
+    settings: Settings,
+    topic: TopicSettings,
+    instant: datetime,
+    choice: Choice,
+    *,
+    missing: tuple[str, ...],
+    begun: Begun,
+) -> Snapshot:
+    """The snapshot of the papers chosen, as of `instant`. Hold the topic's lock."""
+    outputs = Outputs(settings.outputs)
+    chosen_by = [
+        settings.arxiv.url,
+        topic.query,
+        topic.select,
+        topic.limit,
+        topic.order,
+        topic.revised,
+        topic.categories,
+        topic.exclude,
+    ]
     stage = Stage(
-        complete=not choice.left_out,
+        complete=not missing,
         inputs={"query": fingerprint(topic.query)},
-        settings=fingerprint([settings.arxiv.url, topic.query, topic.select, topic.limit]),
-        counts=counts,
-        left_out=choice.left_out,
-        started=started,
-        seconds=round(time.monotonic() - clock, 3),
+        settings=fingerprint(chosen_by),
+        counts=choice.counts(),
+        left_out=missing,
+        started=begun.at,
+        seconds=begun.seconds,
         versions={"paperline": VERSION},
     )
-    if topic.select == "new":
-        outputs.write_waiting(topic.name, [*choice.held, *choice.rest])
-    if not choice.papers:
-        return Fetched(None, counts, stage.left_out)
     run = Run(
         topic=topic.name,
-        snapshot=outputs.free_name(topic.name, now, settings.zone),
-        instant=now,
+        snapshot=outputs.free_name(topic.name, instant, settings.zone),
+        instant=instant,
         time_zone=settings.time_zone,
         stages={"fetch": stage},
     )
-    snapshot = outputs.create_snapshot(run, choice.papers)
-    if topic.select == "new":
-        outputs.write_waiting(topic.name, choice.rest)
-    return Fetched(snapshot, counts, stage.left_out)
+    return outputs.create_snapshot(run, choice.papers)
 
 
-def preview(settings: Settings, topic: TopicSettings, now: datetime) -> list[Paper]:
-    """The papers that `fetch` would make a snapshot of; nothing is written. Raises as it does."""
-    return _chosen(settings, topic, utc(now)).papers
+def add_by_hand(
+    settings: Settings, topic: TopicSettings, ids: Sequence[str], now: datetime, source: Source
+) -> list[Paper]:
+    """Let the papers with these ids wait for the topic's next snapshot, before all others.
+
+    The caller holds the topic's lock. Raises `UsageError` for what is no id, is not to be
+    had, or was shown already; then none is added.
+    """
+    asked = [_asked_for(id_) for id_ in ids]
+    papers = source.by_id(asked)
+    had = {paper.id for paper in papers} | {versioned(paper) for paper in papers}
+    if absent := [id_ for id_ in asked if id_ not in had]:
+        raise UsageError(
+            f"there is no paper {', '.join(absent)}",
+            where=settings.arxiv.url,
+            next_step="Check the id, as in 2604.01234 or math/0309136",
+        )
+    outputs = Outputs(settings.outputs)
+    with ledger.opened(settings.cache, outputs, topic.name) as shown:
+        for paper in papers:
+            if not ledger.is_due(paper, shown.shown(paper.id)):
+                raise UsageError(
+                    f"{versioned(paper)} was shown already",
+                    where=f"{topic.name}/{shown.snapshots_with(paper.id)[-1]}",
+                    next_step="Name a paper that the topic has not shown",
+                )
+    waiting = {each.paper.id: each for each in outputs.waiting(topic.name)}
+    for paper in papers:
+        before = waiting.get(paper.id)
+        since = before.since if before else utc(now)
+        waiting[paper.id] = Waiting(paper=paper, reason="by hand", since=since)
+    outputs.write_waiting(topic.name, waiting.values())
+    return papers
 
 
-def _chosen(settings: Settings, topic: TopicSettings, now: datetime) -> "_Choice":
+def _asked_for(text: str) -> str:
+    found = ASKED_FOR.fullmatch(text.strip())
+    if found is None or not re.search(ARXIV_ID, found["id"]):
+        raise UsageError(
+            f"{text!r} is no arXiv id", next_step="Give one such as 2604.01234 or math/0309136"
+        )
+    return f"{found['id']}{(found['version'] or '').lower()}"
+
+
+def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Source) -> _Found:
     outputs = Outputs(settings.outputs)
     snapshots = outputs.snapshots(topic.name)
     _check_order(snapshots, now)
-    source = open_source(settings, outputs)
-    reader = _Reader(source.papers(topic.query), now)
-    log.info("fetch %s: asking %s", topic.name, settings.arxiv.url)
-    if topic.select == "latest":
-        choice = _newest(reader, topic, snapshots)
-    else:
-        choice = _unshown(reader, topic, outputs.waiting(topic.name), snapshots)
-    choice.left_out = tuple(source.rejected)
-    choice.counts = _counts(choice, reader.future)
-    told = ", ".join(f"{count} {what}" for what, count in choice.counts.items())
-    log.info("fetch %s: %s", topic.name, told)
-    return choice
+    waiting = outputs.waiting(topic.name)
+    since = None if topic.select == "latest" else look_back(outputs, topic.name, now)
+    back = f", back to {utc_text(since)}" if since else ""
+    log.info("fetch %s: asking %s%s", topic.name, settings.arxiv.url, back)
+    with ledger.opened(settings.cache, outputs, topic.name) as shown:
+        chooser = Chooser(topic, now, shown.shown)
+        if topic.select == "latest":
+            last = {versioned(paper) for paper in snapshots[-1].papers()} if snapshots else set()
+            choice = chooser.newest(source.papers(topic.query, order=topic.order), waiting, last)
+        else:
+            choice = chooser.unshown(source.papers(topic.query, since=since), waiting)
+    choice.filtered["unreadable"] += source.rejected
+    choice.fetched += len(source.rejected)
+    told = ", ".join(f"{count} {what}" for what, count in choice.counts().items() if count)
+    log.info("fetch %s: %s", topic.name, told or "nothing")
+    return _Found(choice, since, tuple(source.missed), tuple(source.rejected))
 
 
-class _Reader:
-    """The source's papers that exist at `now`, each once; `future` counts the others."""
+def look_back(outputs: Outputs, topic: str, now: datetime) -> datetime:
+    """How far back the topic has to be read at `now` so that nothing is missed.
 
-    def __init__(self, papers: Iterator[Paper], now: datetime) -> None:
-        self._papers = papers
-        self.now = now
-        self.future = 0
+    From the last complete fetch 14 days, once a week 60; on the first night 3 days from now.
+    Where `fetches.jsonl` was lost, the snapshots tell when the last complete one was.
+    """
+    last = oldest = None
+    wide, week = False, now - WEEK
+    for oldest in outputs.fetches(topic):
+        last = last or (oldest if oldest.complete else None)
+        wide = wide or (oldest.at > week and _is_wide(oldest))
+        if last and oldest.at <= week:
+            break
+    if oldest is None:
+        return _look_back_from_snapshots(outputs.snapshots(topic), now)
+    since = last.at - OVERLAP if last else oldest.since or oldest.at - FIRST_NIGHT
+    is_young = oldest.at > week
+    return since if wide or is_young else min(since, now - WIDE)
 
-    def __iter__(self) -> Iterator[Paper]:
-        met: set[tuple[str, int]] = set()
-        for paper in self._papers:
-            if (paper.id, paper.version) in met:
-                continue
-            met.add((paper.id, paper.version))
-            if paper.latest > self.now:
-                self.future += 1
-            else:
-                yield paper
+
+def _look_back_from_snapshots(snapshots: list[Snapshot], now: datetime) -> datetime:
+    if not snapshots:
+        return now - FIRST_NIGHT
+    runs = [snapshot.run() for snapshot in reversed(snapshots)]
+    complete = (run.instant for run in runs if run.stages["fetch"].complete)
+    return min(next(complete, runs[-1].instant) - OVERLAP, now - WIDE)
 
 
-def open_source(settings: Settings, outputs: Outputs) -> Source:
-    """The saved feed that a file:// address names, else arXiv's query API."""
-    arxiv = settings.arxiv
-    if urlsplit(arxiv.url).scheme == "file":
-        from pipeline.sources.atom import SavedFeed  # with arxiv and lxml, 300 ms
+def _is_wide(fetched: Fetch) -> bool:
+    return fetched.complete and fetched.since is not None and fetched.since <= fetched.at - WIDE
 
-        return SavedFeed(arxiv)
-    from pipeline.sources.arxiv_api import ArxivApi
 
-    ours = not (urlsplit(settings.site.url).hostname or "").endswith(EXAMPLE)
-    contact = arxiv.contact or (settings.site.url if ours else "")
-    return ArxivApi(msgspec.structs.replace(arxiv, contact=contact), outputs)
+def _named_before(outputs: Outputs, topic: str, now: datetime) -> set[str]:
+    """The entries that are no papers and were named by a fetch that may have met them, too."""
+    recent = takewhile(lambda each: each.at > now - WIDE - OVERLAP, outputs.fetches(topic))
+    return {entry for each in recent for entry in each.unreadable}
 
 
 def _check_order(snapshots: list[Snapshot], now: datetime) -> None:
@@ -175,69 +279,3 @@ def _check_order(snapshots: list[Snapshot], now: datetime) -> None:
             where=str(snapshots[-1]),
             next_step="Give a later --at, or none",
         )
-
-
-def _newest(reader: _Reader, topic: TopicSettings, snapshots: list[Snapshot]) -> _Choice:
-    """The newest papers, shown before or not; none where they are the newest snapshot's."""
-    found: dict[str, Paper] = {}
-    for paper in reader:
-        found.setdefault(paper.id, paper)
-        if len(found) == topic.limit:
-            break
-    already = _shown(snapshots)
-    papers = _in_order(paper.but(status=status_of(paper, already)) for paper in found.values())
-    last = {(p.id, p.version) for p in snapshots[-1].papers()} if snapshots else set()
-    if {(p.id, p.version) for p in papers} == last:
-        return _Choice([], [], [], fetched=len(papers), seen=len(papers))
-    seen = sum(paper.status == "seen" for paper in papers)
-    return _Choice(papers, [], [], fetched=len(papers), seen=seen)
-
-
-def _unshown(
-    reader: _Reader, topic: TopicSettings, waiting: list[Waiting], snapshots: list[Snapshot]
-) -> _Choice:
-    """What the topic has not shown in this version, newest first, and what is over the limit."""
-    cutoff = snapshots[-1].run().instant - OVERLAP if snapshots else reader.now - FIRST_NIGHT
-    already = _shown(snapshots)
-    due = {w.paper.id: w for w in waiting if is_due(w.paper, already)}
-    fetched = seen = 0
-    for paper in reader:
-        if paper.latest < cutoff:
-            break
-        fetched += 1
-        if not is_due(paper, already):
-            seen += 1
-            continue
-        waits = due.get(paper.id)
-        if waits is None:
-            due[paper.id] = Waiting(paper=paper, reason="limit", since=reader.now)
-        elif waits.paper.version < paper.version:
-            due[paper.id] = waits.but(paper=paper)
-    papers = _in_order(w.paper.but(status=status_of(w.paper, already)) for w in due.values())
-    chosen, over = papers[: topic.limit], papers[topic.limit :]
-    held = [due[paper.id].but(paper=paper, reason="unfinished") for paper in chosen]
-    rest = [due[paper.id].but(paper=paper, reason="limit") for paper in over]
-    return _Choice(chosen, held, rest, fetched=fetched, seen=seen)
-
-
-def _shown(snapshots: list[Snapshot]) -> dict[str, int]:
-    return shown(paper for snapshot in snapshots for paper in snapshot.papers())
-
-
-def _in_order(papers: Iterable[Paper]) -> list[Paper]:
-    """Newest last update first; the source's order among equals."""
-    return sorted(papers, key=lambda paper: paper.latest, reverse=True)
-
-
-def _counts(choice: _Choice, future: int) -> dict[str, int]:
-    statuses = [paper.status for paper in choice.papers]
-    return {
-        "fetched": choice.fetched,
-        "new": statuses.count("new"),
-        "revised": statuses.count("revised"),
-        "seen": choice.seen,
-        "withdrawn": statuses.count("withdrawn"),
-        "waiting": len(choice.rest),
-        "future": future,
-        "rejected": len(choice.left_out),
-    }

@@ -1,9 +1,11 @@
 """5-digest -> 6-published -> the site, which is built from 6-published alone."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from pipeline.ledger import noticed
 from pipeline.outputs import Outputs, Snapshot
-from pipeline.records import Digest, Publication, Reason, utc
+from pipeline.records import Digest, Publication, Reason, Withdrawal, utc
 from pipeline.settings import Settings
 from pipeline.site.build import pages
 
@@ -21,6 +23,27 @@ def record(snapshot: Snapshot, digest: Digest, now: datetime) -> bool:
         at=utc(now), reason=_reason(last, digest), who=_who(snapshot, last, digest), digest=digest
     )
     snapshot.append_publication(publication)
+    return True
+
+
+def record_withdrawals(
+    snapshot: Snapshot, withdrawals: Mapping[str, Withdrawal], now: datetime
+) -> bool:
+    """Append a release with notices of the withdrawn papers, by id, that the last one lacks.
+
+    No line changes, so no gate is asked. Hold `snapshot.releasing()`. Returns whether one was
+    appended: none is where nothing was released, or the digest was taken back.
+    """
+    releases = snapshot.publications()
+    if not releases or releases[-1].why is not None:
+        return False
+    last = releases[-1].digest
+    papers = tuple(entry.but(withdrawn=noticed(entry, withdrawals)) for entry in last.papers)
+    if papers == last.papers:
+        return False
+    snapshot.append_publication(
+        Publication(at=utc(now), reason="withdrawn", who=(), digest=last.but(papers=papers))
+    )
     return True
 
 
@@ -53,8 +76,10 @@ def _reason(last: Digest | None, digest: Digest) -> Reason:
         return "first"
     before = {entry.paper.id: entry for entry in last.papers}
     changed = [e for e in digest.papers if before.get(e.paper.id) != e]
-    healed = all(
-        e.paper.id in before and before[e.paper.id].gap and not e.gap and not e.decision
-        for e in changed
-    )
-    return "heal" if healed and last.excluded == digest.excluded else "correction"
+    if last.excluded != digest.excluded or not all(e.paper.id in before for e in changed):
+        return "correction"
+    pairs = [(before[entry.paper.id], entry) for entry in changed]
+    if all(then.but(withdrawn=now.withdrawn) == now for then, now in pairs):
+        return "withdrawn"
+    healed = all(then.gap and not now.gap and not now.decision for then, now in pairs)
+    return "heal" if healed else "correction"
