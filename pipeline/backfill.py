@@ -7,7 +7,7 @@ A day that has its snapshot is not made again, so the same command goes on where
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -18,7 +18,12 @@ from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import Count, Paper, Record, SnapshotName, Usage, Waiting
 from pipeline.run import Missing, Night, Work, give_notice, heal
 from pipeline.settings import Settings, TopicSettings
-from pipeline.sources.schedule import announcement_of, announcements, submissions_before
+from pipeline.sources.schedule import (
+    announcement_of,
+    announcements,
+    first_announcements,
+    submissions_before,
+)
 from pipeline.sources.source import Source
 from pipeline.stages.fetch import Begun, make_snapshot
 from pipeline.stages.publish import build_site
@@ -30,6 +35,10 @@ NO_USE = frozenset({"budget", "unavailable", "refused"})
 
 MOST_VERSIONS = 50
 """Earlier versions of one paper that are asked for."""
+
+
+HELD_AT_MOST = timedelta(days=60)
+"""Before its announcement a paper was submitted; what nights look back once a week."""
 
 
 class Filled(Record, frozen=True, kw_only=True):
@@ -87,7 +96,7 @@ def backfill(night: Night, topic: TopicSettings, first: date, last: date, source
                 break
         else:
             _let_wait(outputs, topic.name, pending)
-        give_notice(settings, topic.name, night.now)
+        give_notice(settings, topic.name, night.now, since=days[0] if days else night.now)
         build_site(settings)
     if work.trouble is not None:
         raise work.trouble
@@ -118,12 +127,12 @@ def _harvest(source: Source, query: str, days: list[datetime]) -> _Harvest:
     """All versions that were announced on the days.
 
     Where earlier versions are not to be had, the oldest that is stands on the day of the
-    first. Whatever was submitted on the days has been updated since or then, so reading
-    back to the first of them finds it.
+    first. Whatever was announced on the days has been updated since or then, or was held
+    back for less than `HELD_AT_MOST` before, so reading back that far finds it.
     """
     if not days:
         return _Harvest({}, ())
-    newest = list(source.papers(query, since=submissions_before(days[0])))
+    newest = list(source.papers(query, since=submissions_before(days[0]) - HELD_AT_MOST))
     missing = [*source.missed, *source.rejected]
     earlier = [
         f"{paper.id}v{version}"
@@ -142,12 +151,14 @@ def _harvest(source: Source, query: str, days: list[datetime]) -> _Harvest:
 
 def _announced(versions: Iterable[Paper]) -> Iterator[tuple[datetime, Paper]]:
     """Each version with its announcement; the oldest of each paper counts as its first."""
+    first = []
     by_paper = sorted(versions, key=attrgetter("id", "version"))
     for _, of_paper in groupby(by_paper, key=attrgetter("id")):
         oldest, *later = of_paper
-        yield announcement_of(oldest.first), oldest
+        first.append(oldest)
         for version in later:
             yield announcement_of(version.latest), version
+    yield from zip(first_announcements(first), first, strict=True)
 
 
 def _choose(

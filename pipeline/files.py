@@ -257,40 +257,47 @@ class Turn:
         """Let whoever comes next wait so many seconds, where that is longer than the delay."""
         self._pause = max(self._pause, min(seconds, LONG_WAIT))
 
-    def begin(self) -> None:
-        """Wait until it may begin."""
+    def remaining(self) -> float:
+        """Seconds until it may begin; 0 or less if it may now."""
         if not self._path.exists():
-            return
+            return 0.0
         # Read: when the last turn ended; changed: when the next may begin. A clock that was
         # set back since makes nobody wait longer than was meant.
         then = self._path.stat()
-        pause = min(then.st_mtime - time.time(), then.st_mtime - then.st_atime)
-        if pause > 0:
-            time.sleep(min(pause, LONG_WAIT))
+        return min(then.st_mtime - time.time(), then.st_mtime - then.st_atime)
 
-    def end(self) -> None:
-        """Note when the next one may begin."""
+    def note(self) -> None:
+        """Write down when the next one may begin, counted from now."""
         self._path.touch()
         now = time.time()
         os.utime(self._path, times=(now, now + self._pause))
 
 
 @contextlib.contextmanager
-def turn(path: Path, delay: float) -> Iterator[Turn]:
+def turn(path: Path, delay: float, *, patience: float = LONG_WAIT) -> Iterator[Turn]:
     """Hold the turn that the file at `path` stands for, `delay` seconds after the last one.
 
-    One process at a time has it; the others wait, an hour at most. Raises `Busy`.
+    One process at a time has it; the others wait. Raises `Busy` where another process keeps
+    it for an hour, or it may not begin for `patience` seconds longer than the delay.
     """
     holder = path.stem.lstrip(".")
     with locked(path.with_suffix(".lock"), timeout=LONG_WAIT, holder=holder):
         mine = Turn(path, delay)
         with translated(path):
-            mine.begin()
+            pause = mine.remaining()
+            if pause > patience + delay:
+                raise Busy(
+                    f"{holder} asked for {round(pause)} seconds without requests",
+                    where=str(path),
+                    next_step="Run the same command again after that",
+                )
+            time.sleep(max(pause, 0.0))
+            mine.note()  # a process that is killed meanwhile has had its turn, too
         try:
             yield mine
         finally:
             with translated(path):
-                mine.end()
+                mine.note()
 
 
 def bundled_folder() -> Path:

@@ -366,13 +366,13 @@ class Outputs:
         return written
 
     def wait_for_turn(
-        self, key: str, delay: float
+        self, key: str, delay: float, patience: float
     ) -> contextlib.AbstractContextManager[files.Turn]:
         """Hold the turn to use `key` (`arxiv`), at least `delay` seconds after the last one ended.
 
-        One process at a time has the turn; the others wait for it, an hour at most.
+        One process at a time has the turn. Raises `Busy` as `files.turn`.
         """
-        return files.turn(self.root / f".{key}.turn", delay)
+        return files.turn(self.root / f".{key}.turn", delay, patience=patience)
 
 
 def _stamp(path: Path) -> str:

@@ -139,7 +139,8 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         for earlier in recent(outputs, topic.name, night.now):
             if snapshot is None or earlier.name != snapshot.name:
                 heal(night, topic, earlier, work)
-        give_notice(settings, topic.name, night.now)
+        week = night.now - timedelta(days=HEAL_DAYS)
+        give_notice(settings, topic.name, night.now, since=week)
         build_site(settings)  # also where an earlier run was cut off before it
         if work.trouble is not None:
             raise work.trouble
@@ -186,18 +187,18 @@ def release(
     return digest
 
 
-def give_notice(settings: Settings, topic: str, now: datetime) -> None:
+def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetime) -> None:
     """Say of papers that readers have seen that they were withdrawn, where they have seen them.
 
-    For withdrawals that the newest snapshot shows, or one of the last seven days.
+    For withdrawals that the newest snapshot shows, or one from `since` on.
     """
     outputs = Outputs(settings.outputs)
     snapshots = outputs.snapshots(topic)
     if not snapshots:
         return
-    newest = snapshots[-1].run().instant - timedelta(seconds=1)
+    earliest = min(snapshots[-1].run().instant, since) - timedelta(seconds=1)
     with ledger.opened(settings.cache, outputs, topic) as shown:
-        told = shown.withdrawals_after(min(newest, now - timedelta(days=HEAL_DAYS)))
+        told = shown.withdrawals_after(earliest)
         places = {name for paper in told for name in shown.snapshots_with(paper)}
     for snapshot in snapshots:
         if snapshot.name not in places:
@@ -303,7 +304,8 @@ def _ask_again(
 ) -> None:
     """Ask for gaps of one snapshot, all of its papers where `ask` is None."""
     run = snapshot.run()
-    log.info("healing %s: %s gaps", snapshot, "all" if ask is None else len(ask))
+    if ask is not None:
+        log.info("healing %s: %d gaps", snapshot, len(ask))
     made = summarize(
         as_it_was(night.settings, run.model),
         snapshot,

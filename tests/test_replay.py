@@ -1,15 +1,13 @@
 """Night after night nothing is missed, nothing is shown twice, and arXiv is asked politely."""
 
-import os
+import itertools
 import re
-import signal
-import tempfile
-import time
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+import subprocess
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -18,16 +16,16 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from pipeline.outputs import Outputs
-from pipeline.settings import ArxivSettings, Settings, TopicSettings
-from pipeline.sources.source import open_source
-from pipeline.stages.fetch import Fetched, fetch
 from tests.feeds import NOW, Entry, atom, entry
+from tests.nights import Nights
 from tests.replay import (
     DAY,
     Archive,
     Desk,
+    Listed,
     Night,
     VersionedArxiv,
+    Versions,
     as_listed,
     assert_books_balance,
     assert_never_new_twice,
@@ -35,10 +33,13 @@ from tests.replay import (
     assert_shown,
     books,
     changes,
+    due,
     expected,
     nights,
+    records,
     stamp,
     version,
+    versioned,
 )
 from tests.test_seed import QUERY
 from tests.testbed_servers import serving
@@ -54,9 +55,7 @@ TWENTY, WEEKLY_IN_TWENTY = range(22), (7, 14, 21)
 
 WITHOUT_FOUR = [day for day in TWENTY if day not in range(9, 13)]
 
-FAULTS = (
-    "429:0.1,503:0.1,406:0.05,empty:0.1,truncate:0.05,clipped:0.03,reset:0.05,html:0.03"
-)
+FAULTS = "429:0.1,503:0.1,406:0.05,empty:0.1,truncate:0.05,clipped:0.03,reset:0.05,html:0.03"
 AT_ONCE = f"{FAULTS},503=0"
 """The same without the five seconds that each 503 asks to wait."""
 
@@ -120,18 +119,26 @@ def assert_each_change_is_shown_once(
     """Of the papers that were shown before they changed; others are new as they are."""
     before: set[str] = set()
     told: list[tuple[str, int]] = []
-    due = set()
-    for earlier, night in zip(replayed, replayed[1:], strict=False):
+    changed: set[tuple[str, int]] = set()
+    for earlier, night in itertools.pairwise(replayed):
         before |= {paper["id"] for paper in papers.get(earlier.name, [])}
-        due |= {change for change in changes([earlier, night]) if change[0] in before}
+        changed |= {each for each in changes([earlier, night]) if each[0] in before}
         told += [
             (paper["id"], paper["version"])
             for paper in papers.get(night.name, [])
             if paper["status"] in ("revised", "withdrawn") and paper["id"] in before
         ]
     assert len(told) == len(set(told))
-    assert set(told) == due
+    assert set(told) == changed
     assert told
+
+
+def assert_waits_are_obeyed(told: Any) -> None:
+    """After a 503, which asks to wait five seconds, nobody asks for so long."""
+    assert told["statuses"]["503"] > 1
+    for earlier, later in itertools.pairwise(told["queries"]):
+        if earlier["status"] == "503":
+            assert later["at_s"] - earlier["at_s"] >= 5
 
 
 def statuses(papers: Mapping[str, list[dict[str, Any]]]) -> set[str]:
@@ -139,9 +146,7 @@ def statuses(papers: Mapping[str, list[dict[str, Any]]]) -> set[str]:
 
 
 def a_desk(folder: Path, recorded: Archive, delay: float = 0.02) -> Desk:
-    return Desk(
-        folder, recorded.api, {"t": QUERY}, topic="limit = 10000", arxiv=f"delay = {delay}"
-    )
+    return Desk(folder, recorded.api, {"t": QUERY}, topic="limit = 10000", arxiv=f"delay = {delay}")
 
 
 class TestRecordedNights:
@@ -160,9 +165,7 @@ class TestRecordedNights:
         self, recorded: Archive, tmp_path: Path
     ) -> None:
         desk = a_desk(tmp_path / "desk", recorded)
-        replayed = assert_nothing_is_lost_or_shown_twice(
-            recorded, desk, TWENTY, WEEKLY_IN_TWENTY
-        )
+        replayed = assert_nothing_is_lost_or_shown_twice(recorded, desk, TWENTY, WEEKLY_IN_TWENTY)
         papers, twentieth, last = desk.papers("t"), replayed[19], replayed[-1]
         # After twenty nights only papers are missing that were held since the weekly look
         # back; the next one, two nights later, finds them, and nothing is missing at all.
@@ -193,10 +196,7 @@ class TestRecordedNights:
         told = recorded.told()
         assert set(told["faults"]) == set(re.findall(r"\w+(?=:)", FAULTS))
         assert_polite(told, 0.1)
-        asked = told["queries"]
-        for earlier, later in zip(asked, asked[1:], strict=False):
-            if earlier["status"] == "503":  # which asks to wait five seconds
-                assert later["at_s"] - earlier["at_s"] >= 5
+        assert_waits_are_obeyed(told)
 
     def test_a_run_that_was_skipped_for_four_nights_catches_up(
         self, recorded: Archive, tmp_path: Path
@@ -220,10 +220,10 @@ class TestRecordedNights:
         assert_three_at_once_take_turns(recorded, tmp_path, (4,), AT_ONCE, 0.02)
 
     @pytest.mark.prove
-    def test_three_topics_at_once_for_a_week_under_all_faults_take_turns(
+    def test_three_topics_at_once_under_all_faults_take_turns_and_all_wait_as_long_as_one_is_told(
         self, recorded: Archive, tmp_path: Path
     ) -> None:
-        assert_three_at_once_take_turns(recorded, tmp_path, WEEK, FAULTS, 0.1)
+        assert_three_at_once_take_turns(recorded, tmp_path, (0, 1, 7), FAULTS, 0.1)
 
     def test_what_is_over_the_limit_waits_and_enters_as_there_is_room(
         self, recorded: Archive, tmp_path: Path
@@ -263,6 +263,8 @@ def assert_three_at_once_take_turns(
     assert {asked["params"]["search_query"] for asked in told["queries"]} == set(
         OVERLAPPING.values()
     )
+    if "503=0" not in faults:
+        assert_waits_are_obeyed(told)
     for topic in OVERLAPPING:
         assert_shown(desk, topic, expected(replayed[topic]))
 
@@ -272,42 +274,264 @@ def assert_the_limit_drops_nothing(
 ) -> None:
     """With `limit = 20`: what is due is shown or waits, and the newest of it comes first."""
     desk = Desk(folder / "desk", recorded.api, {"t": QUERY}, topic="limit = 20")
-    found: dict[str, tuple[datetime, int]] = {}  # since when, and in which version
-    shown: dict[str, int] = {}
-    most_days = 0
+    shown: Versions = {}
+    waiting: Versions = {}
+    since: dict[str, datetime] = {}
+    longest = 0
     for night in recorded.list_all(nights(MONDAY, days, wide), QUERY):
         recorded.move(night.now)
         said = desk.paperline("run", "--at", stamp(night.now))
-        papers = desk.papers("t").get(night.name, [])
-        waiting = desk.waiting("t")
-        before = dict(shown)
-        shown |= {paper["id"]: paper["version"] for paper in papers}
-        within = {i: p.version for i, p in night.listed.items() if p.latest >= night.since}
-        due = {i: v for i, v in within.items() if before.get(i, 0) < v}
-        due |= {i: max(v, due.get(i, 0)) for i, (_, v) in found.items() if i not in due}
-        assert {p["id"]: p["version"] for p in papers} | {
-            each["paper"]["id"]: each["paper"]["version"] for each in waiting
-        } == due
-        assert len(papers) == min(20, len(due))
-        assert len(papers) + len(waiting) == len(due)
-        if waiting:
-            assert min(p["latest"] for p in papers) >= max(w["paper"]["latest"] for w in waiting)
-        found = {
-            each["paper"]["id"]: (
-                found.get(each["paper"]["id"], (night.now,))[0],
-                each["paper"]["version"],
-            )
-            for each in waiting
-        }
-        for each in waiting:
-            assert each["reason"] == "limit"
-            assert datetime.fromisoformat(each["since"]) == found[each["paper"]["id"]][0]
+        wanted = waiting | {id_: paper for id_, (_, paper) in due(night, shown).items()}
+        snapshot = desk.papers("t").get(night.name, [])
+        papers = {paper["id"]: as_listed(paper) for paper in snapshot}
+        for paper in snapshot:
+            status = "revised" if paper["id"] in shown else "new"
+            gone = papers[paper["id"]].withdrawn
+            assert paper["status"] == ("withdrawn" if gone else status)
+        waits = desk.waiting("t")
+        waiting = {each["paper"]["id"]: as_listed(each["paper"]) for each in waits}
+        assert papers.keys().isdisjoint(waiting)
+        assert papers | waiting == wanted
+        assert len(papers) == min(20, len(wanted))
+        shown |= papers
+        since = {id_: since.get(id_, night.now) for id_ in waiting}
+        assert {e["paper"]["id"]: datetime.fromisoformat(e["since"]) for e in waits} == since
         if papers:
             assert_books_balance(desk, "t", night.name)
-        if found:
-            since = (night.now - min(since for since, _ in found.values())).days
-            most_days = max(most_days, since)
-            told = f", the longest for {since} days" if since > 1 else ""
-            assert f", {len(found)} papers over the limit wait{told}, " in said
-    assert most_days > 1
+        if waiting:
+            oldest_shown = min(paper.latest for paper in papers.values())
+            assert oldest_shown >= max(paper.latest for paper in waiting.values())
+            told = re.search(r", (\d+) papers? waits? for room(?:, the longest for (\d+) d)?", said)
+            assert told is not None
+            days_waited = (night.now - min(since.values())).days
+            assert (int(told[1]), int(told[2] or 0)) == (len(waiting), days_waited)
+            longest = max(longest, days_waited)
+    assert longest > 1
     assert_never_new_twice(desk.papers("t"))
+
+
+Step = tuple[int, str]
+"""A further version: days after the one before, and what changed in it."""
+
+
+class History(NamedTuple):
+    """An invented paper: hours after `NOW` of its submission, days that it was held, versions."""
+
+    hours: int
+    held: int
+    steps: Sequence[Step]
+
+    def versions(self, number: int) -> list[Entry]:
+        """All of them."""
+        moment = NOW + timedelta(hours=self.hours)
+        made = [entry(number, updated=stamp(moment), published=stamp(moment))]
+        for count, (days, change) in enumerate(self.steps, 2):
+            moment += days * DAY
+            words = {} if change == "nothing" else {change: f"{change} {count} of {number}"}
+            if change == "withdrawn":
+                words = {"comment": f"This paper has been withdrawn ({count})"}
+            made.append(version(made[-1], count, moment, **words))
+        return made
+
+
+HISTORIES = st.lists(
+    st.builds(
+        History,
+        hours=st.integers(-10 * 24, 20 * 24),
+        held=st.sampled_from([0, 0, 0, 1, 5, 13, 20, 30]),
+        steps=st.lists(
+            st.tuples(
+                st.integers(0, 9),
+                st.sampled_from(["nothing", "title", "abstract", "comment", "withdrawn"]),
+            ),
+            max_size=3,
+        ),
+    ),
+    max_size=12,
+)
+DAYS = st.sets(st.integers(0, 25), min_size=1, max_size=12).map(sorted)
+
+
+def weekly(days: Sequence[int]) -> list[int]:
+    """The nights on which a week has passed since the last look back over 60 days, or the first."""
+    last, wide = days[0], []
+    for day in days:
+        if day - last >= 7:
+            last = day
+            wide.append(day)
+    return wide
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HTTPServer]:
+    with HTTPServer(threaded=True) as running:
+        yield running
+
+
+@pytest.fixture
+def archive(server: HTTPServer) -> VersionedArxiv:
+    server.clear()
+    return VersionedArxiv(server)
+
+
+def an_archive(server: HTTPServer, histories: Sequence[History]) -> VersionedArxiv:
+    """With the histories' papers; each version appears when it is no longer held."""
+    server.clear()
+    archive = VersionedArxiv(server)
+    for number, history in enumerate(histories):
+        made = history.versions(number)
+        archive.entries += made
+        appears = datetime.fromisoformat(made[0].updated) + history.held * DAY
+        for each in made:
+            appears = max(appears, datetime.fromisoformat(each.updated))
+            archive.held[versioned(each)] = appears
+    return archive
+
+
+class TestInventedNights:
+    @settings(max_examples=60)
+    @given(histories=HISTORIES, days=DAYS)
+    def test_any_nights_show_any_papers_once_and_their_changes_once(
+        self, server: HTTPServer, tmp_path_factory, histories, days
+    ) -> None:
+        archive = an_archive(server, histories)
+        night = Nights(Outputs(tmp_path_factory.mktemp("nights") / "outputs"), archive.url)
+        days = [*days, days[-1] + 7]
+        replayed = []
+        for each in nights(NOW, days, weekly(days)):
+            archive.now = each.now
+            replayed.append(each._replace(listed=archive.listed()))
+            fetched = night(each.now, limit=10_000)
+            assert (fetched.snapshot.name if fetched.snapshot else each.name) == each.name
+            total, others = books(fetched.counts)
+            assert total == sum(others.values())
+        made = {
+            snapshot.name: {
+                p["id"]: (p["status"], as_listed(p))
+                for p in records(snapshot.folder / "1-papers.jsonl")
+            }
+            for snapshot in night.outputs.snapshots("lamps")
+        }
+        assert made == expected(replayed)
+        assert {id_ for shown in made.values() for id_ in shown} == archive.listed().keys()
+
+    @settings(max_examples=40)
+    @given(histories=HISTORIES, days=DAYS, limit=st.integers(1, 4))
+    def test_any_limit_drops_no_paper_and_makes_none_new_twice(
+        self, server: HTTPServer, tmp_path_factory, histories, days, limit
+    ) -> None:
+        archive = an_archive(server, histories)
+        night = Nights(Outputs(tmp_path_factory.mktemp("nights") / "outputs"), archive.url)
+        shown: Versions = {}
+        waiting: Versions = {}
+        days = [*days, *(days[-1] + more for more in (7, 8, 14))]
+        new = []
+        for each in nights(NOW, days, weekly(days)):
+            archive.now = each.now
+            asked = each._replace(listed=archive.listed())
+            wanted = waiting | {id_: paper for id_, (_, paper) in due(asked, shown).items()}
+            fetched = night(each.now, limit=limit)
+            snapshot = fetched.snapshot
+            made = records(snapshot.folder / "1-papers.jsonl") if snapshot else []
+            shown_now = {paper["id"]: as_listed(paper) for paper in made}
+            folder = night.outputs.topic_folder("lamps")
+            waits = [e["paper"] for e in records(folder / "waiting.jsonl")]
+            waiting = {paper["id"]: as_listed(paper) for paper in waits}
+            assert len(shown_now) == min(limit, len(wanted))
+            assert shown_now.keys().isdisjoint(waiting)
+            assert shown_now | waiting == wanted
+            shown |= shown_now
+            new += [paper["id"] for paper in made if paper["status"] == "new"]
+        assert len(new) == len(set(new))
+        assert shown.keys() | waiting.keys() == archive.listed().keys()
+
+    def test_every_kind_of_failure_in_turn_costs_no_paper(
+        self, archive: VersionedArxiv, tmp_path: Path
+    ) -> None:
+        archive.entries = [entry(n, hours=n) for n in range(6)]
+        page = atom(archive.entries[:2], total=6)
+        cut = Response(page[: len(page) // 2])
+        cut.headers["Content-Length"] = str(len(page))
+        failures = [
+            Response("Rate exceeded.", 429),
+            Response("Not Acceptable", 406),
+            Response("Service Unavailable", 503, headers={"Retry-After": "0"}),
+            Response("<!DOCTYPE html><html><body>maintenance</body></html>"),
+            Response(atom([], total=6)),
+            Response(page[: len(page) // 2]),
+            cut,
+        ]
+        desk = Desk(
+            tmp_path / "desk",
+            archive.url,
+            {"lamps": "all:lantern"},
+            arxiv="delay = 0.03\npage_size = 2",
+        )
+        for count, failure in enumerate(failures):
+            archive.answers = [failure]
+            now = NOW + count * DAY
+            archive.entries.append(entry(100 + count, hours=-24 * count))
+            desk.paperline("fetch", "lamps", "--at", stamp(now))
+        shown = [[p["id"] for p in papers] for papers in desk.papers("lamps").values()]
+        assert [len(papers) for papers in shown] == [7, 1, 1, 1, 1, 1, 1]
+        assert sorted(itertools.chain(*shown)) == sorted(e.id for e in archive.entries)
+        assert archive.smallest_gap >= 0.03
+
+    def test_three_processes_at_once_take_turns(
+        self, archive: VersionedArxiv, tmp_path: Path
+    ) -> None:
+        archive.entries = [entry(n, hours=n) for n in range(12)]
+        topics = {name: f"all:lantern OR all:{name}" for name in ("red", "green", "blue")}
+        desk = Desk(tmp_path / "desk", archive.url, topics, arxiv="delay = 0.05\npage_size = 2")
+        archive.answers = [Response("Rate exceeded.", 429) for _ in range(4)]
+        at_once = [desk.start("fetch", topic, "--at", stamp(NOW)) for topic in topics]
+        for process in at_once:
+            desk.ended(process)
+        for topic in topics:
+            (papers,) = desk.papers(topic).values()
+            assert [p["id"] for p in papers] == [e.id for e in archive.entries]
+        assert len(archive.arrivals) == 3 * 6 + 4
+        assert archive.smallest_gap >= 0.05
+        assert archive.most_at_once == 1
+
+    def test_a_process_that_is_killed_while_it_asks_leaves_the_delay_behind(
+        self, archive: VersionedArxiv, tmp_path: Path
+    ) -> None:
+        archive.entries = [entry(1)]
+        desk = Desk(tmp_path / "desk", archive.url, {"lamps": "all:lantern"}, arxiv="delay = 2.0")
+        victims: list[subprocess.Popen[str]] = []
+        started = threading.Event()
+
+        class Killer(VersionedArxiv):
+            def _answered(self, request: Request) -> Response:
+                if not self.requests:
+                    assert started.wait(60)
+                    victims[0].kill()
+                    victims[0].wait()
+                return super()._answered(request)
+
+        archive.server.clear()
+        killer = Killer(archive.server, [entry(1)])
+        victims.append(desk.start("fetch", "lamps", "--at", stamp(NOW)))
+        started.set()
+        victims[0].communicate()
+        desk.paperline("fetch", "lamps", "--at", stamp(NOW))
+        assert len(killer.arrivals) == 2
+        assert killer.smallest_gap >= 2.0
+
+    def test_run_says_how_many_wait_and_for_how_long(
+        self, archive: VersionedArxiv, tmp_path: Path
+    ) -> None:
+        archive.entries = [entry(n, hours=n) for n in range(4)]
+        desk = Desk(tmp_path / "desk", archive.url, {"lamps": "all:lantern"}, topic="limit = 1")
+        said = [desk.paperline("run", "--at", stamp(NOW + n * DAY)) for n in range(4)]
+        told = [
+            re.search(r", (\d) papers? waits? for room(?:, the longest for (\d) day)?", line)
+            for line in said
+        ]
+        assert [(m[1], m[2]) if m else None for m in told] == [
+            ("3", None),
+            ("2", "1"),
+            ("1", "2"),
+            None,
+        ]

@@ -17,7 +17,7 @@ from pipeline.records import Paper
 from pipeline.settings import ArxivSettings
 from pipeline.sources import arxiv_client
 from pipeline.sources.arxiv_api import ArxivApi
-from pipeline.sources.arxiv_client import REFUSALS, SHORT_TRIES
+from pipeline.sources.arxiv_client import SHORT_TRIES
 from pipeline.sources.atom import SavedFeed
 from pipeline.version import VERSION
 from tests.feeds import NOW, Entry, SmallArxiv, atom, entry, error_feed
@@ -72,17 +72,17 @@ class TestPages:
         assert arxiv.requests[0].headers["User-Agent"] == f"paperline/{VERSION}"
 
     def test_wait_for_their_turn_one_by_one(self, arxiv, tmp_path) -> None:
-        turns: list[tuple[str, float]] = []
+        turns: list[tuple[str, float, float]] = []
 
         class Recorder(Outputs):
-            def wait_for_turn(self, key, delay):
-                turns.append((key, delay))
-                return super().wait_for_turn(key, 0.0)
+            def wait_for_turn(self, key, delay, patience):
+                turns.append((key, delay, patience))
+                return super().wait_for_turn(key, 0.0, patience)
 
         arxiv.entries = [entry(n) for n in range(3)]
-        settings = ArxivSettings(url=arxiv.url, delay=7.0, page_size=2)
+        settings = ArxivSettings(url=arxiv.url, delay=7.0, page_size=2, patience=9.0)
         list(ArxivApi(settings, Recorder(tmp_path)).papers("all:lantern"))
-        assert turns == [("arxiv", 7.0), ("arxiv", 7.0)]
+        assert turns == [("arxiv", 7.0, 9.0)] * 2
 
     def test_close_their_connection_before_the_next_turn(self, arxiv, source) -> None:
         arxiv.entries = [entry(n) for n in range(4)]
@@ -153,7 +153,7 @@ class TestTurns:
             pass
         with files.turn(path, 50.0):
             pass
-        assert slept == [pytest.approx(50.0, abs=1.0)]
+        assert slept == [0.0, 0.0, pytest.approx(50.0, abs=1.0)]
 
     def test_do_not_wait_for_an_old_future_when_the_clock_was_set_back(
         self, tmp_path, monkeypatch
@@ -166,6 +166,20 @@ class TestTurns:
         with files.turn(path, 3.0):
             pass
         assert slept == [pytest.approx(3.0, abs=0.01)]
+
+    def test_are_counted_for_a_process_that_was_killed_in_its_own(self, tmp_path) -> None:
+        path = tmp_path / ".arxiv.turn"
+        with files.turn(path, 7.0):
+            then = path.stat()
+        assert then.st_mtime - then.st_atime == pytest.approx(7.0, abs=0.01)
+
+    def test_nobody_waits_longer_than_patience(self, arxiv, source, tmp_path) -> None:
+        arxiv.entries = [entry(1)]
+        with files.turn(tmp_path / "out" / ".arxiv.turn", 0.0) as turn:
+            turn.hold_back(900.0)
+        with pytest.raises(ArxivUnavailable, match="asked for 900 seconds without requests"):
+            list(source().papers("all:lantern"))
+        assert arxiv.requests == []
 
     def test_retry_after_holds_back_other_processes_too(self, arxiv, source, tmp_path) -> None:
         arxiv.answers = [Response("busy", status=503, headers={"Retry-After": "900"})]
@@ -288,14 +302,25 @@ class TestFailures:
         assert "status 503; asking again in 0:00, try 4" in caplog.text
 
     @pytest.mark.parametrize("status", [400, 200])
-    def test_a_query_that_stays_refused_is_told_in_arxivs_words(
+    def test_a_malformed_query_is_refused_at_once_and_shown_where(
         self, arxiv, source, status
     ) -> None:
-        refused = Response(error_feed("unbalanced\nlantern"), status=status)
-        arxiv.answers = [refused] * 50
-        with pytest.raises(QueryRefused, match="query: unbalanced lantern"):
+        arxiv.answers = [Response(error_feed("unbalanced\nlantern"), status=status)]
+        with pytest.raises(
+            QueryRefused, match=r"query: unbalanced lantern; .*character 6"
+        ) as caught:
             list(source(patience=60.0).papers("all:("))
-        assert len(arxiv.requests) == REFUSALS
+        assert "topic's query" in caught.value.next_step
+        assert len(arxiv.requests) == 1
+
+    @pytest.mark.parametrize("status", [400, 200])
+    def test_one_that_seems_well_formed_is_asked_again_before_that_is_believed(
+        self, arxiv, source, status
+    ) -> None:
+        arxiv.answers = [Response(error_feed("out of oil"), status=status)] * 50
+        with pytest.raises(QueryRefused, match=r"query: out of oil\. "):
+            list(source().papers("all:lantern"))
+        assert len(arxiv.requests) == 3
 
     @pytest.mark.parametrize("status", [401, 404, 410])
     def test_an_address_that_is_not_arxivs_is_told_at_once(self, arxiv, source, status) -> None:

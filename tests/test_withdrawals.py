@@ -100,7 +100,7 @@ def test_get_it_from_the_next_run_where_one_was_killed_before(
     assert reasons(first) == ["first", "withdrawn"]
 
 
-def killed(*_: object) -> None:
+def killed(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
@@ -168,5 +168,5 @@ class TestWhereEditorsAreWaitedFor:
 
 
 def test_of_a_topic_without_snapshots_are_none(settings, outputs) -> None:
-    give_notice(settings, "lamps", NOW)
+    give_notice(settings, "lamps", NOW, since=NOW)
     assert outputs.snapshots("lamps") == []

@@ -177,12 +177,13 @@ def _sentence(report: "Report") -> str:
 
 
 def _late(report: "Report") -> str:
-    """How many papers are over the limit, and for how many days the first of them is."""
+    """How many papers are over the limit, and for how long the first of them is."""
     if not report.waiting or report.waiting_since is None:
         return ""
+    wait = "1 paper waits" if report.waiting == 1 else f"{report.waiting} papers wait"
     days = (report.at - report.waiting_since).days
-    since = f", the longest for {days} days" if days > 1 else ""
-    return f", {report.waiting} papers over the limit wait{since}"
+    since = f", the longest for {days} {'day' if days == 1 else 'days'}" if days else ""
+    return f", {wait} for room{since}"
 
 
 @click.command()

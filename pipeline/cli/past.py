@@ -103,7 +103,7 @@ def _account(filled: "Filled") -> str:
     from pipeline.progress import cost
 
     snapshots, days = len(filled.snapshots), filled.days
-    wait = f", {filled.waiting} papers over the limit wait" if filled.waiting else ""
+    wait = f", {filled.waiting} papers wait for room" if filled.waiting else ""
     return (
         f"{filled.topic}: {days} announcement days, {snapshots} snapshots made or finished; "
         f"{filled.papers} papers in all, {filled.gaps} gaps{wait}, {cost(filled.usage)}"

@@ -133,8 +133,8 @@ def withdrawal_note(digest: Digest, entry: Entry) -> Said | None:
     when = local_time(digest)(gone.at)
     return Said(
         f"This paper has been withdrawn since, by its version {gone.version} of {when}. "
-        f"The authors' comment: {gone.comments}",
-        f"本文其后已撤稿（第 {gone.version} 版，{when}）。作者的说明：{gone.comments}",
+        f"The authors' comment: “{gone.comments}”",
+        f"本文其后已撤稿（第 {gone.version} 版，{when}）。作者的说明：“{gone.comments}”",
     )
 
 

@@ -1,1 +1,1 @@
-"""Where papers come from: arXiv's query API, or a saved feed of the same form."""
+"""Where papers come from: arXiv's query API, its bulk metadata file, or a saved feed."""

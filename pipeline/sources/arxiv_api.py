@@ -7,11 +7,13 @@ from datetime import datetime
 
 import arxiv  # type: ignore[import-untyped, unused-ignore]
 
+from pipeline.errors import QueryRefused
 from pipeline.outputs import Outputs
 from pipeline.records import Order, Paper
 from pipeline.settings import ArxivSettings
 from pipeline.sources import feed
 from pipeline.sources.arxiv_client import PatientClient, Turns
+from pipeline.sources.query import parse
 from pipeline.sources.source import date_of
 
 log = logging.getLogger(__name__)
@@ -123,10 +125,11 @@ class ArxivApi:
         again; those added are due the next night.
         """
         conversion = feed.Conversion(reading.rejected)
+        fault = _fault_of(search.query)
         since, position, first = reading.since, 0, 0
         while True:
             size = min(self._page_size, DEEPEST - position)
-            page = self._client.page(search, position, size)
+            page = self._client.page(search, position, size, fault=fault)
             total: int = page.header.total_results
             first = first if position else total
             added = max(total - first, 0)
@@ -144,6 +147,15 @@ class ArxivApi:
             if position >= DEEPEST:
                 reading.missed.append(f"arXiv gives {DEEPEST} of {total} results and no more")
                 return position - added
+
+
+def _fault_of(query: str) -> str | None:
+    """What is wrong with a query by our own reading of the language, if anything."""
+    try:
+        parse(query)
+    except QueryRefused as error:
+        return error.what
+    return None
 
 
 def _key(result: arxiv.Result, position: int) -> str:

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
-from pipeline.errors import ArxivUnavailable, PaperlineError, QueryRefused
+from pipeline.errors import ArxivUnavailable, Busy, QueryRefused
 from pipeline.outputs import Outputs
 from pipeline.progress import duration
 from pipeline.settings import ArxivSettings
@@ -33,9 +33,6 @@ FIRST_WAIT = 0.1
 
 LONGEST_WAIT = 100
 """Waits double from `delay` up to so many times it: five minutes at arXiv's delay."""
-
-REFUSALS = 3
-"""Tries after which an error entry is believed; arXiv sometimes sends one by mistake."""
 
 SHORT_TRIES = 4
 """Times that one page may lack entries before it is taken as it is."""
@@ -76,13 +73,15 @@ class PatientClient(arxiv.Client):  # type: ignore[misc, unused-ignore]
         for scheme in ("http://", "https://", "file://"):  # redirects go through it, too
             self._session.mount(scheme, adapter)
 
-    def page(self, search: arxiv.Search, start: int, size: int) -> Any:
+    def page(self, search: arxiv.Search, start: int, size: int, *, fault: str | None = None) -> Any:
         """The page of `size` results from number `start` on: `.results`, `.header.total_results`.
 
-        A page that lacks entries is asked for again, and the longest one is returned. Raises
-        `ArxivUnavailable` when patience is used up, `QueryRefused` where arXiv says so.
+        A page that lacks entries is asked for again, and the longest one is returned. arXiv
+        sometimes sends an error entry by mistake, so one is asked again, too, unless `fault`
+        says what is wrong with the query. Raises `ArxivUnavailable` when patience is used up,
+        or `QueryRefused` where an error entry stayed.
         """
-        asking = _Asking(self._settings, start, size)
+        asking = _Asking(self._settings, start, size, fault)
         url = self._format_url(search, start, size)
         return asking.retrying()(lambda: asking.take(self._once(url)))
 
@@ -96,13 +95,13 @@ class PatientClient(arxiv.Client):  # type: ignore[misc, unused-ignore]
 class _Asking:
     """The tries at one page: how many of each kind, and the longest answer."""
 
-    def __init__(self, settings: ArxivSettings, start: int, size: int) -> None:
+    def __init__(self, settings: ArxivSettings, start: int, size: int, fault: str | None) -> None:
         self._settings = settings
         self._start = start
         self._size = size
+        self._fault = fault
         self._longest: Any = None
         self._short = 0
-        self._refused = 0
 
     def take(self, page: Any) -> Any:
         """The longest page so far."""
@@ -133,8 +132,7 @@ class _Asking:
         """Whether an odd answer came often enough to be believed, or patience is used up."""
         failure = _failure(state)
         self._short += failure is None
-        self._refused += isinstance(failure, QueryRefused)
-        if self._short >= SHORT_TRIES or self._refused >= REFUSALS:
+        if self._short >= SHORT_TRIES or (self._fault and isinstance(failure, QueryRefused)):
             return True
         waited = state.seconds_since_start or 0.0
         return waited + state.upcoming_sleep > self._settings.patience
@@ -154,8 +152,12 @@ class _Asking:
         failure = _failure(state)
         if failure is None:
             return self._longest
-        if isinstance(failure, PaperlineError):
-            raise failure
+        if isinstance(failure, QueryRefused):
+            raise QueryRefused(
+                f"{failure.what}; {self._fault}" if self._fault else failure.what,
+                where=failure.where,
+                next_step=failure.next_step,
+            ) from failure
         tries = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
         raise ArxivUnavailable(
             f"{failure}; asked {tries} in {duration(state.seconds_since_start or 0.0)}",
@@ -206,18 +208,29 @@ class Turns(HTTPAdapter):
             )
         request.headers.update(self._headers)
         kwargs |= {"timeout": self._settings.timeout, "stream": True}
-        with self._outputs.wait_for_turn("arxiv", self._settings.delay) as turn:
-            try:
-                response = super().send(request, *args, **kwargs)
-                response._content = self._body(response)  # noqa: SLF001  no public setter
-            except (requests.RequestException, Urllib3Error) as error:
-                raise FailedRequestError(f"gave no complete answer: {_reason(error)}") from error
-            finally:
-                self.close()
-            retry_after = _asked_to_wait(response)
-            turn.hold_back(retry_after)
+        delay, patience = self._settings.delay, self._settings.patience
+        try:
+            with self._outputs.wait_for_turn("arxiv", delay, patience) as turn:
+                response = self._answer(request, *args, **kwargs)
+                retry_after = _asked_to_wait(response)
+                turn.hold_back(retry_after)
+        except Busy as error:
+            raise ArxivUnavailable(error.what, where=self._settings.url, next_step=LATER) from error
         log.debug("%d bytes, status %d", len(response.content), response.status_code)
         self._look_at(response, retry_after)
+        return response
+
+    def _answer(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
+        """The answer with its body; the connection is closed."""
+        try:
+            response = super().send(request, *args, **kwargs)
+            response._content = self._body(response)  # noqa: SLF001  no public setter
+        except (requests.RequestException, Urllib3Error) as error:
+            raise FailedRequestError(f"gave no complete answer: {_reason(error)}") from error
+        finally:
+            self.close()
         return response
 
     def _body(self, response: requests.Response) -> bytes:

@@ -31,7 +31,6 @@ _UNUSUAL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]|[^\x00-\x7f]")
 _NO_WORD = re.compile(r"[\W_]+")
 _INFLECTION = re.compile(r"(?:ing|ed)\Z")
 _VOWEL = re.compile(r"[aeiouy]")
-_BETWEEN_PASSAGES = " \n "
 
 
 def fold(text: str) -> str:
@@ -168,15 +167,14 @@ class Document:
     def text(self, name: str) -> str:
         """The field's words, cut to stems but in au, between single blanks, for `phrase`.
 
-        Authors have all their forms; as no phrase may span two, newlines separate them.
+        Authors stand there in all their forms, with two blanks between, which no phrase spans.
         """
         if name not in self._texts:
             if name == "au":
                 passages = [form for author in self.authors for form in _forms(author)]
             else:
                 passages = [self.words(name)]
-            text = _BETWEEN_PASSAGES.join(phrase(passage, name) for passage in passages)
-            self._texts[name] = text
+            self._texts[name] = "".join(phrase(passage, name) for passage in passages)
         return self._texts[name]
 
     def words(self, name: str) -> list[str]:
@@ -186,7 +184,7 @@ class Document:
     def values(self, name: str) -> list[str]:
         """The folded values of one of `VALUE_FIELDS`."""
         if name == "cat":
-            return [fold(category) for category in self.categories]
+            return [value for value in map(fold, self.categories) if value]
         return [fold(self.id), f"{fold(self.id)}v{self.version}"]
 
     def stamp(self, name: str) -> str:

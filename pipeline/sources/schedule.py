@@ -1,19 +1,24 @@
 """When arXiv announces what was submitted.
 
 https://info.arxiv.org/help/availability.html: from Sunday to Thursday at 20:00 US Eastern
-time, for what was submitted before 14:00. Holidays, and papers that were held, it cannot know.
+time, for what was submitted before 14:00. Holidays it does not know.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from pipeline.records import utc
+from pipeline.records import Paper, utc
 
 EASTERN = ZoneInfo("America/New_York")
 DEADLINE = time(14)
 ANNOUNCED = time(20)
 DAY = timedelta(days=1)
+
+NEIGHBOURS = 15
+HELD = timedelta(days=5)
+"""Longer than a weekend with a holiday: a date so far behind was held back."""
 
 FRIDAY, SATURDAY, SUNDAY = 4, 5, 6
 DAYS_UNTIL = {0: 0, 1: 0, 2: 0, 3: 0, FRIDAY: 2, SATURDAY: 2, SUNDAY: 1}
@@ -50,6 +55,28 @@ def submissions_before(announcement: datetime) -> datetime:
     # Friday's deadline is Sunday's announcement; after it begins what Monday's holds.
     opened = earlier - 2 * DAY if earlier.weekday() == SUNDAY else earlier
     return utc(datetime.combine(opened, DEADLINE, EASTERN))
+
+
+def first_announcements(papers: Iterable[Paper]) -> Iterator[datetime]:
+    """When each of the papers, sorted by id, was announced first; UTC.
+
+    arXiv gives ids in the order of announcement, so a paper whose date is far behind those
+    of its neighbours was held back, and came when the one before it did.
+    """
+    neighbours: deque[datetime] = deque(maxlen=NEIGHBOURS)
+    before = None
+    for paper in papers:
+        own = day = announcement_of(paper.first)
+        if neighbours:
+            usual = sorted(neighbours)[len(neighbours) // 2]
+            if before is not None and abs(before - usual) < HELD:
+                usual = before
+            if usual - own >= HELD and "/" not in paper.id:
+                day = usual
+        if day == own:
+            neighbours.append(own)
+        before = day
+        yield day
 
 
 def _evening(day: date) -> datetime:
