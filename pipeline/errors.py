@@ -10,7 +10,7 @@
         ├── UsageError                the command line                            exit 2
         │   ├── SettingsError         paperline.toml or the environment           exit 2
         │   └── PromptError           prompts/                                    exit 2
-        ├── QueryRefused              arXiv does not accept the query             exit 1
+        ├── QueryRefused              a query is not what arXiv understands       exit 1
         ├── ModelRefused              401, 403, unknown model, exhausted quota
         ├── RequestRejected           the provider does not take this one request
         ├── AnswerRejected            the model answered, but not with usable lines
@@ -116,7 +116,7 @@ class PromptError(UsageError):
 
 
 class QueryRefused(Terminal):
-    """arXiv answered, and said that it does not accept the query."""
+    """A query that is none: arXiv said so, or our own reading of it did."""
 
 
 class ModelRefused(Terminal):

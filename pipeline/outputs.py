@@ -34,7 +34,7 @@ from pipeline.records import (
 )
 
 TOPIC = re.compile(TOPIC_NAME)
-SNAPSHOT = re.compile(r"\d{8}_\d{4}")
+SNAPSHOT = re.compile(r"[0-9]{8}_[0-9]{4}")
 PAPERS = "1-papers.jsonl"
 OUT_OF_ORDER = timedelta(hours=1)
 """How far lines of several processes may stand out of the order of their times."""

@@ -33,7 +33,7 @@ Reason = Literal["first", "correction", "heal", "withdrawn"]
 Order = Literal["updated", "submitted"]
 Lines = dict[Language, str]
 
-ARXIV_ID = r"^(\d{4}\.\d{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/\d{7})$(?!\n)"
+ARXIV_ID = r"^([0-9]{4}\.[0-9]{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/[0-9]{7})$(?!\n)"
 """arXiv's identifier since April 2007, and the one before it, without a version."""
 
 TOPIC_NAME = r"^[a-z0-9][a-z0-9_-]{0,99}$(?!\n)"
@@ -45,7 +45,7 @@ EMBEDDED = "embedded"
 
 Utc = Annotated[datetime, Meta(tz=True)]
 ArxivId = Annotated[str, Meta(pattern=ARXIV_ID)]
-SnapshotName = Annotated[str, Meta(pattern=r"^\d{8}_\d{4}$(?!\n)")]
+SnapshotName = Annotated[str, Meta(pattern=r"^[0-9]{8}_[0-9]{4}$(?!\n)")]
 Count = Annotated[int, Meta(ge=0)]
 Filled = Annotated[str, Meta(min_length=1)]
 

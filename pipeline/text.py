@@ -1,11 +1,25 @@
 """Text from outside, held to one line: no control characters, no line breaks."""
 
 import re
+import unicodedata
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 """C0 and C1 control characters, and Unicode's line and paragraph separators."""
 
+BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""What reverses the direction of the text behind it."""
+
 
 def one_line(text: str) -> str:
-    """`text` without control characters and line breaks, each white space one blank."""
-    return " ".join(CONTROL.sub(" ", text).split())
+    """`text` on one line, white space made single blanks, and nothing in it that is obeyed.
+
+    Control characters, lone surrogates and those that reverse the direction are left out.
+    """
+    line = " ".join(text.split())
+    if line.isprintable():  # none of them is, and most text is
+        return line
+    return " ".join("".join(filter(_harmless, line)).split())
+
+
+def _harmless(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cs") and character not in BIDI_CONTROLS

@@ -2,7 +2,7 @@
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -218,9 +218,12 @@ class TestIndex:
         shown()
         read: list[str] = []
         each_paper = Snapshot.each_paper
-        monkeypatch.setattr(
-            Snapshot, "each_paper", lambda self: read.append(self.name) or each_paper(self)
-        )
+
+        def noted(snapshot: Snapshot) -> Iterator[Paper]:
+            read.append(snapshot.name)
+            return each_paper(snapshot)
+
+        monkeypatch.setattr(Snapshot, "each_paper", noted)
         show(2, paper(2))
         assert shown() == was(paper(2))
         assert shown() == was(paper(2))

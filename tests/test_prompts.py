@@ -75,7 +75,7 @@ def test_every_variable_is_one_line_of_text_and_what_is_absent_is_empty(tmp_path
         "mine",
         "{% block system %}S{% endblock %}{% block user %}" + fields + "{% endblock %}",
     )
-    paper = a_paper(comments=None, venue=None, abstract="one\r\n two\x00three")
+    paper = a_paper(comments=None, venue=None, abstract="one\r\n two\x00 \u202ethree")
     assert contents(load(tmp_path, "mine"), paper)[1] == (
         "Ada Kelp, Lü Haiyan, Orla O'Brine|physics.ao-ph, cs.LG|||one two three"
     )

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -147,7 +148,7 @@ class TestTurns:
 
     def test_wait_for_what_is_left(self, tmp_path, monkeypatch) -> None:
         slept: list[float] = []
-        monkeypatch.setattr(files.time, "sleep", slept.append)
+        monkeypatch.setattr(time, "sleep", slept.append)
         path = tmp_path / ".arxiv.turn"
         with files.turn(path, 50.0), files.turn(tmp_path / "other.turn", 0.0):
             pass
@@ -159,7 +160,7 @@ class TestTurns:
         self, tmp_path, monkeypatch
     ) -> None:
         slept: list[float] = []
-        monkeypatch.setattr(files.time, "sleep", slept.append)
+        monkeypatch.setattr(time, "sleep", slept.append)
         path = tmp_path / ".arxiv.turn"
         path.touch()
         os.utime(path, (5_000_000_000, 5_000_000_003))

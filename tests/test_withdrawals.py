@@ -15,11 +15,16 @@ from pipeline.run import Night, Report, give_notice, release, run_topic
 from pipeline.settings import ModelSettings, ReviewSettings, Settings, TopicSettings
 from pipeline.stages.publish import record_withdrawals
 from pipeline.stages.review import decide
-from tests.feeds import NOW, entry
+from tests.feeds import NOW, Entry, entry
 from tests.nights import DAY, statuses
 
 TOPIC = TopicSettings(name="lamps", query="all:lantern")
-GONE = {"version": 2, "hours": -20, "comment": "This paper has been withdrawn by its authors"}
+COMMENT = "This paper has been withdrawn by its authors"
+
+
+def gone(number: int) -> Entry:
+    """The version that takes a paper back, of the second evening."""
+    return entry(number, version=2, hours=-20, comment=COMMENT)
 
 
 @pytest.fixture
@@ -29,9 +34,10 @@ def policy() -> Policy:
 
 @pytest.fixture
 def settings(night, policy) -> Settings:
-    return msgspec.structs.replace(
+    made: Settings = msgspec.structs.replace(
         night.settings, model=ModelSettings(name="embedded"), review=ReviewSettings(policy=policy)
     )
+    return made
 
 
 @pytest.fixture
@@ -50,8 +56,8 @@ def first(arxiv, work, outputs) -> Snapshot:
     """The first night's snapshot, of two papers."""
     arxiv.entries = [entry(1), entry(2)]
     work(NOW)
-    (snapshot,) = outputs.snapshots("lamps")
-    return snapshot
+    made: Snapshot = outputs.snapshots("lamps")[0]
+    return made
 
 
 def reasons(snapshot: Snapshot) -> list[str]:
@@ -65,7 +71,7 @@ def marked(snapshot: Snapshot) -> list[str]:
 def test_get_a_notice_where_they_were_published_and_no_line_changes(
     arxiv, work, first, outputs
 ) -> None:
-    arxiv.entries[0] = entry(1, **GONE)
+    arxiv.entries[0] = gone(1)
     report = work(NOW + DAY)
     assert report.withdrawn == 1
     second = outputs.snapshots("lamps")[-1]
@@ -81,7 +87,7 @@ def test_get_a_notice_where_they_were_published_and_no_line_changes(
 
 
 def test_get_it_once(arxiv, work, first) -> None:
-    arxiv.entries[0] = entry(1, **GONE)
+    arxiv.entries[0] = gone(1)
     for night in range(1, 4):
         work(NOW + night * DAY)
     assert reasons(first) == ["first", "withdrawn"]
@@ -90,7 +96,7 @@ def test_get_it_once(arxiv, work, first) -> None:
 def test_get_it_from_the_next_run_where_one_was_killed_before(
     arxiv, work, first, monkeypatch
 ) -> None:
-    arxiv.entries[0] = entry(1, **GONE)
+    arxiv.entries[0] = gone(1)
     with monkeypatch.context() as patch:
         patch.setattr(run, "summarize", killed)
         with pytest.raises(KeyboardInterrupt):
@@ -105,7 +111,7 @@ def killed(*_: object, **__: object) -> None:
 
 
 def test_keep_it_through_a_correction(arxiv, work, first, settings) -> None:
-    arxiv.entries[0] = entry(1, **GONE)
+    arxiv.entries[0] = gone(1)
     work(NOW + DAY)
     with first.releasing():
         decide(first, "2603.90001", "edit", editor="Ada", at=NOW + DAY, text={"en": "It was dark."})
@@ -117,7 +123,7 @@ def test_keep_it_through_a_correction(arxiv, work, first, settings) -> None:
 def test_keep_it_where_the_snapshot_that_told_of_it_is_gone(
     arxiv, work, first, settings, outputs, tmp_path
 ) -> None:
-    arxiv.entries[0] = entry(1, **GONE)
+    arxiv.entries[0] = gone(1)
     work(NOW + DAY)
     outputs.snapshots("lamps")[-1].folder.rename(tmp_path / "away")
     release(settings, first, NOW + 2 * DAY)
@@ -132,11 +138,11 @@ def test_that_are_revised_instead_get_none(arxiv, work, first) -> None:
 
 
 def test_get_none_in_a_digest_that_was_taken_back(first) -> None:
-    gone = Withdrawal(version=2, at=NOW, comments="Withdrawn", snapshot="20260313_0405")
+    told = Withdrawal(version=2, at=NOW, comments="Withdrawn", snapshot="20260313_0405")
     last = first.publications()[-1]
     with first.releasing():
         first.append_publication(last.but(reason="withdrawn", why="The wrong query was used."))
-        assert not record_withdrawals(first, {"2603.90001": gone}, NOW + DAY)
+        assert not record_withdrawals(first, {"2603.90001": told}, NOW + DAY)
 
 
 class TestWhereEditorsAreWaitedFor:
@@ -145,7 +151,7 @@ class TestWhereEditorsAreWaitedFor:
         return "all"
 
     def test_the_draft_says_it_and_nothing_is_published(self, arxiv, work, first) -> None:
-        arxiv.entries[0] = entry(1, **GONE)
+        arxiv.entries[0] = gone(1)
         work(NOW + DAY)
         assert reasons(first) == []
         assert [e.paper.id for e in first.digest().papers if e.withdrawn] == ["2603.90001"]
@@ -161,7 +167,7 @@ class TestWhereEditorsAreWaitedFor:
         with first.releasing():
             decide(first, "2603.90002", "reopen", editor="Ada", at=NOW)
         release(settings, first, NOW)
-        arxiv.entries[0] = entry(1, **GONE)
+        arxiv.entries[0] = gone(1)
         work(NOW + DAY)
         assert reasons(first) == ["first", "withdrawn"]
         assert first.digest().status == "draft"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dump",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Take the papers from arXiv's bulk metadata file, not from its query API.",
 )
 @executor_option

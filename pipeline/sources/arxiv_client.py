@@ -21,6 +21,7 @@ from pipeline.outputs import Outputs
 from pipeline.progress import duration
 from pipeline.settings import ArxivSettings
 from pipeline.sources import feed
+from pipeline.text import one_line
 from pipeline.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -284,4 +285,4 @@ def _reason(error: Exception) -> str:
         return "the time allowed for one answer ran out"
     inner: Any = error.args[0] if error.args else error
     inner = getattr(inner, "reason", inner)
-    return feed.clean(str(inner)).rpartition(">: ")[2][:200] or type(error).__name__
+    return one_line(str(inner)).rpartition(">: ")[2][:200] or type(error).__name__

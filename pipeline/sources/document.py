@@ -36,7 +36,7 @@ _VOWEL = re.compile(r"[aeiouy]")
 def fold(text: str) -> str:
     """`text` without case, accents and characters that no reader sees; all else stays.
 
-    Compatibility forms become plain ones: `ﬁ` is fi. What `feed.clean` removes is removed
+    Compatibility forms become plain ones: `ﬁ` is fi. What `one_line` removes is removed
     here too, so a text and its cleaned form have the same words.
     """
     if text.isascii():
@@ -64,7 +64,7 @@ def words(text: str) -> list[str]:
 
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
-    """A folded English word without its ending. Without a last y it begins the word itself."""
+    """A folded English word without its ending; less a last y, it is how the word begins."""
     if word.endswith("ies") and len(word) > 4:
         word = word[:-3] + "y"
     elif word.endswith("s") and len(word) > 3 and word[-2] not in "sui":
@@ -120,7 +120,7 @@ def _forms(author: Author) -> list[list[str]]:
     return forms
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Document:
     """One paper's fields; each is normalised when it is first asked for.
 

@@ -21,8 +21,9 @@ from pipeline.errors import DamagedFile
 from pipeline.files import translated
 from pipeline.records import ARXIV_ID, Order, Paper
 from pipeline.sources.document import Author, Document, spaced
-from pipeline.sources.feed import PLAUSIBLE, clean
 from pipeline.sources.query import Query, parse
+from pipeline.sources.source import PLAUSIBLE
+from pipeline.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ class Dump:
             except (ValueError, RecursionError) as error:
                 count += 1
                 if count <= MOST_NAMED:
-                    self._reject(f"{self._path.name}:{number}: {clean(str(error))[:200]}")
+                    self._reject(f"{self._path.name}:{number}: {one_line(str(error))[:200]}")
             else:
                 yield entry
         if count > MOST_NAMED:
@@ -244,20 +245,20 @@ class _Entry:
     def paper(self) -> Paper:
         """The paper."""
         record = self.record
-        names = (clean(author.name) for author in self._authors())
-        categories = tuple(filter(None, map(clean, record.categories.split())))
+        names = (one_line(author.name) for author in self._authors())
+        categories = tuple(filter(None, map(one_line, record.categories.split())))
         versioned = f"{record.id}v{self.version}"
         return Paper(
             id=record.id,
             version=self.version,
-            title=clean(record.title),
+            title=one_line(record.title),
             authors=tuple(filter(None, names)),
-            abstract=clean(record.abstract or ""),
+            abstract=one_line(record.abstract or ""),
             first=self.first,
             latest=self.latest,
-            comments=clean(record.comments or "") or None,
-            venue=clean(record.journal_ref or "") or None,
-            doi=clean(record.doi or "") or None,
+            comments=one_line(record.comments or "") or None,
+            venue=one_line(record.journal_ref or "") or None,
+            doi=one_line(record.doi or "") or None,
             primary_category=categories[0],
             categories=categories,
             url=f"https://arxiv.org/abs/{versioned}",
@@ -290,7 +291,7 @@ class _Entry:
 
 def _is_empty(text: str) -> bool:
     """Whether nothing is left of it when it is cleaned; a letter or digit always is."""
-    return LETTER.search(text) is None and not clean(text)
+    return LETTER.search(text) is None and not one_line(text)
 
 
 def _author(parts: list[str]) -> Author:

@@ -5,7 +5,6 @@ The format: https://info.arxiv.org/help/api/user-manual.html#_details_of_atom_re
 
 import logging
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -15,6 +14,8 @@ from lxml import etree  # type: ignore[import-untyped, unused-ignore]
 
 from pipeline.errors import QueryRefused
 from pipeline.records import Paper
+from pipeline.sources.source import PLAUSIBLE
+from pipeline.text import one_line
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +27,10 @@ UNREADABLE = datetime(1970, 1, 1, tzinfo=UTC)
 NO_ID = "-"
 """Stands for a missing id."""
 
-PLAUSIBLE = (1991, 2100)
-"""Years in which arXiv may have taken a paper."""
-
 ADDRESS = re.compile(r"/abs/(?P<id>[^?#\s]+?)v(?P<version>\d{1,4})$")
 FEED_END = re.compile(rb"</(\w+:)?feed\s*>")
 TAIL = 300
 """Bytes at the end of a feed in which it must close; a comment may follow."""
-
-BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class BrokenFeedError(ValueError):
@@ -53,7 +49,7 @@ class Conversion:
             try:
                 yield paper_from(result)
             except ValueError as error:
-                entry = clean(str(result.entry_id))[:200] or "an entry without id"
+                entry = one_line(str(result.entry_id))[:200] or "an entry without id"
                 self.rejected.append(f"{entry}: {error}")
                 log.warning("left out an entry of the feed: %s: %s", entry, error)
 
@@ -71,30 +67,21 @@ def paper_from(result: arxiv.Result) -> Paper:
         {
             "id": id_,
             "version": version,
-            "title": clean(result.title),
-            "authors": [name for a in result.authors if (name := clean(a.name))],
-            "abstract": clean(result.summary),
+            "title": one_line(result.title),
+            "authors": [name for a in result.authors if (name := one_line(a.name))],
+            "abstract": one_line(result.summary),
             "first": result.published,
             "latest": result.updated,
-            "comments": clean(result.comment or "") or None,
-            "venue": clean(result.journal_ref or "") or None,
-            "doi": clean(result.doi or "") or None,
-            "primary_category": clean(result.primary_category),
-            "categories": [clean(category) for category in result.categories],
+            "comments": one_line(result.comment or "") or None,
+            "venue": one_line(result.journal_ref or "") or None,
+            "doi": one_line(result.doi or "") or None,
+            "primary_category": one_line(result.primary_category),
+            "categories": [one_line(category) for category in result.categories],
             "url": f"https://arxiv.org/abs/{id_}v{version}",
             "pdf_url": f"https://arxiv.org/pdf/{id_}v{version}",
         },
         Paper,
     )
-
-
-def clean(text: str) -> str:
-    """`text` on one line, without control characters or those that reverse its direction."""
-    return " ".join("".join(filter(_harmless, " ".join(text.split()))).split())
-
-
-def _harmless(character: str) -> bool:
-    return unicodedata.category(character) not in ("Cc", "Cs") and character not in BIDI_CONTROLS
 
 
 def whole(body: bytes) -> bytes:
@@ -136,7 +123,7 @@ def _refusal(root: etree._Element) -> str | None:
     entry = root.find(f"{ATOM}entry")
     if entry is None or "/api/errors" not in (entry.findtext(f"{ATOM}id") or ""):
         return None
-    return clean(entry.findtext(f"{ATOM}summary") or "")[:300] or "no reason given"
+    return one_line(entry.findtext(f"{ATOM}summary") or "")[:300] or "no reason given"
 
 
 def _mend(entry: etree._Element) -> bool:

@@ -17,6 +17,9 @@ from pipeline.settings import Settings
 EXAMPLE = "example.org"
 """The host of the default [site] url, which is nobody's to be reached at."""
 
+PLAUSIBLE = (1991, 2100)
+"""Years in which arXiv may have taken a paper."""
+
 GZIP = b"\x1f\x8b"
 
 

@@ -46,7 +46,7 @@ WIDE = timedelta(days=60)
 WEEK = timedelta(days=6, hours=12)
 """After which it does so again; less than seven days, since nights do not begin to the second."""
 
-ASKED_FOR = re.compile(r"(?:arxiv:)?(?P<id>\S+?)(?P<version>v[1-9]\d{0,3})?", re.IGNORECASE)
+ASKED_FOR = re.compile(r"(?:arxiv:)?(?P<id>\S+?)(?P<version>v[1-9][0-9]{0,3})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
