@@ -6,18 +6,21 @@ A day that has its snapshot is not made again, so the same command goes on where
 """
 
 import logging
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
 from pipeline import ledger, prompts
 from pipeline.choice import SHOWN, Choice, Chooser
+from pipeline.errors import QueryRefused
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import Count, Paper, Record, SnapshotName, Usage, Waiting
 from pipeline.run import Missing, Night, Work, give_notice, heal
 from pipeline.settings import Settings, TopicSettings
+from pipeline.sources.document import Document
+from pipeline.sources.query import parse
 from pipeline.sources.schedule import (
     announcement_of,
     announcements,
@@ -140,13 +143,30 @@ def _harvest(source: Source, query: str, days: list[datetime]) -> _Harvest:
         for version in range(max(1, paper.version - MOST_VERSIONS), paper.version)
         if paper.first <= days[-1]
     ]
-    older = source.by_id(earlier) if source.keeps_versions and earlier else []
-    missing += source.rejected if older else ()
+    older: list[Paper] = []
+    if source.keeps_versions and earlier:
+        older = source.by_id(earlier)
+        missing += [*source.missed, *source.rejected]
+    matched = _matches(query, newest)
     announced: dict[datetime, list[Paper]] = {day: [] for day in days}
     for day, version in _announced([*newest, *older]):
-        if day in announced:
+        if day in announced and matched(version):
             announced[day].append(version)
     return _Harvest(announced, tuple(missing))
+
+
+def _matches(query: str, newest: list[Paper]) -> Callable[[Paper], bool]:
+    """Whether the query finds a version of one of the papers.
+
+    Only the newest is what arXiv was asked about. Where our own reading of the query does
+    not find that one, it says nothing about the others.
+    """
+    try:
+        tree = parse(query)
+    except QueryRefused:
+        return lambda _: True
+    found = {paper.id for paper in newest if tree.matches(Document.of(paper))}
+    return lambda paper: paper.id not in found or tree.matches(Document.of(paper))
 
 
 def _announced(versions: Iterable[Paper]) -> Iterator[tuple[datetime, Paper]]:
@@ -173,7 +193,9 @@ def _choose(
     with ledger.opened(settings.cache, outputs, topic.name) as shown:
         fresh = [p for p in announced if shown.newest_since(p.id, day) < p.version]
         waiting = [w for w in pending if shown.newest_since(w.paper.id, day) < w.paper.version]
-        chooser = Chooser(topic, day, lambda paper: shown.shown(paper, before=day))
+        # A version that stands in for an earlier one is younger than the day.
+        until = datetime.max.replace(tzinfo=UTC)
+        chooser = Chooser(topic, day, lambda paper: shown.shown(paper, before=day), until=until)
         choice = chooser.unshown(fresh, waiting)
     later = {paper.id for paper in announced} | {waits.paper.id for waits in pending}
     later -= {paper.id for paper in fresh} | {waits.paper.id for waits in waiting}

@@ -62,35 +62,40 @@ class Choice:
 
 
 class Chooser:
-    """Decides on papers for one snapshot of a topic as of `now`."""
+    """Decides on papers for one snapshot of a topic as of `now`.
 
-    def __init__(self, topic: TopicSettings, now: datetime, shown: Find) -> None:
+    What was updated after `until` (`now` where it is left out) does not exist yet.
+    """
+
+    def __init__(
+        self, topic: TopicSettings, now: datetime, shown: Find, *, until: datetime | None = None
+    ) -> None:
         self._topic = topic
         self._now = now
         self._shown = shown
+        self._until = until or now
 
     def unshown(self, found: Iterable[Paper], waiting: Iterable[Waiting]) -> Choice:
         """What the topic has not shown yet, newest first; what is over the limit waits.
 
-        Papers asked for by hand come before the limit and pass every filter.
+        Papers asked for by hand come beside the limit and pass every filter.
         """
         candidates = {each.paper.id: each for each in waiting}
+        waited = set(candidates)
         for paper in found:
-            waits = candidates.get(paper.id)
-            if waits is None:
-                candidates[paper.id] = Waiting(paper=paper, reason="limit", since=self._now)
-            elif waits.paper.version < paper.version:
-                candidates[paper.id] = waits.but(paper=paper)
+            candidates[paper.id] = self._candidate(paper, candidates.get(paper.id))
         choice = Choice(fetched=len(candidates))
-        due = {}
+        due = []
         for id_, candidate in candidates.items():
             rule = self._rule(candidate)
-            if rule is not None:
-                choice.filtered[rule].append(id_)
-            elif not is_due(candidate.paper, self._shown(id_)):
+            if not is_due(candidate.paper, self._shown(id_)):
                 choice.seen.append(id_)
+            elif rule is None:
+                due.append(candidate)
+            elif rule == "future" and id_ in waited:
+                choice.rest.append(candidate)
             else:
-                due[id_] = candidate
+                choice.filtered[rule].append(id_)
         self._share_out(due, choice)
         return choice
 
@@ -100,37 +105,45 @@ class Chooser:
         `found` is read until there are enough. Nothing is shown where they are `last`, the
         versioned ids of the snapshot before.
         """
-        candidates, rest = {}, []
-        for waits in waiting:
-            if waits.reason == "by hand":
-                candidates[waits.paper.id] = waits
-            else:
-                rest.append(waits)
-        choice = Choice(fetched=len(candidates) + len(rest), rest=rest)
-        met = set(candidates)
+        waited = {each.paper.id: each for each in waiting}
+        choice = Choice(fetched=len(waited))
+        by_hand = {id_ for id_, each in waited.items() if self._is_by_hand(each)}
+        chosen: dict[str, Waiting] = {}
+        met: set[str] = set()
         for paper in found:
-            if len(candidates) >= self._topic.limit:
+            if len(chosen.keys() | by_hand) >= self._topic.limit:
                 break
             if paper.id in met:
                 continue
             met.add(paper.id)
-            choice.fetched += 1
-            candidate = Waiting(paper=paper, reason="limit", since=self._now)
+            choice.fetched += paper.id not in waited
+            candidate = self._candidate(paper, waited.pop(paper.id, None))
             rule = self._rule(candidate)
             if rule is None:
-                candidates[paper.id] = candidate
+                chosen[paper.id] = candidate
             else:
                 choice.filtered[rule].append(paper.id)
-        if {versioned(each.paper) for each in candidates.values()} == last:
-            choice.seen += candidates
+        chosen |= {id_: waited.pop(id_) for id_ in by_hand if id_ in waited}
+        choice.rest += waited.values()
+        if {versioned(each.paper) for each in chosen.values()} == last:
+            choice.seen += chosen
         else:
-            self._show(candidates.values(), choice)
+            self._show(chosen.values(), choice)
         return choice
 
+    def _is_by_hand(self, waits: Waiting) -> bool:
+        return waits.reason == "by hand" and self._rule(waits) is None
+
+    def _candidate(self, paper: Paper, waits: Waiting | None) -> Waiting:
+        """What was found in place of an older version that waits."""
+        if waits is None:
+            return Waiting(paper=paper, reason="limit", since=self._now)
+        return waits.but(paper=paper) if waits.paper.version < paper.version else waits
+
     def _rule(self, candidate: Waiting) -> str | None:
-        """The rule that leaves a paper out, if any; none does what was asked for by hand."""
+        """The rule that leaves a paper out, if any; for one asked for by hand there is one."""
         paper, topic = candidate.paper, self._topic
-        if paper.latest > self._now:
+        if paper.latest > self._until:
             return "future"
         if candidate.reason == "by hand":
             return None
@@ -142,13 +155,13 @@ class Chooser:
             return "revised"
         return None
 
-    def _share_out(self, due: dict[str, Waiting], choice: Choice) -> None:
-        """Up to the limit for this snapshot, the rest for later ones."""
-        newest = _sorted(due.values(), self._topic.order)
-        newest.sort(key=lambda each: each.reason != "by hand")
-        self._show(newest[: self._topic.limit], choice)
-        over = _sorted(newest[self._topic.limit :], self._topic.order)
-        choice.rest = [e.but(reason="by hand" if e.reason == "by hand" else "limit") for e in over]
+    def _share_out(self, due: list[Waiting], choice: Choice) -> None:
+        """All that were asked for by hand and the newest for this snapshot, the rest for later."""
+        by_hand = [each for each in due if each.reason == "by hand"]
+        others = _sorted((e for e in due if e.reason != "by hand"), self._topic.order)
+        room = max(self._topic.limit - len(by_hand), 0)
+        self._show([*by_hand, *others[:room]], choice)
+        choice.rest += [each.but(reason="limit") for each in others[room:]]
 
     def _show(self, chosen: Iterable[Waiting], choice: Choice) -> None:
         for each in _sorted(chosen, self._topic.order):

@@ -18,9 +18,11 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
+from hypothesis import strategies as st
+from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from tests.feeds import Entry, SmallArxiv, atom
+from tests.feeds import Entry, SmallArxiv, atom, entry
 from tests.testbed_servers import statistics
 
 ROOT = Path(__file__).parent.parent
@@ -128,7 +130,7 @@ def read_feed(text: bytes) -> tuple[int, list[Listed]]:
     """The number of results that a feed announces, and its entries."""
     root = ET.fromstring(text)
     total = int(root.findtext("os:totalResults", namespaces=NAMES) or "")
-    return total, [_listed(entry) for entry in root.iterfind("a:entry", NAMES)]
+    return total, [_listed(each) for each in root.iterfind("a:entry", NAMES)]
 
 
 def _listed(entry: ET.Element) -> Listed:
@@ -236,8 +238,8 @@ class VersionedArxiv(SmallArxiv):
     def _visible(self) -> list[Entry]:
         return [e for e in self.entries if self.now is None or self._appears(e) <= self.now]
 
-    def _appears(self, entry: Entry) -> datetime:
-        return self.held.get(versioned(entry), datetime.fromisoformat(entry.updated))
+    def _appears(self, of: Entry) -> datetime:
+        return self.held.get(versioned(of), datetime.fromisoformat(of.updated))
 
     def _newest(self) -> dict[str, Entry]:
         return {e.id: e for e in sorted(self._visible(), key=lambda e: e.version)}
@@ -269,9 +271,9 @@ class VersionedArxiv(SmallArxiv):
         return Response(atom(sent, total=len(found)), content_type="application/atom+xml")
 
 
-def versioned(entry: Entry) -> str:
+def versioned(of: Entry) -> str:
     """`2603.90001v2`."""
-    return f"{entry.id}v{entry.version}"
+    return f"{of.id}v{of.version}"
 
 
 def version(of: Entry, number: int, updated: datetime, **changes: Any) -> Entry:
@@ -282,6 +284,61 @@ def version(of: Entry, number: int, updated: datetime, **changes: Any) -> Entry:
 def stamp(moment: datetime) -> str:
     """A time as arXiv writes it."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class History(NamedTuple):
+    """An invented paper: when it was submitted, days for which it was held, further versions.
+
+    Each version has the days after the one before, and what changed in it.
+    """
+
+    submitted: datetime
+    held: int
+    steps: Sequence[tuple[int, str]]
+
+    def versions(self, number: int) -> list[Entry]:
+        """All of them."""
+        moment = self.submitted
+        made = [entry(number, updated=stamp(moment), published=stamp(moment))]
+        for count, (days, change) in enumerate(self.steps, 2):
+            moment += days * DAY
+            words = {} if change == "nothing" else {change: f"{change} {count} of {number}"}
+            if change == "withdrawn":
+                words = {"comment": f"This paper has been withdrawn ({count})"}
+            made.append(version(made[-1], count, moment, **words))
+        return made
+
+
+def histories(
+    first: datetime, last: datetime, held: Sequence[int] = (0,)
+) -> st.SearchStrategy[list[History]]:
+    """Papers submitted between two times."""
+    minutes = int((last - first).total_seconds() / 60)
+    changes = st.sampled_from(["nothing", "title", "abstract", "comment", "withdrawn"])
+    history = st.builds(
+        History,
+        submitted=st.integers(0, minutes).map(lambda n: first + timedelta(minutes=n)),
+        held=st.sampled_from(held),
+        steps=st.lists(st.tuples(st.integers(0, 9), changes), max_size=3),
+    )
+    return st.lists(history, max_size=12)
+
+
+def an_archive(server: HTTPServer, papers: Iterable[History]) -> VersionedArxiv:
+    """With the papers' versions, each of which appears when it is no longer held.
+
+    Ids follow the order of appearance, as arXiv's do. No two papers have one date.
+    """
+    server.clear()
+    archive = VersionedArxiv(server)
+    for number, history in enumerate(sorted(papers, key=lambda p: p.submitted + p.held * DAY)):
+        submitted = history.submitted + timedelta(seconds=number)
+        appears = submitted + history.held * DAY
+        for each in history._replace(submitted=submitted).versions(number):
+            appears = max(appears, datetime.fromisoformat(each.updated))
+            archive.held[versioned(each)] = appears
+            archive.entries.append(each)
+    return archive
 
 
 class Desk:

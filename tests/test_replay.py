@@ -1,13 +1,15 @@
 """Night after night nothing is missed, nothing is shown twice, and arXiv is asked politely."""
 
 import itertools
+import queue
 import re
+import signal
 import subprocess
-import threading
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,16 +18,16 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from pipeline.outputs import Outputs
-from tests.feeds import NOW, Entry, atom, entry
+from tests.feeds import NOW, atom, entry
 from tests.nights import Nights
 from tests.replay import (
     DAY,
     Archive,
     Desk,
-    Listed,
     Night,
     VersionedArxiv,
     Versions,
+    an_archive,
     as_listed,
     assert_books_balance,
     assert_never_new_twice,
@@ -35,11 +37,10 @@ from tests.replay import (
     changes,
     due,
     expected,
+    histories,
     nights,
     records,
     stamp,
-    version,
-    versioned,
 )
 from tests.test_seed import QUERY
 from tests.testbed_servers import serving
@@ -310,45 +311,7 @@ def assert_the_limit_drops_nothing(
     assert_never_new_twice(desk.papers("t"))
 
 
-Step = tuple[int, str]
-"""A further version: days after the one before, and what changed in it."""
-
-
-class History(NamedTuple):
-    """An invented paper: hours after `NOW` of its submission, days that it was held, versions."""
-
-    hours: int
-    held: int
-    steps: Sequence[Step]
-
-    def versions(self, number: int) -> list[Entry]:
-        """All of them."""
-        moment = NOW + timedelta(hours=self.hours)
-        made = [entry(number, updated=stamp(moment), published=stamp(moment))]
-        for count, (days, change) in enumerate(self.steps, 2):
-            moment += days * DAY
-            words = {} if change == "nothing" else {change: f"{change} {count} of {number}"}
-            if change == "withdrawn":
-                words = {"comment": f"This paper has been withdrawn ({count})"}
-            made.append(version(made[-1], count, moment, **words))
-        return made
-
-
-HISTORIES = st.lists(
-    st.builds(
-        History,
-        hours=st.integers(-10 * 24, 20 * 24),
-        held=st.sampled_from([0, 0, 0, 1, 5, 13, 20, 30]),
-        steps=st.lists(
-            st.tuples(
-                st.integers(0, 9),
-                st.sampled_from(["nothing", "title", "abstract", "comment", "withdrawn"]),
-            ),
-            max_size=3,
-        ),
-    ),
-    max_size=12,
-)
+HISTORIES = histories(NOW - 10 * DAY, NOW + 20 * DAY, held=[0, 0, 0, 1, 5, 13, 20, 30])
 DAYS = st.sets(st.integers(0, 25), min_size=1, max_size=12).map(sorted)
 
 
@@ -374,27 +337,13 @@ def archive(server: HTTPServer) -> VersionedArxiv:
     return VersionedArxiv(server)
 
 
-def an_archive(server: HTTPServer, histories: Sequence[History]) -> VersionedArxiv:
-    """With the histories' papers; each version appears when it is no longer held."""
-    server.clear()
-    archive = VersionedArxiv(server)
-    for number, history in enumerate(histories):
-        made = history.versions(number)
-        archive.entries += made
-        appears = datetime.fromisoformat(made[0].updated) + history.held * DAY
-        for each in made:
-            appears = max(appears, datetime.fromisoformat(each.updated))
-            archive.held[versioned(each)] = appears
-    return archive
-
-
 class TestInventedNights:
     @settings(max_examples=60)
-    @given(histories=HISTORIES, days=DAYS)
+    @given(papers=HISTORIES, days=DAYS)
     def test_any_nights_show_any_papers_once_and_their_changes_once(
-        self, server: HTTPServer, tmp_path_factory, histories, days
+        self, server: HTTPServer, tmp_path_factory, papers, days
     ) -> None:
-        archive = an_archive(server, histories)
+        archive = an_archive(server, papers)
         night = Nights(Outputs(tmp_path_factory.mktemp("nights") / "outputs"), archive.url)
         days = [*days, days[-1] + 7]
         replayed = []
@@ -416,11 +365,11 @@ class TestInventedNights:
         assert {id_ for shown in made.values() for id_ in shown} == archive.listed().keys()
 
     @settings(max_examples=40)
-    @given(histories=HISTORIES, days=DAYS, limit=st.integers(1, 4))
+    @given(papers=HISTORIES, days=DAYS, limit=st.integers(1, 4))
     def test_any_limit_drops_no_paper_and_makes_none_new_twice(
-        self, server: HTTPServer, tmp_path_factory, histories, days, limit
+        self, server: HTTPServer, tmp_path_factory, papers, days, limit
     ) -> None:
-        archive = an_archive(server, histories)
+        archive = an_archive(server, papers)
         night = Nights(Outputs(tmp_path_factory.mktemp("nights") / "outputs"), archive.url)
         shown: Versions = {}
         waiting: Versions = {}
@@ -494,30 +443,28 @@ class TestInventedNights:
         assert archive.smallest_gap >= 0.05
         assert archive.most_at_once == 1
 
-    def test_a_process_that_is_killed_while_it_asks_leaves_the_delay_behind(
-        self, archive: VersionedArxiv, tmp_path: Path
+    def test_a_process_that_is_killed_while_it_asks_has_had_its_turn(
+        self, server: HTTPServer, archive: VersionedArxiv, tmp_path: Path
     ) -> None:
-        archive.entries = [entry(1)]
-        desk = Desk(tmp_path / "desk", archive.url, {"lamps": "all:lantern"}, arxiv="delay = 2.0")
-        victims: list[subprocess.Popen[str]] = []
-        started = threading.Event()
+        desk = Desk(tmp_path / "desk", archive.url, {"lamps": "all:lantern"}, arxiv="delay = 600.0")
+        started: queue.Queue[subprocess.Popen[str]] = queue.Queue()
 
         class Killer(VersionedArxiv):
             def _answered(self, request: Request) -> Response:
-                if not self.requests:
-                    assert started.wait(60)
-                    victims[0].kill()
-                    victims[0].wait()
+                victim = started.get(timeout=60)
+                victim.kill()
+                victim.wait()
                 return super()._answered(request)
 
-        archive.server.clear()
-        killer = Killer(archive.server, [entry(1)])
-        victims.append(desk.start("fetch", "lamps", "--at", stamp(NOW)))
-        started.set()
-        victims[0].communicate()
-        desk.paperline("fetch", "lamps", "--at", stamp(NOW))
-        assert len(killer.arrivals) == 2
-        assert killer.smallest_gap >= 2.0
+        server.clear()
+        killer = Killer(server, [entry(1)])
+        begun = time.time()
+        process = desk.start("fetch", "lamps", "--at", stamp(NOW))
+        started.put(process)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert len(killer.requests) == 1
+        assert (desk.outputs / ".arxiv.turn").stat().st_mtime >= begun + 600
 
     def test_run_says_how_many_wait_and_for_how_long(
         self, archive: VersionedArxiv, tmp_path: Path

@@ -103,6 +103,10 @@ class ArxivApi:
             asked = list(ids[start : start + MOST_IDS])
             page = self._client.page(arxiv.Search(id_list=asked), 0, len(asked))
             found += conversion.papers(page.results)
+            announced = page.header.total_results
+            if len(page.results) < announced:
+                missing = announced - len(page.results)
+                self.missed.append(f"{missing} of {announced} papers asked for did not arrive")
         return found
 
     def _read(self, search: arxiv.Search, reading: _Reading, order: Order) -> Iterator[Paper]:
