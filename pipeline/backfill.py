@@ -91,7 +91,9 @@ def backfill(night: Night, topic: TopicSettings, first: date, last: date, source
             pending = [*choice.held, *choice.rest]
             if choice.papers and not there[day]:
                 missing = harvest.missing
-                made = make_snapshot(settings, topic, day, choice, missing=missing, begun=begun)
+                made = make_snapshot(
+                    settings, topic, day, choice, missing=missing, begun=begun, backfilled=True
+                )
                 there[day], pending = [made], choice.rest
             worked_on += [s for s in there[day] if heal(night, topic, s, work)]
             if worked_on and _is_no_use(worked_on[-1]):

@@ -5,20 +5,25 @@ by a rule that is named, and the books must say so.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
-from pipeline.errors import UnbalancedBooks
-from pipeline.ledger import Shown, is_due, status_of
+from pipeline.errors import QueryRefused, UnbalancedBooks
+from pipeline.ledger import Shown, is_due, is_withdrawn, status_of
 from pipeline.records import Order, Paper, Status, Waiting
 from pipeline.settings import TopicSettings
-from pipeline.sources.document import mentions
+from pipeline.sources.document import Document, mentions
+from pipeline.sources.query import parse
 from pipeline.sources.source import date_of
 
-FILTERS = ("categories", "exclude", "revised", "future", "unreadable")
-"""The rules that leave papers out: of the topic's settings; updated after now; no paper at all."""
+FILTERS = ("query", "categories", "exclude", "revised", "future", "unreadable")
+"""The rules that leave papers out.
+
+Four are the topic's settings (`query`: a paper waits that an earlier query found); `future`
+is what was updated after now, `unreadable` what is no paper at all.
+"""
 
 SHOWN: tuple[Status, ...] = ("new", "revised", "seen", "withdrawn")
 
@@ -78,7 +83,8 @@ class Chooser:
     def unshown(self, found: Iterable[Paper], waiting: Iterable[Waiting]) -> Choice:
         """What the topic has not shown yet, newest first; what is over the limit waits.
 
-        Papers asked for by hand come beside the limit and pass every filter.
+        Papers asked for by hand, and withdrawals of papers that were shown, come beside the
+        limit and pass every filter.
         """
         candidates = {each.paper.id: each for each in waiting}
         waited = set(candidates)
@@ -87,25 +93,30 @@ class Chooser:
         choice = Choice(fetched=len(candidates))
         due = []
         for id_, candidate in candidates.items():
-            rule = self._rule(candidate)
             if not is_due(candidate.paper, self._shown(id_)):
                 choice.seen.append(id_)
-            elif rule is None:
+            elif self._passes(candidate, choice, waited=id_ in waited):
                 due.append(candidate)
-            elif rule == "future" and id_ in waited:
-                choice.rest.append(candidate)
-            else:
-                choice.filtered[rule].append(id_)
         self._share_out(due, choice)
         return choice
 
-    def newest(self, found: Iterable[Paper], waiting: Iterable[Waiting], last: set[str]) -> Choice:
+    def newest(
+        self,
+        found: Iterable[Paper],
+        waiting: Iterable[Waiting],
+        last: set[str],
+        recalled: Collection[Paper] = (),
+    ) -> Choice:
         """The newest papers, shown before or not, and those asked for by hand.
 
-        `found` is read until there are enough. Nothing is shown where they are `last`, the
-        versioned ids of the snapshot before.
+        `found` is read until there are enough; of those `recalled`, shown before, the
+        withdrawn ones are added. Nothing is shown where they are `last`, the versioned ids
+        of the snapshot before.
         """
         waited = {each.paper.id: each for each in waiting}
+        for paper in recalled:
+            if paper.id in waited:
+                waited[paper.id] = self._candidate(paper, waited[paper.id])
         choice = Choice(fetched=len(waited))
         by_hand = {id_ for id_, each in waited.items() if self._is_by_hand(each)}
         chosen: dict[str, Waiting] = {}
@@ -116,14 +127,16 @@ class Chooser:
             if paper.id in met:
                 continue
             met.add(paper.id)
-            choice.fetched += paper.id not in waited
-            candidate = self._candidate(paper, waited.pop(paper.id, None))
-            rule = self._rule(candidate)
-            if rule is None:
+            waits = waited.pop(paper.id, None)
+            choice.fetched += waits is None
+            candidate = self._candidate(paper, waits)
+            if self._passes(candidate, choice, waited=waits is not None):
                 chosen[paper.id] = candidate
-            else:
-                choice.filtered[rule].append(paper.id)
         chosen |= {id_: waited.pop(id_) for id_ in by_hand if id_ in waited}
+        for paper in recalled:
+            if paper.id not in chosen and paper.id not in waited and self._is_recall(paper):
+                choice.fetched += 1
+                chosen[paper.id] = self._candidate(paper, None)
         choice.rest += waited.values()
         if {versioned(each.paper) for each in chosen.values()} == last:
             choice.seen += chosen
@@ -136,17 +149,40 @@ class Chooser:
 
     def _candidate(self, paper: Paper, waits: Waiting | None) -> Waiting:
         """What was found in place of an older version that waits."""
+        query = self._topic.query
         if waits is None:
-            return Waiting(paper=paper, reason="limit", since=self._now)
-        return waits.but(paper=paper) if waits.paper.version < paper.version else waits
+            return Waiting(paper=paper, reason="limit", since=self._now, query=query)
+        newer = paper if waits.paper.version < paper.version else waits.paper
+        return waits.but(paper=newer, query=None if waits.reason == "by hand" else query)
+
+    def _is_recall(self, paper: Paper) -> bool:
+        """Whether a paper that was shown has been withdrawn since."""
+        shown = self._shown(paper.id)
+        return is_withdrawn(paper) and shown is not None and is_due(paper, shown)
+
+    def _passes(self, candidate: Waiting, choice: Choice, *, waited: bool) -> bool:
+        """Whether no rule leaves a paper out; one that waited and is yet to come waits on."""
+        rule = self._rule(candidate)
+        if rule == "future" and waited:
+            choice.rest.append(candidate)
+        elif rule is not None:
+            choice.filtered[rule].append(candidate.paper.id)
+        return rule is None
 
     def _rule(self, candidate: Waiting) -> str | None:
         """The rule that leaves a paper out, if any; for one asked for by hand there is one."""
-        paper, topic = candidate.paper, self._topic
+        paper = candidate.paper
         if paper.latest > self._until:
             return "future"
-        if candidate.reason == "by hand":
+        if candidate.reason == "by hand" or self._is_recall(paper):
             return None
+        return self._setting(candidate)
+
+    def _setting(self, candidate: Waiting) -> str | None:
+        """The setting of the topic that leaves a paper out, if any."""
+        paper, topic = candidate.paper, self._topic
+        if candidate.query not in (None, topic.query) and not self._is_found(paper):
+            return "query"
         if topic.categories and not _is_in(paper, topic.categories):
             return "categories"
         if any(mentions(paper, keyword) for keyword in topic.exclude):
@@ -155,12 +191,19 @@ class Chooser:
             return "revised"
         return None
 
+    def _is_found(self, paper: Paper) -> bool:
+        """Whether the topic's query finds the paper, as far as we can read the query."""
+        try:
+            return parse(self._topic.query).matches(Document.of(paper))
+        except QueryRefused:
+            return True
+
     def _share_out(self, due: list[Waiting], choice: Choice) -> None:
-        """All that were asked for by hand and the newest for this snapshot, the rest for later."""
-        by_hand = [each for each in due if each.reason == "by hand"]
-        others = _sorted((e for e in due if e.reason != "by hand"), self._topic.order)
-        room = max(self._topic.limit - len(by_hand), 0)
-        self._show([*by_hand, *others[:room]], choice)
+        """What comes beside the limit and the newest for this snapshot, the rest for later."""
+        beside = [e for e in due if e.reason == "by hand" or self._is_recall(e.paper)]
+        others = _sorted((each for each in due if each not in beside), self._topic.order)
+        room = max(self._topic.limit - len(beside), 0)
+        self._show([*beside, *others[:room]], choice)
         choice.rest += [each.but(reason="limit") for each in others[room:]]
 
     def _show(self, chosen: Iterable[Waiting], choice: Choice) -> None:

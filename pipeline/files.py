@@ -22,7 +22,10 @@ from pipeline.errors import Busy, DamagedFile, OutputError, PaperlineError
 log = logging.getLogger(__name__)
 
 LONG_WAIT = 3600.0
-"""Seconds to wait for a turn, and the most that the one before may ask for."""
+"""Seconds to wait for a turn."""
+
+DAY = 86_400.0
+"""Seconds; the longest that one turn may keep the next from beginning."""
 
 BLOCK = 65_536
 """Bytes read at once from a file's end."""
@@ -255,7 +258,7 @@ class Turn:
 
     def hold_back(self, seconds: float) -> None:
         """Let whoever comes next wait so many seconds, where that is longer than the delay."""
-        self._pause = max(self._pause, min(seconds, LONG_WAIT))
+        self._pause = max(self._pause, min(seconds, DAY))
 
     def remaining(self) -> float:
         """Seconds until it may begin; 0 or less if it may now."""

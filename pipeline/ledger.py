@@ -114,6 +114,15 @@ class Ledger:
         ).fetchone()
         return found[0] or 0
 
+    def papers_since(self, moment: datetime) -> list[str]:
+        """The ids of all papers in the snapshots from `moment` on, each once, sorted."""
+        found = self._connection.execute(
+            "SELECT DISTINCT paper FROM shown JOIN snapshots ON snapshots.name = shown.snapshot "
+            "WHERE snapshots.instant >= ? ORDER BY paper",
+            (utc_text(moment),),
+        )
+        return [paper for (paper,) in found]
+
     def snapshots_with(self, paper: str) -> list[str]:
         """The names of the snapshots that show `paper`, oldest first."""
         found = self._connection.execute(

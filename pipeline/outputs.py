@@ -293,7 +293,11 @@ class Outputs:
     def fetches(self, topic: str) -> Iterator[Fetch]:
         """What the topic's fetches found, the newest first, read as they are asked for."""
         path = self._fetches(topic)
-        return (Fetch.from_json(line, where=str(path)) for line in files.lines_backwards(path))
+        remedy = "Move the file away: the next fetch looks further back instead"
+        return (
+            Fetch.from_json(line, where=str(path), remedy=remedy)
+            for line in files.lines_backwards(path)
+        )
 
     def append_fetch(self, topic: str, fetched: Fetch) -> None:
         """Append and sync. Hold the topic's lock."""

@@ -266,26 +266,33 @@ class Waiting(Record, frozen=True, kw_only=True):
 
     `since` is the night that found it. `reason`: `limit` (there was no room), `by hand`
     (somebody asked for it), or `unfinished` while its snapshot is being made.
+    `query` is what it was found by, if by one.
     """
 
     paper: Paper
     reason: Literal["limit", "by hand", "unfinished"]
     since: Utc
+    query: str | None = None
 
 
 class Fetch(Record, frozen=True, kw_only=True):
     """One line of `fetches.jsonl`: what one fetch of a topic found, quiet nights included.
 
     `since`: how far back it asked (None: as far as there was room). `complete`: all that
-    was announced arrived. `filtered`: ids by the rule that left them out. `missed` says what
+    was announced arrived. `wide`: it was the weekly one, which looks back further and at
+    papers that were shown. `backfill`: it was of past days, of which only `missed` and
+    `unreadable` are told. `filtered`: ids by the rule that left them out. `missed` says what
     did not arrive, `unreadable` names the entries that are no papers, with the reason.
     """
 
     at: Utc
+    query: str
     since: Utc | None
     complete: bool
-    snapshot: SnapshotName | None
-    counts: dict[str, int]
+    wide: bool = False
+    backfill: bool = False
+    snapshot: SnapshotName | None = None
+    counts: dict[str, int] = {}
     filtered: dict[str, tuple[str, ...]] = {}
     missed: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
@@ -345,7 +352,7 @@ class Run(Record, frozen=True, kw_only=True):
 
     `papers_sha256` is that of `1-papers.jsonl`, which never changes; `prompt` and `model`
     are the active ones, None before the first summarize; lines by the models in `fallbacks`
-    stand where the active model gave none.
+    stand where the active model gave none. `backfilled`: it was made later than its day.
     """
 
     format: int = FORMAT
@@ -353,6 +360,7 @@ class Run(Record, frozen=True, kw_only=True):
     snapshot: SnapshotName
     instant: Utc
     time_zone: str
+    backfilled: bool = False
     papers_sha256: str = ""
     prompt: str | None = None
     prompt_fingerprint: str | None = None

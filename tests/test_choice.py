@@ -288,9 +288,10 @@ class TestByHand:
 
     def test_one_that_is_not_there_yet_goes_on_waiting(self) -> None:
         asked = waits(paper(1, hours=-1), "by hand")
-        for choice in (unshown(waiting=[asked]), newest(waiting=[asked])):
-            assert choice.papers == []
-            assert choice.rest == [asked]
+        for found in ([], [asked.paper]):
+            for choice in (unshown(*found, waiting=[asked]), newest(*found, waiting=[asked])):
+                assert choice.papers == []
+                assert choice.rest == [asked]
 
     def test_what_waits_for_room_does_not_wait_as_by_hand(self) -> None:
         choice = unshown(paper(1), paper(2, hours=2), limit=1)
@@ -484,6 +485,10 @@ class TestAnyPapers:
             ]
         )
         assert set(places.values()) <= {1}
+        for each in waiting:
+            assert each.paper.id not in choice.filtered["future"]
+            if each.reason == "by hand":
+                assert each.paper.id not in [i for ids in choice.filtered.values() for i in ids]
         all_ids = {p.id for p in found} | {w.paper.id for w in waiting}
         if topic.select == "new":
             assert places.keys() == all_ids

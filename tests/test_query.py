@@ -390,7 +390,7 @@ def refusal(text: str) -> QueryRefused:
 
 
 def character(error: QueryRefused) -> int:
-    found = re.match(r"cannot be read at character (\d+): ", error.what)
+    found = re.match(r"the query cannot be read at character (\d+): ", error.what)
     assert found, error.what
     return int(found[1])
 

@@ -1,9 +1,11 @@
 """The sources, against a small arXiv on this machine and against saved feeds."""
 
+import contextlib
 import os
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -48,6 +50,27 @@ def only_paper(tmp_path: Path, one: Entry) -> Paper:
     return paper
 
 
+@contextlib.contextmanager
+def trickling(begins: bytes) -> Iterator[str]:
+    """The address of a server that begins an answer so, and sends a letter every now and then."""
+    over = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        with contextlib.suppress(OSError), server.accept()[0] as connection:
+            connection.sendall(begins)
+            while not over.wait(0.01):
+                connection.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/api/query"
+        finally:
+            over.set()
+            thread.join()
+
+
 class TestPages:
     def test_come_newest_update_first_and_in_full(self, arxiv, source) -> None:
         arxiv.entries = [entry(n, hours=n) for n in (3, 1, 5, 2, 4)]
@@ -63,7 +86,7 @@ class TestPages:
 
     def test_say_who_asks_and_for_what(self, arxiv, source) -> None:
         list(source(contact="night@example.org").papers('all:"dim light"'))
-        [request] = arxiv.requests
+        request, *_ = arxiv.requests
         assert request.headers["User-Agent"] == f"paperline/{VERSION} (+mailto:night@example.org)"
         assert request.headers["Accept"] == "application/atom+xml"
         assert request.args["search_query"] == 'all:"dim light"'
@@ -125,7 +148,14 @@ class TestById:
         arxiv.answers = [Response(atom([entry(n) for n in range(100)])), Response(atom([]))]
         papers = source().by_id([f"2603.9{n:04}" for n in range(150)])
         assert len(papers) == 100
-        assert [len(request.args["id_list"].split(",")) for request in arxiv.requests] == [100, 50]
+        asked = [len(request.args["id_list"].split(",")) for request in arxiv.requests]
+        assert asked == [100, 50, 50]  # nothing at all is believed the second time
+
+    def test_says_what_was_announced_and_did_not_arrive(self, arxiv, source) -> None:
+        arxiv.answers = [Response(atom([entry(1)], total=2)) for _ in range(9)]
+        asked = source(patience=60.0)
+        assert len(asked.by_id(["2603.90001", "2603.90002"])) == 1
+        assert asked.missed == ["1 of 2 papers asked for did not arrive"]
 
 
 class TestTurns:
@@ -191,10 +221,15 @@ class TestTurns:
 
 
 class TestEmptyAnswers:
-    def test_without_results_are_believed_at_once(self, arxiv, source) -> None:
+    def test_without_results_are_believed_the_second_time(self, arxiv, source) -> None:
         asked = source()
         assert list(asked.papers("all:nothing")) == []
-        assert (len(arxiv.requests), asked.missed) == (1, [])
+        assert (len(arxiv.requests), asked.missed) == (2, [])
+
+    def test_without_results_may_be_a_mistake(self, arxiv, source) -> None:
+        arxiv.entries = [entry(1)]
+        arxiv.answers = [Response(atom([]))]
+        assert [p.title for p in source().papers("all:lantern")] == ["Lantern 1"]
 
     def test_that_announce_results_are_asked_for_again(self, arxiv, source) -> None:
         arxiv.entries = [entry(1)]
@@ -229,6 +264,25 @@ class TestEmptyAnswers:
         asked = source(patience=60.0)
         assert len(list(asked.papers("all:lantern"))) == 1
         assert asked.missed == ["1 of 2 announced entries did not arrive"]
+
+    def test_entries_left_out_are_counted_where_the_reading_ends_at_a_date(
+        self, arxiv, source
+    ) -> None:
+        some = [entry(1, hours=1), entry(3, hours=3), entry(4, hours=9000)]
+        arxiv.answers = [Response(atom(some, total=900)) for _ in range(99)]
+        asked = source(patience=60.0, page_size=4)
+        assert len(list(asked.papers("all:lantern", since=NOW - timedelta(days=3)))) == 2
+        assert asked.missed == ["1 of 4 announced entries did not arrive"]
+
+    def test_an_entry_that_another_hid_when_it_went_is_found_by_a_second_reading(
+        self, arxiv, source
+    ) -> None:
+        arxiv.entries = [entry(n, hours=n) for n in range(1, 6)]
+        before = atom([entry(0, hours=0), entry(1, hours=1)], total=6)
+        arxiv.answers = [Response(before)]
+        asked = source()
+        assert len(list(asked.papers("all:lantern"))) == 6
+        assert asked.missed == []
 
     def test_a_second_reading_finds_what_the_first_was_not_given(self, arxiv, source) -> None:
         arxiv.entries = [entry(n, hours=n) for n in range(4)]
@@ -323,6 +377,24 @@ class TestFailures:
             list(source().papers("all:lantern"))
         assert len(arxiv.requests) == 3
 
+    def test_a_ban_is_told_at_once(self, arxiv, source) -> None:
+        arxiv.answers = [Response("Forbidden", status=403)]
+        with pytest.raises(ArxivUnavailable, match="refuses requests from here") as caught:
+            list(source(patience=60.0).papers("all:lantern"))
+        assert "write to arXiv" in caught.value.next_step
+        assert len(arxiv.requests) == 1
+
+    def test_patience_is_for_all_topics_together(self, arxiv, source) -> None:
+        arxiv.answers = [Response("busy", status=503)] * 50
+        asked = source()
+        for query, tries in (("all:lantern", 3), ("all:lamp", 1), ("all:light", 1)):
+            before = len(arxiv.requests)
+            with pytest.raises(ArxivUnavailable, match="status 503"):
+                list(asked.papers(query))
+            assert len(arxiv.requests) - before == tries
+        arxiv.answers, arxiv.entries = [], [entry(1)]
+        assert len(list(asked.papers("all:lantern"))) == 1
+
     @pytest.mark.parametrize("status", [401, 404, 410])
     def test_an_address_that_is_not_arxivs_is_told_at_once(self, arxiv, source, status) -> None:
         arxiv.answers = [Response("?", status=status)]
@@ -346,11 +418,20 @@ class TestFailures:
             with pytest.raises(ArxivUnavailable, match="time allowed"):
                 list(ArxivApi(settings, Outputs(tmp_path)).papers("all:lantern"))
 
-    def test_an_answer_that_trickles_for_ever(self, arxiv, source, monkeypatch) -> None:
-        monkeypatch.setattr(arxiv_client, "MOST_SECONDS", 0)
-        arxiv.entries = [entry(1)]
-        with pytest.raises(ArxivUnavailable, match="time allowed"):
-            list(source().papers("all:lantern"))
+    @pytest.mark.parametrize(
+        "begins",
+        [
+            b"HTTP/1.1 200 OK\r\nX-Lamp: ",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/atom+xml\r\n\r\n",
+        ],
+    )
+    def test_an_answer_that_trickles_for_ever(self, tmp_path, monkeypatch, begins) -> None:
+        monkeypatch.setattr(arxiv_client, "MOST_TIMEOUTS", 0.2)
+        with trickling(begins) as url:
+            settings = ArxivSettings(url=url, delay=0.0, timeout=1.0, patience=0.0)
+            with pytest.raises(ArxivUnavailable, match="time allowed"):
+                list(ArxivApi(settings, Outputs(tmp_path)).papers("all:lantern"))
 
     def test_an_answer_without_end(self, arxiv, source, monkeypatch) -> None:
         monkeypatch.setattr(arxiv_client, "MOST_BYTES", 500)

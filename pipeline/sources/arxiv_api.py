@@ -104,8 +104,7 @@ class ArxivApi:
             page = self._client.page(arxiv.Search(id_list=asked), 0, len(asked))
             found += conversion.papers(page.results)
             announced = page.header.total_results
-            if len(page.results) < announced:
-                missing = announced - len(page.results)
+            if missing := max(announced - len(page.results), 0):
                 self.missed.append(f"{missing} of {announced} papers asked for did not arrive")
         return found
 
@@ -126,7 +125,8 @@ class ArxivApi:
         """One reading of the pages: the papers not `met` before; returns how many entries are due.
 
         Entries that arXiv adds meanwhile push others onto the next page, where they come
-        again; those added are due the next night.
+        again; those added are due the next night. Entries that it takes away pull others
+        onto the page before, where they are missed: then more are due than can be met.
         """
         conversion = feed.Conversion(reading.rejected)
         fault = _fault_of(search.query)
@@ -136,21 +136,21 @@ class ArxivApi:
             page = self._client.page(search, position, size, fault=fault)
             total: int = page.header.total_results
             first = first if position else total
-            added = max(total - first, 0)
             keyed = {_key(result, position + n): result for n, result in enumerate(page.results)}
             fresh = {key: result for key, result in keyed.items() if key not in met}
             met.update(fresh)
             for paper in conversion.papers(fresh.values()):
                 if since is None or date_of(paper, order) >= since:
                     yield paper
+            covered = min(position + size, total)
             position += len(page.results)
             if since is not None and _ends_before(page.results, since, order):
-                return position - added
+                return covered + first - total
             if not page.results or position >= total:
-                return total - added
+                return first
             if position >= DEEPEST:
                 reading.missed.append(f"arXiv gives {DEEPEST} of {total} results and no more")
-                return position - added
+                return covered + first - total
 
 
 def _fault_of(query: str) -> str | None:

@@ -21,13 +21,17 @@ from pipeline.outputs import Outputs
 from pipeline.progress import duration
 from pipeline.settings import ArxivSettings
 from pipeline.sources import feed
+from pipeline.sources.deadline import Deadline
 from pipeline.text import one_line
 from pipeline.version import VERSION
 
 log = logging.getLogger(__name__)
 
 LATER = "Run the same command again later; arXiv's state: https://status.arxiv.org"
+CHECK_QUERY = "Check the topic's query in paperline.toml"
 CHECK_URL = "Check the [arxiv] url in paperline.toml"
+
+BANNED = "Wait a day, and if it stays write to arXiv: https://info.arxiv.org/help/contact.html"
 
 FIRST_WAIT = 0.1
 """Seconds before the second try at least, where `delay` is shorter."""
@@ -38,13 +42,16 @@ LONGEST_WAIT = 100
 SHORT_TRIES = 4
 """Times that one page may lack entries before it is taken as it is."""
 
+EMPTY_TRIES = 2
+"""Times that a query has no result at all before that is believed."""
+
 NOT_THERE = frozenset({401, 404, 405, 410, 414})
 """Statuses that waiting does not change: the address is not that of the query API."""
 
 MOST_BYTES = 200_000_000
 """Of one answer, unpacked; 2,000 entries, the largest page, take some 6,000,000."""
 
-MOST_SECONDS = 10
+MOST_TIMEOUTS = 10
 """Times the timeout that one answer may take as a whole, however steadily it trickles."""
 
 
@@ -71,6 +78,7 @@ class PatientClient(arxiv.Client):  # type: ignore[misc, unused-ignore]
         super().__init__(page_size=settings.page_size, delay_seconds=0, num_retries=0)
         self._settings = settings
         self.query_url_format = settings.url.replace("{", "{{").replace("}", "}}") + "?{}"
+        self._failing_since: float | None = None
         for scheme in ("http://", "https://", "file://"):  # redirects go through it, too
             self._session.mount(scheme, adapter)
 
@@ -80,11 +88,19 @@ class PatientClient(arxiv.Client):  # type: ignore[misc, unused-ignore]
         A page that lacks entries is asked for again, and the longest one is returned. arXiv
         sometimes sends an error entry by mistake, so one is asked again, too, unless `fault`
         says what is wrong with the query. Raises `ArxivUnavailable` when patience is used up,
-        or `QueryRefused` where an error entry stayed.
+        or `QueryRefused` where an error entry stayed. Patience begins anew only when
+        something arrives, so with arXiv down the next topics do not wait as long again.
         """
-        asking = _Asking(self._settings, start, size, fault)
+        began = self._failing_since or time.monotonic()
+        asking = _Asking(self._settings, start, size, fault, began)
         url = self._format_url(search, start, size)
-        return asking.retrying()(lambda: asking.take(self._once(url)))
+        try:
+            page = asking.retrying()(lambda: asking.take(self._once(url)))
+        except ArxivUnavailable:
+            self._failing_since = began
+            raise
+        self._failing_since = None
+        return page
 
     def _once(self, url: str) -> Any:
         try:
@@ -96,16 +112,21 @@ class PatientClient(arxiv.Client):  # type: ignore[misc, unused-ignore]
 class _Asking:
     """The tries at one page: how many of each kind, and the longest answer."""
 
-    def __init__(self, settings: ArxivSettings, start: int, size: int, fault: str | None) -> None:
+    def __init__(
+        self, settings: ArxivSettings, start: int, size: int, fault: str | None, began: float
+    ) -> None:
         self._settings = settings
         self._start = start
         self._size = size
         self._fault = fault
+        self._began = began
         self._longest: Any = None
+        self._taken = 0
         self._short = 0
 
     def take(self, page: Any) -> Any:
         """The longest page so far."""
+        self._taken += 1
         if self._longest is None or len(page.results) > len(self._longest.results):
             self._longest = page
         return self._longest
@@ -127,6 +148,8 @@ class _Asking:
 
     def _is_short(self, page: Any) -> bool:
         announced: int = page.header.total_results - self._start
+        if not announced and not self._start:
+            return self._taken < EMPTY_TRIES
         return len(page.results) < min(self._size, announced)
 
     def _is_enough(self, state: tenacity.RetryCallState) -> bool:
@@ -135,15 +158,17 @@ class _Asking:
         self._short += failure is None
         if self._short >= SHORT_TRIES or (self._fault and isinstance(failure, QueryRefused)):
             return True
-        waited = state.seconds_since_start or 0.0
+        waited = time.monotonic() - self._began
         return waited + state.upcoming_sleep > self._settings.patience
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
         failure = _failure(state)
-        short = f"sent {len(self._longest.results) if self._longest else 0} entries of a page"
+        told = str(failure.what if isinstance(failure, QueryRefused) else failure)
+        if failure is None:
+            told = f"sent {len(self._longest.results)} of at most {self._size} entries"
         log.info(
             "arXiv: %s; asking again in %s, try %d",
-            short if failure is None else failure,
+            told,
             duration(state.upcoming_sleep),
             state.attempt_number + 1,
         )
@@ -157,7 +182,7 @@ class _Asking:
             raise QueryRefused(
                 f"{failure.what}; {self._fault}" if self._fault else failure.what,
                 where=failure.where,
-                next_step=failure.next_step,
+                next_step=failure.next_step if self._fault else f"{CHECK_QUERY}. {LATER}",
             ) from failure
         tries = "once" if state.attempt_number == 1 else f"{state.attempt_number} times"
         raise ArxivUnavailable(
@@ -188,6 +213,7 @@ class Turns(HTTPAdapter):
         self._settings = settings
         self._outputs = outputs
         self._host = urlsplit(settings.url).hostname
+        self._deadline = Deadline(MOST_TIMEOUTS * settings.timeout)
         scheme = "" if "://" in settings.contact else "mailto:"
         contact = f" (+{scheme}{settings.contact})" if settings.contact else ""
         self._headers = {
@@ -226,26 +252,37 @@ class Turns(HTTPAdapter):
     ) -> requests.Response:
         """The answer with its body; the connection is closed."""
         try:
-            response = super().send(request, *args, **kwargs)
-            response._content = self._body(response)  # noqa: SLF001  no public setter
+            with self._deadline.running():
+                response = super().send(request, *args, **kwargs)
+                response._content = self._body(response)  # noqa: SLF001  no public setter
         except (requests.RequestException, Urllib3Error) as error:
             raise FailedRequestError(f"gave no complete answer: {_reason(error)}") from error
         finally:
             self.close()
         return response
 
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """As the adapter's own; its connections are cut at the deadline."""
+        pool = super().get_connection_with_tls_context(*args, **kwargs)
+        self._deadline.watch(pool)
+        return pool
+
     def _body(self, response: requests.Response) -> bytes:
-        body, ends = bytearray(), time.monotonic() + MOST_SECONDS * self._settings.timeout
+        body = bytearray()
         for block in response.iter_content(65_536):
             body += block
-            if time.monotonic() > ends:
-                raise requests.Timeout
             if len(body) > MOST_BYTES:
                 raise FailedRequestError(f"sent more than {MOST_BYTES} bytes")
         return bytes(body)
 
     def _look_at(self, response: requests.Response, retry_after: float) -> None:
         status = response.status_code
+        if status == requests.codes.forbidden:
+            raise ArxivUnavailable(
+                "refuses requests from here (status 403)",
+                where=self._settings.url,
+                next_step=BANNED,
+            )
         if status in NOT_THERE:
             raise ArxivUnavailable(
                 f"answered with status {status}", where=self._settings.url, next_step=CHECK_URL
@@ -265,9 +302,7 @@ class Turns(HTTPAdapter):
             raise self._refused(error.what) from error
 
     def _refused(self, what: str) -> QueryRefused:
-        return QueryRefused(
-            what, where=self._settings.url, next_step="Correct the topic's query in paperline.toml"
-        )
+        return QueryRefused(what, where=self._settings.url, next_step=CHECK_QUERY)
 
 
 def _asked_to_wait(response: requests.Response) -> float:

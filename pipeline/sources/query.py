@@ -340,7 +340,7 @@ class _Parser:
         before = ("…" if start else "") + CONTROL.sub(" ", self._text[start:at])
         behind = CONTROL.sub(" ", self._text[at:end]) + ("…" if end < len(self._text) else "")
         raise QueryRefused(
-            f"cannot be read at character {at + 1}: {why}: {before}▸{behind}",
+            f"the query cannot be read at character {at + 1}: {why}: {before}▸{behind}",
             next_step="Correct the topic's query in paperline.toml",
         )
 

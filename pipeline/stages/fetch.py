@@ -15,7 +15,7 @@ from itertools import takewhile
 
 from pipeline import ledger
 from pipeline.choice import Choice, Chooser, versioned
-from pipeline.errors import UsageError
+from pipeline.errors import ArxivUnavailable, UsageError
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import (
     ARXIV_ID,
@@ -46,7 +46,7 @@ WIDE = timedelta(days=60)
 WEEK = timedelta(days=6, hours=12)
 """After which it does so again; less than seven days, since nights do not begin to the second."""
 
-ASKED_FOR = re.compile(r"(?:arxiv:)?(?P<id>\S+?)(?P<version>v[1-9][0-9]{0,3})?", re.IGNORECASE)
+ASKED_FOR = re.compile(r"(?:arxiv:)?(?P<id>\S+?)(?:v[1-9][0-9]{0,3})?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class _Found:
 
     choice: Choice
     since: datetime | None
+    wide: bool
     missed: tuple[str, ...]
     unreadable: tuple[str, ...]
 
@@ -83,7 +84,7 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime, source: Sourc
     outputs = Outputs(settings.outputs)
     found = _found(settings, topic, now, source)
     choice, counts = found.choice, found.choice.counts()
-    named = _named_before(outputs, topic.name, now)
+    named = named_before(outputs, topic.name, now)
     missing = (*found.missed, *(e for e in found.unreadable if e not in named))
     outputs.write_waiting(topic.name, [*choice.held, *choice.rest])
     snapshot = None
@@ -94,8 +95,10 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime, source: Sourc
         topic.name,
         Fetch(
             at=now,
+            query=topic.query,
             since=found.since,
             complete=not found.missed,
+            wide=found.wide,
             snapshot=snapshot.name if snapshot else None,
             counts=counts,
             filtered={rule: tuple(ids) for rule, ids in choice.filtered.items() if ids},
@@ -135,6 +138,7 @@ def make_snapshot(  # noqa: PLR0913  what a snapshot is made of
     *,
     missing: tuple[str, ...],
     begun: Begun,
+    backfilled: bool = False,
 ) -> Snapshot:
     """The snapshot of the papers chosen, as of `instant`. Hold the topic's lock."""
     outputs = Outputs(settings.outputs)
@@ -163,6 +167,7 @@ def make_snapshot(  # noqa: PLR0913  what a snapshot is made of
         snapshot=outputs.free_name(topic.name, instant, settings.zone),
         instant=instant,
         time_zone=settings.time_zone,
+        backfilled=backfilled,
         stages={"fetch": stage},
     )
     return outputs.create_snapshot(run, choice.papers)
@@ -171,15 +176,20 @@ def make_snapshot(  # noqa: PLR0913  what a snapshot is made of
 def add_by_hand(
     settings: Settings, topic: TopicSettings, ids: Sequence[str], now: datetime, source: Source
 ) -> list[Paper]:
-    """Let the papers with these ids wait for the topic's next snapshot, before all others.
+    """Let the papers with these ids wait for the topic's next snapshot, in their newest versions.
 
     The caller holds the topic's lock. Raises `UsageError` for what is no id, is not to be
     had, or was shown already; then none is added.
     """
-    asked = [_asked_for(id_) for id_ in ids]
+    asked = list(dict.fromkeys(map(_asked_for, ids)))
     papers = source.by_id(asked)
-    had = {paper.id for paper in papers} | {versioned(paper) for paper in papers}
-    if absent := [id_ for id_ in asked if id_ not in had]:
+    if source.missed:
+        raise ArxivUnavailable(
+            f"announced papers and did not send them: {', '.join(source.missed)}",
+            where=settings.arxiv.url,
+            next_step="Run the same command again later",
+        )
+    if absent := sorted(set(asked) - {paper.id for paper in papers}):
         raise UsageError(
             f"there is no paper {', '.join(absent)}",
             where=settings.arxiv.url,
@@ -209,7 +219,7 @@ def _asked_for(text: str) -> str:
         raise UsageError(
             f"{text!r} is no arXiv id", next_step="Give one such as 2604.01234 or math/0309136"
         )
-    return f"{found['id']}{(found['version'] or '').lower()}"
+    return found["id"]
 
 
 def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Source) -> _Found:
@@ -217,57 +227,92 @@ def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Sour
     snapshots = outputs.snapshots(topic.name)
     _check_order(snapshots, now)
     waiting = outputs.waiting(topic.name)
-    since = None if topic.select == "latest" else look_back(outputs, topic.name, now)
-    back = f", back to {utc_text(since)}" if since else ""
-    log.info("fetch %s: asking %s%s", topic.name, settings.arxiv.url, back)
+    since, wide = look_back(outputs, topic.name, now)
+    log.info("fetch %s: asking %s, back to %s", topic.name, settings.arxiv.url, utc_text(since))
     with ledger.opened(settings.cache, outputs, topic.name) as shown:
         chooser = Chooser(topic, now, shown.shown)
+        again = {w.paper.id for w in waiting if w.reason == "by hand"}
+        again |= set(shown.papers_since(now - WIDE)) if wide else set()
         if topic.select == "latest":
+            recalled = _Recalled(source, again)
             last = {versioned(paper) for paper in snapshots[-1].papers()} if snapshots else set()
-            choice = chooser.newest(source.papers(topic.query, order=topic.order), waiting, last)
+            newest = source.papers(topic.query, order=topic.order)
+            choice = chooser.newest(newest, waiting, last, recalled.papers)
+            missed, rejected = [*recalled.missed, *source.missed], list(source.rejected)
         else:
-            choice = chooser.unshown(source.papers(topic.query, since=since), waiting)
-    choice.filtered["unreadable"] += source.rejected
-    choice.fetched += len(source.rejected)
+            found = list(source.papers(topic.query, since=since))
+            missed, rejected = list(source.missed), list(source.rejected)
+            missed += [] if found or missed else _suspicion(snapshots, topic, since)
+            recalled = _Recalled(source, again - {paper.id for paper in found})
+            choice = chooser.unshown([*found, *recalled.papers], waiting)
+            missed += recalled.missed
+    choice.filtered["unreadable"] += rejected
+    choice.fetched += len(rejected)
     told = ", ".join(f"{count} {what}" for what, count in choice.counts().items() if count)
     log.info("fetch %s: %s", topic.name, told or "nothing")
-    return _Found(choice, since, tuple(source.missed), tuple(source.rejected))
+    back = None if topic.select == "latest" else since
+    return _Found(choice, back, wide, tuple(missed), tuple(rejected))
 
 
-def look_back(outputs: Outputs, topic: str, now: datetime) -> datetime:
-    """How far back the topic has to be read at `now` so that nothing is missed.
+class _Recalled:
+    """Papers that are asked for again by their ids, in their newest versions.
+
+    Those asked for by hand, while they wait, and once a week those that were shown: the
+    query may not find them, or not any more, but they may have been withdrawn.
+    """
+
+    def __init__(self, source: Source, ids: set[str]) -> None:
+        self.papers = source.by_id(sorted(ids)) if ids else []
+        self.missed = list(source.missed) if ids else []
+
+
+def _suspicion(snapshots: list[Snapshot], topic: TopicSettings, since: datetime) -> list[str]:
+    """What should have arrived again where nothing did, because the last snapshot shows it."""
+    if not snapshots or snapshots[-1].run().backfilled:
+        return []
+    last = snapshots[-1]
+    same = last.run().stages["fetch"].inputs.get("query") == fingerprint(topic.query)
+    if same and any(paper.latest >= since for paper in last.each_paper()):
+        return [f"nothing arrived, not even what {last} shows"]
+    return []
+
+
+def look_back(outputs: Outputs, topic: str, now: datetime) -> tuple[datetime, bool]:
+    """How far back the topic has to be read at `now` so that nothing is missed; whether it is wide.
 
     From the last complete fetch 14 days, once a week 60; on the first night 3 days from now.
-    Where `fetches.jsonl` was lost, the snapshots tell when the last complete one was.
+    Where `fetches.jsonl` was lost, the snapshots tell when the last complete one was. What
+    was fetched as of a later time, by a clock that was wrong, does not count.
     """
     last = oldest = None
     wide, week = False, now - WEEK
-    for oldest in outputs.fetches(topic):
-        last = last or (oldest if oldest.complete else None)
-        wide = wide or (oldest.at > week and _is_wide(oldest))
-        if last and oldest.at <= week:
+    for each in outputs.fetches(topic):
+        if each.backfill or each.at > now:
+            continue
+        oldest = each
+        last = last or (each if each.complete else None)
+        wide = wide or (each.at > week and each.complete and each.wide)
+        if last and each.at <= week:
             break
     if oldest is None:
         return _look_back_from_snapshots(outputs.snapshots(topic), now)
     since = last.at - OVERLAP if last else oldest.since or oldest.at - FIRST_NIGHT
     is_young = oldest.at > week
-    return since if wide or is_young else min(since, now - WIDE)
+    if wide or is_young:
+        return since, False
+    return min(since, now - WIDE), True
 
 
-def _look_back_from_snapshots(snapshots: list[Snapshot], now: datetime) -> datetime:
-    if not snapshots:
-        return now - FIRST_NIGHT
-    runs = [snapshot.run() for snapshot in reversed(snapshots)]
+def _look_back_from_snapshots(snapshots: list[Snapshot], now: datetime) -> tuple[datetime, bool]:
+    runs = [run for s in reversed(snapshots) if not (run := s.run()).backfilled]
+    if not runs:
+        return now - FIRST_NIGHT, False
     complete = (run.instant for run in runs if run.stages["fetch"].complete)
-    return min(next(complete, runs[-1].instant) - OVERLAP, now - WIDE)
+    return min(next(complete, runs[-1].instant) - OVERLAP, now - WIDE), True
 
 
-def _is_wide(fetched: Fetch) -> bool:
-    return fetched.complete and fetched.since is not None and fetched.since <= fetched.at - WIDE
-
-
-def _named_before(outputs: Outputs, topic: str, now: datetime) -> set[str]:
-    """The entries that are no papers and were named by a fetch that may have met them, too."""
+def named_before(outputs: Outputs, topic: str, now: datetime) -> set[str]:
+    """The entries that are no papers and were named by a fetch of the last weeks."""
     recent = takewhile(lambda each: each.at > now - WIDE - OVERLAP, outputs.fetches(topic))
     return {entry for each in recent for entry in each.unreadable}
 
@@ -277,5 +322,6 @@ def _check_order(snapshots: list[Snapshot], now: datetime) -> None:
         raise UsageError(
             f"{utc_text(now)} is before the newest snapshot, which is of {utc_text(newest)}",
             where=str(snapshots[-1]),
-            next_step="Give a later --at, or none",
+            next_step="Give a later --at, or none; where a clock that was wrong made that "
+            "snapshot, move its folder away",
         )
