@@ -16,7 +16,7 @@ from pipeline import ledger, prompts
 from pipeline.choice import SHOWN, Choice, Chooser
 from pipeline.errors import QueryRefused
 from pipeline.outputs import Outputs, Snapshot
-from pipeline.records import Count, Paper, Record, SnapshotName, Usage, Waiting
+from pipeline.records import Count, Fetch, Paper, Record, SnapshotName, Usage, Waiting, utc
 from pipeline.run import Missing, Night, Work, give_notice, heal
 from pipeline.settings import Settings, TopicSettings
 from pipeline.sources.document import Document
@@ -28,7 +28,7 @@ from pipeline.sources.schedule import (
     submissions_before,
 )
 from pipeline.sources.source import Source
-from pipeline.stages.fetch import Begun, make_snapshot
+from pipeline.stages.fetch import Begun, make_snapshot, named_before
 from pipeline.stages.publish import build_site
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,11 @@ class Filled(Record, frozen=True, kw_only=True):
 
 
 class _Harvest(NamedTuple):
-    """The versions of papers by announcement, and what the source did not give."""
+    """The versions of papers by announcement, what did not arrive, and what is no paper."""
 
     announced: dict[datetime, list[Paper]]
-    missing: tuple[str, ...]
+    missed: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 def backfill(night: Night, topic: TopicSettings, first: date, last: date, source: Source) -> Filled:
@@ -83,14 +84,14 @@ def backfill(night: Night, topic: TopicSettings, first: date, last: date, source
         for snapshot in outputs.snapshots(topic.name):
             there.get(snapshot.run().instant, []).append(snapshot)
         harvest = _harvest(source, topic.query, days)
-        work.missing += [Missing(reason=f"fetch: {what}") for what in harvest.missing]
+        missing = _told(outputs, topic, night.now, harvest)
+        work.missing += [Missing(reason=f"fetch: {what}") for what in missing]
         pending: list[Waiting] = []
         worked_on: list[Snapshot] = []
         for day in days:
             choice = _choose(settings, topic, day, harvest.announced[day], pending)
             pending = [*choice.held, *choice.rest]
             if choice.papers and not there[day]:
-                missing = harvest.missing
                 made = make_snapshot(
                     settings, topic, day, choice, missing=missing, begun=begun, backfilled=True
                 )
@@ -100,7 +101,7 @@ def backfill(night: Night, topic: TopicSettings, first: date, last: date, source
                 log.info("backfill %s: ended at %s: a model gives no lines", topic.name, day)
                 break
         else:
-            _let_wait(outputs, topic.name, pending)
+            _let_wait(settings, topic, pending)
         give_notice(settings, topic.name, night.now, since=days[0] if days else night.now)
         build_site(settings)
     if work.trouble is not None:
@@ -136,9 +137,9 @@ def _harvest(source: Source, query: str, days: list[datetime]) -> _Harvest:
     back for less than `HELD_AT_MOST` before, so reading back that far finds it.
     """
     if not days:
-        return _Harvest({}, ())
+        return _Harvest({})
     newest = list(source.papers(query, since=submissions_before(days[0]) - HELD_AT_MOST))
-    missing = [*source.missed, *source.rejected]
+    missed, unreadable = list(source.missed), list(source.rejected)
     earlier = [
         f"{paper.id}v{version}"
         for paper in newest
@@ -148,13 +149,33 @@ def _harvest(source: Source, query: str, days: list[datetime]) -> _Harvest:
     older: list[Paper] = []
     if source.keeps_versions and earlier:
         older = source.by_id(earlier)
-        missing += [*source.missed, *source.rejected]
+        missed += source.missed
+        unreadable += source.rejected
     matched = _matches(query, newest)
     announced: dict[datetime, list[Paper]] = {day: [] for day in days}
     for day, version in _announced([*newest, *older]):
         if day in announced and matched(version):
             announced[day].append(version)
-    return _Harvest(announced, tuple(missing))
+    return _Harvest(announced, tuple(missed), tuple(unreadable))
+
+
+def _told(
+    outputs: Outputs, topic: TopicSettings, now: datetime, harvest: _Harvest
+) -> tuple[str, ...]:
+    """What did not arrive, and entries that are no papers and were not named before; noted."""
+    named = named_before(outputs, topic.name, now)
+    noted = Fetch(
+        at=utc(now),
+        query=topic.query,
+        since=None,
+        complete=not harvest.missed,
+        backfill=True,
+        missed=harvest.missed,
+        unreadable=harvest.unreadable,
+    )
+    if harvest.missed or harvest.unreadable:
+        outputs.append_fetch(topic.name, noted)
+    return (*harvest.missed, *(entry for entry in harvest.unreadable if entry not in named))
 
 
 def _matches(query: str, newest: list[Paper]) -> Callable[[Paper], bool]:
@@ -210,8 +231,16 @@ def _is_no_use(snapshot: Snapshot) -> bool:
     return any(gap.failure.kind in NO_USE for gap in snapshot.run().gaps.values())
 
 
-def _let_wait(outputs: Outputs, topic: str, pending: list[Waiting]) -> None:
-    """Let what there was no room for wait for the topic's next snapshot."""
-    waiting = {each.paper.id: each for each in outputs.waiting(topic)}
-    left = {each.paper.id: each.but(reason="limit") for each in pending}
-    outputs.write_waiting(topic, (left | waiting).values())
+def _let_wait(settings: Settings, topic: TopicSettings, pending: list[Waiting]) -> None:
+    """Let what there was no room for wait for the topic's next snapshot, in its newest version."""
+    outputs = Outputs(settings.outputs)
+    waiting = {each.paper.id: each for each in outputs.waiting(topic.name)}
+    for each in pending:
+        before = waiting.get(each.paper.id)
+        if before is None:
+            waiting[each.paper.id] = each.but(reason="limit")
+        elif before.paper.version < each.paper.version:
+            waiting[each.paper.id] = before.but(paper=each.paper)
+    with ledger.opened(settings.cache, outputs, topic.name) as shown:
+        due = [w for w in waiting.values() if ledger.is_due(w.paper, shown.shown(w.paper.id))]
+    outputs.write_waiting(topic.name, due)

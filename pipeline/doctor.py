@@ -11,7 +11,6 @@ import msgspec
 
 from pipeline import glossary, prompts
 from pipeline.errors import PaperlineError
-from pipeline.outputs import Outputs
 from pipeline.settings import Settings
 
 
@@ -83,7 +82,7 @@ def _arxiv(settings: Settings) -> Finding:
     once = msgspec.structs.replace(settings.arxiv, patience=0.0, page_size=1)
     asked = msgspec.structs.replace(settings, arxiv=once)
     try:
-        newest = next(iter(open_source(asked, Outputs(settings.outputs)).papers(query)), None)
+        newest = next(iter(open_source(asked).papers(query)), None)
     except PaperlineError as error:
         return Finding("arXiv", False, str(error))
     found = f"newest paper of the first topic: {newest.id}" if newest else "the query finds nothing"

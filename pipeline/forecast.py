@@ -55,7 +55,7 @@ def forecast(
     model is asked.
     """
     asked: set[str] = set()
-    source = open_source(settings, Outputs(settings.outputs))
+    source = open_source(settings)
     return [
         _counted(settings, topic.name, _all_jobs(settings, topic, now, prompt, source), asked)
         for topic in topics

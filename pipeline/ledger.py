@@ -23,12 +23,22 @@ from pipeline.records import Entry, Paper, Status, Withdrawal, fingerprint, utc,
 
 log = logging.getLogger(__name__)
 
+CLAUSE = re.compile(r"[.;:!?()\[\],]\s*")
+"""Between the clauses of a comment, each of which may say it."""
+
+WORK = r"(?:paper|article|manuscript|submission|preprint|e-?print|work|version|note|draft)"
 WITHDRAWN = re.compile(
-    r"\b(?:paper|article|manuscript|submission|preprint|work|version)\b"
-    r"[^.;]{0,40}\bwithdrawn\b(?! from (?!arxiv))|^\W*withdrawn\b(?! from (?!arxiv))",
-    re.IGNORECASE,
+    rf"""
+    (?: (?: (?:this|the|our|my|present|arxiv|current) \s+ )* {WORK} \s+ )?
+    (?: (?:is|are|was|were|has|have|had|been|being|now|to|be|\w+ly) \s+ )*
+    (?:withdrawn | removed \s+ by \s+ arxiv) \b
+    (?! \s+ (?: from \s+ (?!arxiv) | in \s+ \d ) )
+  | .{{0,40}} \b (?:authors?|we|i) (?:\s+\w+){{0,2}}? \s+ (?:withdrawn?|withdrew|withdrawing) \s+
+    (?:this|the|our|my) \s+ (?:\w+\s+)? {WORK} \b
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
-"""How authors say in the comments that a paper is withdrawn; from a journal does not count."""
+"""How a clause that says so begins; from a journal, or in a year, is something else."""
 
 LAYOUT = 1
 """Version of the tables; an index with another one is made anew."""
@@ -61,7 +71,7 @@ def content_of(paper: Paper) -> str:
 
 def is_withdrawn(paper: Paper) -> bool:
     """Whether arXiv says so: by a further version whose comments say it, so never in version 1."""
-    return paper.version > 1 and WITHDRAWN.search(paper.comments or "") is not None
+    return paper.version > 1 and any(map(WITHDRAWN.match, CLAUSE.split(paper.comments or "")))
 
 
 def is_due(paper: Paper, shown: Shown | None) -> bool:

@@ -5,6 +5,7 @@ with its papers and its `run.json`, by renaming a finished folder into place.
 """
 
 import contextlib
+import functools
 import hashlib
 import itertools
 import re
@@ -204,7 +205,7 @@ class Outputs:
             return []
         with files.translated(folder):
             found = [Snapshot(p) for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
-        return sorted(found, key=lambda s: (s.run().instant, s.name))
+            return sorted(found, key=lambda s: (_instant(s.folder, s.folder.stat().st_ino), s.name))
 
     def stamps(self, topic: str) -> dict[str, str]:
         """By the snapshots' names, a text that changes when a `1-papers` does; none is read."""
@@ -369,14 +370,11 @@ class Outputs:
                 path.unlink()
         return written
 
-    def wait_for_turn(
-        self, key: str, delay: float, patience: float
-    ) -> contextlib.AbstractContextManager[files.Turn]:
-        """Hold the turn to use `key` (`arxiv`), at least `delay` seconds after the last one ended.
 
-        One process at a time has the turn. Raises `Busy` as `files.turn`.
-        """
-        return files.turn(self.root / f".{key}.turn", delay, patience=patience)
+@functools.lru_cache(maxsize=100_000)
+def _instant(folder: Path, _inode: int) -> datetime:
+    """The snapshot's instant, which never changes, read once in a process."""
+    return Snapshot(folder).run().instant
 
 
 def _stamp(path: Path) -> str:

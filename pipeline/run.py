@@ -72,7 +72,7 @@ class Night:
     @cached_property
     def source(self) -> Source:
         """Where papers come from, opened by the first topic that fetches."""
-        return open_source(self.settings, Outputs(self.settings.outputs))
+        return open_source(self.settings)
 
 
 @dataclass
@@ -144,7 +144,10 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         build_site(settings)  # also where an earlier run was cut off before it
         if work.trouble is not None:
             raise work.trouble
-        snapshots, waiting = outputs.snapshots(topic.name), outputs.waiting(topic.name)
+        snapshots = outputs.snapshots(topic.name)
+        # Where the newest are shown, only what was asked for by hand is ever waited for.
+        every = topic.select == "new"
+        waiting = [w for w in outputs.waiting(topic.name) if every or w.reason == "by hand"]
         report = Report(
             topic=topic.name,
             at=utc(night.now),
@@ -161,12 +164,18 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
 
 
 def release(
-    settings: Settings, snapshot: Snapshot, now: datetime, *, policy: Policy | None = None
+    settings: Settings,
+    snapshot: Snapshot,
+    now: datetime,
+    *,
+    policy: Policy | None = None,
+    site: bool = True,
 ) -> Digest:
     """Assemble the digest and publish it as far as the gate allows; harmless when repeated.
 
     The gate is the policy that the digest was first assembled under, or `policy`, which
-    then stays with it. Raises `UsageError` where the snapshot was never summarized.
+    then stays with it. Without `site` the caller brings the site up to date. Raises
+    `UsageError` where the snapshot was never summarized.
     """
     if not _summarized(snapshot):
         raise UsageError(
@@ -181,16 +190,17 @@ def release(
             digest = digest.but(status="published", policy=policy or digest.policy)
             record(snapshot, digest, now)
             write(snapshot, digest)
-    if passes:
+    if passes and site:
         build_site(settings)
-    _carry_on(settings, snapshot, now)
+    _carry_on(settings, snapshot, now, site=site)
     return digest
 
 
 def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetime) -> None:
     """Say of papers that readers have seen that they were withdrawn, where they have seen them.
 
-    For withdrawals that the newest snapshot shows, or one from `since` on.
+    For withdrawals that the newest snapshot shows, or one from `since` on. The caller brings
+    the site up to date afterwards.
     """
     outputs = Outputs(settings.outputs)
     snapshots = outputs.snapshots(topic)
@@ -206,7 +216,7 @@ def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetim
         with snapshot.releasing():
             record_withdrawals(snapshot, told, now)
         if _summarized(snapshot) and is_stale(settings, snapshot):
-            release(settings, snapshot, now)
+            release(settings, snapshot, now, site=False)
 
 
 def unfinished(settings: Settings, snapshot: Snapshot) -> bool:
@@ -260,13 +270,13 @@ def _summarized(snapshot: Snapshot) -> bool:
     return "summarize" in snapshot.run().stages
 
 
-def _carry_on(settings: Settings, snapshot: Snapshot, now: datetime) -> None:
+def _carry_on(settings: Settings, snapshot: Snapshot, now: datetime, *, site: bool) -> None:
     """Release the next snapshot anew where decisions on this one carry over to it."""
     of_topic = Outputs(settings.outputs).snapshots(snapshot.topic)
     position = [s.name for s in of_topic].index(snapshot.name)
     for later in of_topic[position + 1 : position + 2]:
         if later.digest() is not None and is_stale(settings, later) and _summarized(later):
-            release(settings, later, now)
+            release(settings, later, now, site=site)
 
 
 def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
@@ -280,6 +290,8 @@ def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
 def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> bool:
     """Ask for what a snapshot lacks, and release what was cut off; whether there was anything.
 
+    The caller brings the site up to date afterwards.
+
     All of its papers are asked for where none ever was. A batch that still runs is kept in
     `work` as trouble, a prompt that is gone as something missing.
     """
@@ -289,7 +301,7 @@ def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> 
         if asked:
             _ask_again(night, topic, snapshot, ask, work)
         if asked or (_summarized(snapshot) and _unreleased(night.settings, snapshot)):
-            release(night.settings, snapshot, night.now)
+            release(night.settings, snapshot, night.now, site=False)
             return True
     except PromptError as error:
         # The prompt of an earlier night may be gone; tonight's work is done all the same.

@@ -37,14 +37,14 @@ class Nights:
     def __call__(self, now: datetime = NOW, **topic: Any) -> Fetched:
         asked = TopicSettings(name="lamps", query="all:lantern", **topic)
         with self.outputs.working_on("lamps"):
-            source = open_source(self.settings, self.outputs)
+            source = open_source(self.settings)
             return fetch(self.settings, asked, now, source)
 
     def by_hand(self, ids: Sequence[str], now: datetime = NOW) -> list[Paper]:
         """Ask for papers by hand."""
         asked = TopicSettings(name="lamps", query="all:lantern")
         with self.outputs.working_on("lamps"):
-            source = open_source(self.settings, self.outputs)
+            source = open_source(self.settings)
             return add_by_hand(self.settings, asked, ids, now, source)
 
 

@@ -118,7 +118,7 @@ class Past:
     def night(self, now: datetime, **topic: Any) -> Fetched:
         """A night's fetch."""
         with self.outputs.working_on("lamps"):
-            source = open_source(self.settings, self.outputs)
+            source = open_source(self.settings)
             return fetch(self.settings, self.topic(**topic), now, source)
 
     def topic(self, **more: Any) -> TopicSettings:

@@ -250,7 +250,7 @@ def test_the_demonstrations_nights_follow_each_other(outputs) -> None:
         settings = Settings(outputs=outputs.root, cache=outputs.root.parent / "cache", arxiv=feed)
         now = datetime(2026, 1, day, 20, 5, tzinfo=UTC)
         with outputs.working_on("demo"):
-            nights[name] = fetch(settings, topic, now, open_source(settings, outputs))
+            nights[name] = fetch(settings, topic, now, open_source(settings))
     assert nights["night1"].counts["new"] > 0
     assert nights["night2"].counts["revised"] > 0
     assert nights["night2"].counts["left_out_as_seen"] > 0

@@ -15,13 +15,13 @@ from werkzeug import Response
 
 from pipeline import files
 from pipeline.errors import ArxivUnavailable, QueryRefused
-from pipeline.outputs import Outputs
 from pipeline.records import Paper
 from pipeline.settings import ArxivSettings
 from pipeline.sources import arxiv_client
 from pipeline.sources.arxiv_api import ArxivApi
 from pipeline.sources.arxiv_client import SHORT_TRIES
 from pipeline.sources.atom import SavedFeed
+from pipeline.sources.turns import turn_file
 from pipeline.version import VERSION
 from tests.feeds import NOW, Entry, SmallArxiv, atom, entry, error_feed
 
@@ -34,7 +34,7 @@ def source(arxiv: SmallArxiv, tmp_path: Path) -> Callable[..., ArxivApi]:
 
     def make(**changes: object) -> ArxivApi:
         settings = ArxivSettings(url=arxiv.url, delay=0.0, page_size=2, timeout=20.0, patience=0.4)
-        return ArxivApi(msgspec.structs.replace(settings, **changes), Outputs(tmp_path / "out"))
+        return ArxivApi(msgspec.structs.replace(settings, **changes))
 
     return make
 
@@ -95,18 +95,11 @@ class TestPages:
         list(source().papers("all:lantern"))
         assert arxiv.requests[0].headers["User-Agent"] == f"paperline/{VERSION}"
 
-    def test_wait_for_their_turn_one_by_one(self, arxiv, tmp_path) -> None:
-        turns: list[tuple[str, float, float]] = []
-
-        class Recorder(Outputs):
-            def wait_for_turn(self, key, delay, patience):
-                turns.append((key, delay, patience))
-                return super().wait_for_turn(key, 0.0, patience)
-
+    def test_wait_for_their_turn_one_by_one(self, arxiv, source) -> None:
         arxiv.entries = [entry(n) for n in range(3)]
-        settings = ArxivSettings(url=arxiv.url, delay=7.0, page_size=2, patience=9.0)
-        list(ArxivApi(settings, Recorder(tmp_path)).papers("all:lantern"))
-        assert turns == [("arxiv", 7.0, 9.0)] * 2
+        list(source(delay=0.05).papers("all:lantern"))
+        then = turn_file(arxiv.url).stat()
+        assert then.st_mtime - then.st_atime == pytest.approx(0.05, abs=0.01)
 
     def test_close_their_connection_before_the_next_turn(self, arxiv, source) -> None:
         arxiv.entries = [entry(n) for n in range(4)]
@@ -206,17 +199,33 @@ class TestTurns:
 
     def test_nobody_waits_longer_than_patience(self, arxiv, source, tmp_path) -> None:
         arxiv.entries = [entry(1)]
-        with files.turn(tmp_path / "out" / ".arxiv.turn", 0.0) as turn:
+        with files.turn(turn_file(arxiv.url), 0.0) as turn:
             turn.hold_back(900.0)
         with pytest.raises(ArxivUnavailable, match="asked for 900 seconds without requests"):
             list(source().papers("all:lantern"))
         assert arxiv.requests == []
 
+    @pytest.mark.parametrize(
+        ("one", "other", "shared"),
+        [
+            ("https://export.arxiv.org/api/query", "http://arxiv.org/api/query", True),
+            ("https://export.arxiv.org/api/query", "https://notarxiv.org/api/query", False),
+            ("http://127.0.0.1:8800/api/query", "http://127.0.0.1:8801/api/query", False),
+        ],
+    )
+    def test_are_shared_by_all_folders_that_ask_one_server(self, one, other, shared) -> None:
+        assert (turn_file(one) == turn_file(other)) is shared
+
+    def test_are_kept_somewhere_else_where_there_is_no_home(self, tmp_path, monkeypatch) -> None:
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("HOME", str(tmp_path / "file"))
+        assert turn_file("https://arxiv.org/").parent.name.startswith("paperline-")
+
     def test_retry_after_holds_back_other_processes_too(self, arxiv, source, tmp_path) -> None:
         arxiv.answers = [Response("busy", status=503, headers={"Retry-After": "900"})]
         with pytest.raises(ArxivUnavailable):
             list(source().papers("all:lantern"))
-        then = (tmp_path / "out" / ".arxiv.turn").stat()
+        then = (turn_file(arxiv.url)).stat()
         assert then.st_mtime - then.st_atime == pytest.approx(900.0, abs=0.01)
 
 
@@ -416,7 +425,7 @@ class TestFailures:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}/api/query"
             settings = ArxivSettings(url=url, delay=0.0, timeout=0.05, patience=0.1)
             with pytest.raises(ArxivUnavailable, match="time allowed"):
-                list(ArxivApi(settings, Outputs(tmp_path)).papers("all:lantern"))
+                list(ArxivApi(settings).papers("all:lantern"))
 
     @pytest.mark.parametrize(
         "begins",
@@ -431,7 +440,7 @@ class TestFailures:
         with trickling(begins) as url:
             settings = ArxivSettings(url=url, delay=0.0, timeout=1.0, patience=0.0)
             with pytest.raises(ArxivUnavailable, match="time allowed"):
-                list(ArxivApi(settings, Outputs(tmp_path)).papers("all:lantern"))
+                list(ArxivApi(settings).papers("all:lantern"))
 
     def test_an_answer_without_end(self, arxiv, source, monkeypatch) -> None:
         monkeypatch.setattr(arxiv_client, "MOST_BYTES", 500)

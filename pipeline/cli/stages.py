@@ -45,7 +45,7 @@ def fetch(config: Path | None, topic: str, at: str | None, papers: tuple[str, ..
     settings = configuration.load(config)
     chosen, now = settings.find_topic(topic), moment(at, settings)
     outputs = Outputs(settings.outputs)
-    source = open_source(settings, outputs)
+    source = open_source(settings)
     with outputs.working_on(topic):
         if papers:
             added = stage.add_by_hand(settings, chosen, papers, now, source)

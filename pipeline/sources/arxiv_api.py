@@ -8,7 +8,6 @@ from datetime import datetime
 import arxiv  # type: ignore[import-untyped, unused-ignore]
 
 from pipeline.errors import QueryRefused
-from pipeline.outputs import Outputs
 from pipeline.records import Order, Paper
 from pipeline.settings import ArxivSettings
 from pipeline.sources import feed
@@ -65,9 +64,9 @@ class ArxivApi:
 
     keeps_versions = True
 
-    def __init__(self, settings: ArxivSettings, outputs: Outputs) -> None:
+    def __init__(self, settings: ArxivSettings) -> None:
         self._page_size = settings.page_size
-        self._client = PatientClient(settings, Turns(settings, outputs))
+        self._client = PatientClient(settings, Turns(settings))
         self._readings: dict[tuple[str, Order], _Reading] = {}
         self.rejected: list[str] = []
         self.missed: list[str] = []

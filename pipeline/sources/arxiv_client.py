@@ -16,12 +16,13 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
+from pipeline import files
 from pipeline.errors import ArxivUnavailable, Busy, QueryRefused
-from pipeline.outputs import Outputs
 from pipeline.progress import duration
 from pipeline.settings import ArxivSettings
 from pipeline.sources import feed
 from pipeline.sources.deadline import Deadline
+from pipeline.sources.turns import turn_file
 from pipeline.text import one_line
 from pipeline.version import VERSION
 
@@ -208,10 +209,10 @@ class Turns(HTTPAdapter):
     processes. Raises `FailedRequestError` for what may pass.
     """
 
-    def __init__(self, settings: ArxivSettings, outputs: Outputs) -> None:
+    def __init__(self, settings: ArxivSettings) -> None:
         super().__init__()
         self._settings = settings
-        self._outputs = outputs
+        self._turn = turn_file(settings.url)
         self._host = urlsplit(settings.url).hostname
         self._deadline = Deadline(MOST_TIMEOUTS * settings.timeout)
         scheme = "" if "://" in settings.contact else "mailto:"
@@ -237,7 +238,7 @@ class Turns(HTTPAdapter):
         kwargs |= {"timeout": self._settings.timeout, "stream": True}
         delay, patience = self._settings.delay, self._settings.patience
         try:
-            with self._outputs.wait_for_turn("arxiv", delay, patience) as turn:
+            with files.turn(self._turn, delay, patience=patience) as turn:
                 response = self._answer(request, *args, **kwargs)
                 retry_after = _asked_to_wait(response)
                 turn.hold_back(retry_after)

@@ -16,7 +16,9 @@ DEADLINE = time(14)
 ANNOUNCED = time(20)
 DAY = timedelta(days=1)
 
-NEIGHBOURS = 15
+NEIGHBOURS = 3
+"""So many must agree, lest one with a date that is wrong moves those behind it."""
+
 HELD = timedelta(days=5)
 """Longer than a weekend with a holiday: a date so far behind was held back."""
 
@@ -61,22 +63,16 @@ def first_announcements(papers: Iterable[Paper]) -> Iterator[datetime]:
     """When each of the papers, sorted by id, was announced first; UTC.
 
     arXiv gives ids in the order of announcement, so a paper whose date is far behind those
-    of its neighbours was held back, and came when the one before it did.
+    of all its last neighbours was held back, and came when the one before it did or later.
     """
     neighbours: deque[datetime] = deque(maxlen=NEIGHBOURS)
-    before = None
     for paper in papers:
-        own = day = announcement_of(paper.first)
-        if neighbours:
-            usual = sorted(neighbours)[len(neighbours) // 2]
-            if before is not None and abs(before - usual) < HELD:
-                usual = before
-            if usual - own >= HELD and "/" not in paper.id:
-                day = usual
-        if day == own:
+        own = announcement_of(paper.first)
+        if neighbours and min(neighbours) - own >= HELD and "/" not in paper.id:
+            yield neighbours[-1]
+        else:
             neighbours.append(own)
-        before = day
-        yield day
+            yield own
 
 
 def _evening(day: date) -> datetime:

@@ -10,7 +10,6 @@ from urllib.request import url2pathname
 
 import msgspec
 
-from pipeline.outputs import Outputs
 from pipeline.records import Order, Paper
 from pipeline.settings import Settings
 
@@ -54,7 +53,7 @@ def date_of(paper: Paper, order: Order) -> datetime:
     return paper.latest if order == "updated" else paper.first
 
 
-def open_source(settings: Settings, outputs: Outputs) -> Source:
+def open_source(settings: Settings) -> Source:
     """The file that a file:// address names, a saved feed or a dump, else arXiv's query API."""
     arxiv = settings.arxiv
     if urlsplit(arxiv.url).scheme == "file":
@@ -70,7 +69,7 @@ def open_source(settings: Settings, outputs: Outputs) -> Source:
 
     ours = not (urlsplit(settings.site.url).hostname or "").endswith(EXAMPLE)
     contact = arxiv.contact or (settings.site.url if ours else "")
-    return ArxivApi(msgspec.structs.replace(arxiv, contact=contact), outputs)
+    return ArxivApi(msgspec.structs.replace(arxiv, contact=contact))
 
 
 def _is_dump(path: Path) -> bool:
