@@ -82,7 +82,7 @@ class TestStatus:
             "This paper has been temporarily withdrawn",
             "This paper (arXiv:2301.00001) has been withdrawn by the author",
             "We withdraw this paper because of an error",
-            "This submission has been withdrawn by arXiv administrators due to inappropriate overlap",
+            "This submission has been withdrawn by arXiv administrators for text overlap",
             "The first author has withdrawn the present paper",
             "withdrawn for revision",
             "This paper is being withdrawn",

@@ -79,6 +79,17 @@ def stem(word: str) -> str:
     return word
 
 
+@lru_cache(maxsize=65_536)
+def forms(word: str) -> tuple[str, ...]:
+    """The folded word, and others that have its stem: what a wildcard may fit in its place."""
+    root = stem(word)
+    doubled = root + root[-1:]
+    made = [word, root, root[:-1] + "ies"]
+    made += [f"{root}{ending}" for ending in ("e", "s", "es", "ed", "ing")]
+    made += [f"{doubled}{ending}" for ending in ("", "s", "ed", "ing")]
+    return tuple(form for form in dict.fromkeys(made) if form == word or stem(form) == root)
+
+
 def phrase(sought: Iterable[str], name: str) -> str:
     """Folded words as they stand, one after another, in `Document.text(name)`; a blank around."""
     return f" {' '.join(sought if name == 'au' else map(stem, sought))} "

@@ -9,6 +9,7 @@ import fnmatch
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import NoReturn
 
 from pipeline.errors import QueryRefused
@@ -18,6 +19,7 @@ from pipeline.sources.document import (
     VALUE_FIELDS,
     Document,
     fold,
+    forms,
     phrase,
     stem,
     words,
@@ -79,7 +81,10 @@ class Term:
         if not self.may_match(document.spaced(name)):
             return False
         if self._pattern is not None and self._is_one_word:
-            return any(map(self._pattern.match, document.words(name)))
+            written = document.words(name)
+            # A word is found by all forms of it, so by those that fit as well.
+            sought_in = written if name == "au" else chain.from_iterable(map(forms, written))
+            return any(map(self._pattern.match, sought_in))
         sought = self._name if name == "au" else self._phrase
         return not sought.isspace() and sought in document.text(name)
 
