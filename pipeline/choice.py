@@ -104,14 +104,14 @@ class Chooser:
         self,
         found: Iterable[Paper],
         waiting: Iterable[Waiting],
-        last: set[str],
+        last: Collection[Paper],
         recalled: Collection[Paper] = (),
     ) -> Choice:
         """The newest papers, shown before or not, and those asked for by hand.
 
         `found` is read until there are enough; of those `recalled`, shown before, the
-        withdrawn ones are added. Nothing is shown where they are `last`, the versioned ids
-        of the snapshot before.
+        withdrawn ones are added. Nothing is shown where they are the papers of the `last`
+        snapshot, but for withdrawals that were shown once.
         """
         waited = {each.paper.id: each for each in waiting}
         for paper in recalled:
@@ -138,7 +138,8 @@ class Chooser:
                 choice.fetched += 1
                 chosen[paper.id] = self._candidate(paper, None)
         choice.rest += waited.values()
-        if {versioned(each.paper) for each in chosen.values()} == last:
+        papers = [each.paper for each in chosen.values()]
+        if _standing(papers) == _standing(last) and not any(map(self._is_recall, papers)):
             choice.seen += chosen
         else:
             self._show(chosen.values(), choice)
@@ -217,6 +218,11 @@ class Chooser:
 def versioned(paper: Paper) -> str:
     """`2604.00001v2`."""
     return f"{paper.id}v{paper.version}"
+
+
+def _standing(papers: Iterable[Paper]) -> set[str]:
+    """The versioned ids of those that are not withdrawn."""
+    return {versioned(paper) for paper in papers if not is_withdrawn(paper)}
 
 
 def _sorted(candidates: Iterable[Waiting], order: Order) -> list[Waiting]:

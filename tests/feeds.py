@@ -73,10 +73,14 @@ def error_feed(message: str) -> str:
 
 @dataclass
 class SmallArxiv:
-    """Answers `/api/query` from `entries`; what is in `answers` is sent first, one a request."""
+    """Answers `/api/query` from `entries`; what is in `answers` is sent first, one a request.
+
+    `unlisted` entries are found by their ids only.
+    """
 
     server: HTTPServer
     entries: list[Entry] = field(default_factory=list)
+    unlisted: list[Entry] = field(default_factory=list)
     answers: list[Response] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
 
@@ -99,7 +103,8 @@ class SmallArxiv:
             return self.answers.pop(0)
         found = list(self.entries)
         if asked := set(filter(None, request.args.get("id_list", "").split(","))):
-            found = [e for e in found if {e.id, f"{e.id}v{e.version}"} & asked]
+            everything = [*found, *self.unlisted]
+            found = [e for e in everything if {e.id, f"{e.id}v{e.version}"} & asked]
         if request.args["sortBy"] == "lastUpdatedDate":
             found.sort(key=lambda e: e.updated, reverse=request.args["sortOrder"] == "descending")
         start, size = int(request.args["start"]), int(request.args["max_results"])

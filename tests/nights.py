@@ -35,7 +35,7 @@ class Nights:
         )
 
     def __call__(self, now: datetime = NOW, **topic: Any) -> Fetched:
-        asked = TopicSettings(name="lamps", query="all:lantern", **topic)
+        asked = TopicSettings(**{"name": "lamps", "query": "all:lantern", **topic})
         with self.outputs.working_on("lamps"):
             source = open_source(self.settings)
             return fetch(self.settings, asked, now, source)

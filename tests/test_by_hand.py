@@ -1,9 +1,12 @@
 """Papers that somebody asks for by their id."""
 
-import pytest
+import dataclasses
 
-from pipeline.errors import UsageError
-from tests.feeds import NOW, entry
+import pytest
+from werkzeug import Response
+
+from pipeline.errors import ArxivUnavailable, UsageError
+from tests.feeds import NOW, atom, entry
 from tests.nights import DAY, statuses, titles
 
 
@@ -43,6 +46,28 @@ def test_it_is_added_to_the_newest_ones_too(arxiv, night, outputs) -> None:
     fetched = night(NOW + DAY, select="latest", limit=2)
     assert titles(fetched.snapshot) == ["Lantern 1", "Lantern 7"]
     assert outputs.waiting("lamps") == []
+
+
+def test_it_is_shown_in_the_version_of_the_night_that_shows_it(arxiv, night) -> None:
+    arxiv.entries = [entry(7, hours=4000)]
+    night.by_hand(["2603.90007"])
+    gone = entry(7, version=2, hours=-20, comment="This paper has been withdrawn")
+    arxiv.entries = [dataclasses.replace(gone, updated="2026-01-01T00:00:00Z")]
+    assert statuses(night(NOW + DAY).snapshot) == {"2603.90007": "withdrawn"}
+
+
+@pytest.mark.parametrize("select", ["new", "latest"])
+def test_the_newest_ones_and_the_new_ask_for_it_again(arxiv, night, select) -> None:
+    arxiv.entries = [entry(7, hours=4000)]
+    night.by_hand(["2603.90007"])
+    arxiv.entries = [entry(7, version=2, hours=4000, title="Lantern VII")]
+    assert titles(night(NOW + DAY, select=select).snapshot) == ["Lantern VII"]
+
+
+def test_one_that_arxiv_announces_and_does_not_send_is_no_unknown_one(arxiv, night) -> None:
+    arxiv.answers = [Response(atom([], total=1)) for _ in range(9)]
+    with pytest.raises(ArxivUnavailable, match="1 of 1 papers asked for did not arrive"):
+        night.by_hand(["2603.90007"])
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,22 @@ class TestWaiting:
         arxiv.entries = []
         assert titles(night(NOW + 30 * DAY, limit=1).snapshot) == ["Lantern 2"]
 
+    def test_what_another_query_found_waits_only_if_this_one_finds_it(
+        self, arxiv, night, outputs
+    ) -> None:
+        arxiv.entries = [
+            entry(1, hours=1),
+            entry(2, hours=2, title="Moth 2", abstract="Moths."),
+            entry(3, hours=3, title="Lamp and moth"),
+        ]
+        night(limit=1)
+        arxiv.entries = []
+        fetched = night(NOW + DAY, query="all:lamp")
+        assert titles(fetched.snapshot) == ["Lamp and moth"]
+        assert fetched.counts["filtered_query"] == 1
+        (last, _) = outputs.fetches("lamps")
+        assert last.filtered == {"query": ("2603.90002",)}
+
     def test_it_gives_way_to_its_newer_version_but_keeps_its_place_in_time(
         self, arxiv, night, outputs
     ) -> None:

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from werkzeug import Response
 
-from pipeline.errors import ArxivUnavailable
+from pipeline.errors import ArxivUnavailable, DamagedFile
 from tests.feeds import NOW, atom, entry
 from tests.nights import DAY, titles
 
@@ -77,6 +77,24 @@ class TestDays:
         night(NOW + DAY)
         assert looked_back(outputs) == [60]
 
+    def test_a_fetch_of_a_later_time_by_a_clock_that_was_wrong_does_not_count(
+        self, night, outputs
+    ) -> None:
+        night()
+        night(NOW + 300 * DAY)
+        night(NOW + DAY)
+        assert looked_back(outputs)[-1] == 15
+
+    def test_a_damaged_record_says_what_to_do(self, night, outputs) -> None:
+        night()
+        path = outputs.topic_folder("lamps") / "fetches.jsonl"
+        path.write_text('{"x": 1}\n', encoding="utf-8")
+        with pytest.raises(DamagedFile, match="fetches") as caught:
+            night(NOW + DAY)
+        assert "Move the file away" in caught.value.next_step
+        path.unlink()
+        night(NOW + 2 * DAY)
+
 
 class TestRecord:
     def test_every_fetch_leaves_a_line_a_quiet_one_too(self, arxiv, night, outputs) -> None:
@@ -125,6 +143,21 @@ class TestIncomplete:
         assert titles(second.snapshot) == ["Lantern 2"]
         assert second.missing == ()
         assert (first.snapshot.folder / "1-papers.jsonl").read_bytes() == papers
+
+    def test_an_archive_that_has_nothing_any_more_is_not_believed(self, arxiv, night) -> None:
+        arxiv.entries = [entry(1)]
+        night()
+        arxiv.entries = []
+        fetched = night(NOW + DAY)
+        assert fetched.snapshot is None
+        assert fetched.missing == ("nothing arrived, not even what lamps/20260312_0405 shows",)
+
+    def test_one_that_has_nothing_new_for_weeks_is(self, arxiv, night) -> None:
+        arxiv.entries = [entry(1, hours=60)]
+        night()
+        arxiv.entries = []
+        assert night(NOW + DAY).missing != ()
+        assert night(NOW + 40 * DAY).missing == ()
 
     def test_it_is_not_a_quiet_night(self, arxiv, night, outputs) -> None:
         arxiv.answers = [Response(atom([], total=3)) for _ in range(99)]

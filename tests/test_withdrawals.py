@@ -1,5 +1,6 @@
 """Papers that are withdrawn after readers have seen them."""
 
+import dataclasses
 from collections.abc import Callable
 from datetime import datetime
 
@@ -171,6 +172,29 @@ class TestWhereEditorsAreWaitedFor:
         work(NOW + DAY)
         assert reasons(first) == ["first", "withdrawn"]
         assert first.digest().status == "draft"
+
+
+class TestThatTheQueryDoesNotFind:
+    """Papers that were asked for by hand, or whose last version says something else."""
+
+    @pytest.mark.parametrize("select", ["new", "latest"])
+    def test_are_asked_for_again_once_a_week(self, arxiv, night, select) -> None:
+        arxiv.entries = [entry(1)]
+        night(select=select, limit=1)
+        arxiv.unlisted = [dataclasses.replace(gone(1), updated="2026-03-13T00:00:00Z")]
+        arxiv.entries = [entry(2, hours=-10)]
+        shown = [night(NOW + n * DAY, select=select, limit=1).snapshot for n in range(1, 9)]
+        assert [n for n, made in enumerate(shown, 1) if made] == [1, 7]
+        assert statuses(shown[6])["2603.90001"] == "withdrawn"
+
+
+def test_come_beside_the_limit(arxiv, night) -> None:
+    arxiv.entries = [entry(1, published="2026-01-01T00:00:00Z")]
+    night(order="submitted", limit=1)
+    taken_back = dataclasses.replace(gone(1), published="2026-01-01T00:00:00Z")
+    arxiv.entries = [taken_back, entry(2, hours=-10), entry(3, hours=-11)]
+    made = night(NOW + DAY, order="submitted", limit=1, exclude=("lantern",), revised="skip")
+    assert statuses(made.snapshot) == {"2603.90001": "withdrawn"}
 
 
 def test_of_a_topic_without_snapshots_are_none(settings, outputs) -> None:

@@ -235,14 +235,14 @@ def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Sour
         again |= set(shown.papers_since(now - WIDE)) if wide else set()
         if topic.select == "latest":
             recalled = _Recalled(source, again)
-            last = {versioned(paper) for paper in snapshots[-1].papers()} if snapshots else set()
+            last = snapshots[-1].papers() if snapshots else []
             newest = source.papers(topic.query, order=topic.order)
             choice = chooser.newest(newest, waiting, last, recalled.papers)
             missed, rejected = [*recalled.missed, *source.missed], list(source.rejected)
         else:
             found = list(source.papers(topic.query, since=since))
             missed, rejected = list(source.missed), list(source.rejected)
-            missed += [] if found or missed else _suspicion(snapshots, topic, since)
+            missed += [] if found or missed else _suspicion(outputs, topic, snapshots, since)
             recalled = _Recalled(source, again - {paper.id for paper in found})
             choice = chooser.unshown([*found, *recalled.papers], waiting)
             missed += recalled.missed
@@ -266,13 +266,20 @@ class _Recalled:
         self.missed = list(source.missed) if ids else []
 
 
-def _suspicion(snapshots: list[Snapshot], topic: TopicSettings, since: datetime) -> list[str]:
-    """What should have arrived again where nothing did, because the last snapshot shows it."""
-    if not snapshots or snapshots[-1].run().backfilled:
+def _suspicion(
+    outputs: Outputs, topic: TopicSettings, snapshots: list[Snapshot], since: datetime
+) -> list[str]:
+    """What should have arrived again where nothing did, because the last snapshot shows it.
+
+    The second night in a row is believed.
+    """
+    before = next((each for each in outputs.fetches(topic.name) if not each.backfill), None)
+    if before is None or not before.complete or before.query != topic.query:
         return []
-    last = snapshots[-1]
-    same = last.run().stages["fetch"].inputs.get("query") == fingerprint(topic.query)
-    if same and any(paper.latest >= since for paper in last.each_paper()):
+    last = snapshots[-1] if snapshots else None
+    if last is None or last.run().backfilled:
+        return []
+    if any(paper.latest >= since for paper in last.each_paper()):
         return [f"nothing arrived, not even what {last} shows"]
     return []
 
