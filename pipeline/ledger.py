@@ -230,14 +230,13 @@ def _index(cache: Path, outputs: Outputs, topic: str) -> Path:
 
 def _current(path: Path, outputs: Outputs, topic: str) -> sqlite3.Connection:
     files.ensure_folder(path.parent)
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-    try:
+    with contextlib.ExitStack() as stack:
+        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        stack.callback(connection.close)
         if connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
             _lay_out(connection)
         Ledger(connection).bring_up_to_date(outputs, topic)
-    except BaseException:
-        connection.close()
-        raise
+        stack.pop_all()  # all is well: the caller closes it
     return connection
 
 

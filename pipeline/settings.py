@@ -47,7 +47,8 @@ class ArxivSettings(Section, frozen=True, kw_only=True):
     url: Annotated[
         str,
         _help(
-            "arXiv's query API; a file:// address replays a saved Atom feed",
+            "arXiv's query API; a file:// address stands for a saved Atom feed or for arXiv's "
+            "bulk metadata file",
             env="PAPERLINE_ARXIV_URL",
         ),
     ] = "https://export.arxiv.org/api/query"

@@ -1,12 +1,12 @@
 """Which papers a snapshot shows, and that each of the others goes to one place that is named."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.choice import FILTERS, SHOWN, Choice, Chooser, versioned
@@ -47,8 +47,8 @@ def a_ledger(*papers: Paper) -> Callable[[str], Shown | None]:
 
 
 def a_chooser(*shown: Paper, **topic: Any) -> Chooser:
-    settings = TopicSettings(name="tides", query="all:tide", **topic)
-    return Chooser(settings, NOW, a_ledger(*shown))
+    of = TopicSettings(name="tides", query="all:tide", **topic)
+    return Chooser(of, NOW, a_ledger(*shown))
 
 
 def numbers(papers: Iterable[Paper]) -> list[int]:
@@ -67,11 +67,12 @@ def newest(
     *found: Paper,
     waiting: Iterable[Waiting] = (),
     shown: Iterable[Paper] = (),
-    last: Iterable[Paper] = (),
+    last: Collection[Paper] = (),
+    recalled: Collection[Paper] = (),
     **topic: Any,
 ) -> Choice:
     chooser = a_chooser(*shown, *last, select="latest", **topic)
-    choice = chooser.newest(found, waiting, last)
+    choice = chooser.newest(found, waiting, last, recalled)
     choice.counts()
     return choice
 
@@ -259,10 +260,10 @@ class TestByHand:
         {"revised": "skip"},
     )
 
-    @pytest.mark.parametrize("settings", FILTERED)
-    def test_it_passes_every_filter(self, settings: dict[str, Any]) -> None:
+    @pytest.mark.parametrize("rules", FILTERED)
+    def test_it_passes_every_filter(self, rules: dict[str, Any]) -> None:
         asked = revision(paper(1), title="A survey of tides")
-        choice = unshown(waiting=[waits(asked, "by hand")], shown=[paper(1)], **settings)
+        choice = unshown(waiting=[waits(asked, "by hand")], shown=[paper(1)], **rules)
         assert numbers(choice.papers) == [1]
 
     def test_it_comes_before_newer_ones_and_stands_among_them_by_its_date(self) -> None:
@@ -363,6 +364,61 @@ class TestNewest:
         old = waits(paper(9, hours=500))
         choice = newest(paper(1), waiting=[old], limit=1)
         assert choice.rest == [old]
+
+
+class TestWithdrawals:
+    """Of papers that were shown; the topic asks for these by id, too."""
+
+    @staticmethod
+    def gone(number: int, hours: float = 0.5, **changes: Any) -> Paper:
+        return revision(paper(number, hours=500), hours=hours, comments=GONE, **changes)
+
+    SHOWN_BEFORE = tuple(paper(n, hours=500) for n in (1, 2, 3))
+
+    @pytest.mark.parametrize(
+        "rules", [{"exclude": ("survey",)}, {"categories": ("math.*",)}, {"revised": "skip"}]
+    )
+    def test_pass_every_filter(self, rules) -> None:
+        gone = self.gone(1, title="A survey of tides")
+        for choice in (
+            unshown(gone, shown=self.SHOWN_BEFORE, **rules),
+            newest(gone, shown=self.SHOWN_BEFORE, **rules),
+            newest(recalled=[gone], shown=self.SHOWN_BEFORE, **rules),
+        ):
+            assert [p.status for p in choice.papers] == ["withdrawn"]
+
+    def test_come_beside_the_limit(self) -> None:
+        found = [self.gone(n, hours=n + 5) for n in (1, 2, 3)]
+        choice = unshown(paper(4), *found, shown=self.SHOWN_BEFORE, limit=2)
+        assert numbers(choice.papers) == [1, 2, 3]
+        assert numbers(w.paper for w in choice.rest) == [4]
+
+    def test_are_added_to_the_newest(self) -> None:
+        found = [paper(4), paper(5, hours=2), paper(6, hours=3)]
+        choice = newest(*found, recalled=[self.gone(1, hours=9)], shown=self.SHOWN_BEFORE, limit=2)
+        assert numbers(choice.papers) == [4, 5, 1]
+
+    def test_are_not_added_to_them_twice(self) -> None:
+        gone = self.gone(1)
+        choice = newest(gone, paper(4), recalled=[gone], shown=self.SHOWN_BEFORE)
+        assert numbers(choice.papers) == [1, 4]
+        assert choice.fetched == 2
+
+    def test_that_were_shown_are_not_added_again(self) -> None:
+        gone = self.gone(1)
+        both = [paper(4), paper(5, hours=2)]
+        choice = newest(*both, recalled=[gone], shown=[*self.SHOWN_BEFORE, gone], last=both)
+        assert choice.papers == []
+
+    def test_that_are_yet_to_come_are_not_shown(self) -> None:
+        gone = self.gone(1, hours=-1)
+        for found in ([], [gone]):
+            choice = newest(*found, paper(4), recalled=[gone], shown=self.SHOWN_BEFORE)
+            assert numbers(choice.papers) == [4]
+
+    def test_of_papers_never_shown_have_no_such_right(self) -> None:
+        choice = unshown(self.gone(1, title="A survey of tides"), exclude=("survey",))
+        assert choice.filtered["exclude"] == ["2604.90001"]
 
 
 class TestBooks:
@@ -496,14 +552,51 @@ class TestAnyPapers:
         else:
             assert {w.paper.id for w in waiting} <= places.keys() <= all_ids
 
+    @settings(max_examples=300)
+    @given(TOPICS, st.data(), WAITING, HISTORY)
+    def test_so_do_those_that_are_asked_for_by_id(self, topic, data, waiting, shown) -> None:
+        world = data.draw(st.lists(PAPERS, max_size=8, unique_by=lambda p: p.id))
+        found = data.draw(st.lists(st.sampled_from(world), unique=True)) if world else []
+        known = {p.id for p in shown}
+        recalled = [p for p in world if p.id in known]
+        chooser = Chooser(topic, NOW, a_ledger(*shown))
+        if topic.select == "new":
+            ids = {p.id for p in found}
+            asked = [*found, *(p for p in recalled if p.id not in ids)]
+            choice = chooser.unshown(asked, waiting)
+        else:
+            choice = chooser.newest(found, waiting, shown[:2], recalled)
+        choice.counts()
+        places = Counter(
+            [
+                *(p.id for p in choice.papers),
+                *(w.paper.id for w in choice.rest),
+                *choice.seen,
+                *(id_ for ids in choice.filtered.values() for id_ in ids),
+            ]
+        )
+        assert set(places.values()) <= {1}
+        assert {w.paper.id for w in waiting} <= places.keys()
+        assert all(p.latest <= NOW for p in choice.papers)
+        find = a_ledger(*shown)
+        for each in recalled:
+            if (
+                status_of(each, find(each.id)) == "withdrawn"
+                and is_due(each, find(each.id))
+                and each.latest <= NOW
+                and each.id not in {w.paper.id for w in waiting}
+            ):
+                assert each.id in {p.id for p in choice.papers}
+
     @given(TOPICS, FOUND, WAITING, HISTORY)
     def test_what_is_shown_is_due_within_the_limit_and_in_order(
         self, topic, found, waiting, shown
     ) -> None:
         find = a_ledger(*shown)
         choice = chosen(topic, found, waiting, shown)
-        by_hand = {w.paper.id for w in waiting if w.reason == "by hand"}
-        assert len({p.id for p in choice.papers} - by_hand) <= topic.limit
+        beside = {w.paper.id for w in waiting if w.reason == "by hand"}
+        beside |= {p.id for p in choice.papers if p.status == "withdrawn" and find(p.id)}
+        assert len({p.id for p in choice.papers} - beside) <= topic.limit
         dates = [p.latest if topic.order == "updated" else p.first for p in choice.papers]
         assert dates == sorted(dates, reverse=True)
         for each in choice.papers:

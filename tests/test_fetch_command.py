@@ -1,61 +1,23 @@
 """`paperline fetch` and `run` as an operator meets them: words, exit codes, files."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from werkzeug import Response
 
-from tests.feeds import SmallArxiv, atom, entry
-from tests.nights import PROMPTS
+from tests.feeds import atom, entry
+from tests.terminal import Terminal
 
 NIGHT = ("--at", "2026-03-12T04:05+08:00")
 NEXT = ("--at", "2026-03-13T04:05+08:00")
 
 
-class Terminal:
-    """A folder in which the real command runs; `said` and `errors` are of the last one."""
-
-    def __init__(self, folder: Path, arxiv: SmallArxiv) -> None:
-        self.folder = folder
-        self.outputs = folder / "outputs"
-        (folder / "paperline.toml").write_text(
-            f'prompts = "{PROMPTS}"\n'
-            f'[arxiv]\nurl = "{arxiv.url}"\ndelay = 0.0\npatience = 0.3\n'
-            '[model]\nname = "embedded"\n'
-            '[[topic]]\nname = "lamps"\nquery = "all:lantern"\nlimit = 2\n',
-            encoding="utf-8",
-        )
-
-    def __call__(self, *arguments: str) -> int:
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline", "--quiet", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(PROMPTS.parent)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        self.said, self.errors = done.stdout, done.stderr
-        assert "Traceback" not in self.errors
-        return done.returncode
-
-    def files(self) -> dict[str, bytes]:
-        """Everything below outputs/ but the locks and turns."""
-        found = (path for path in self.outputs.rglob("*") if path.is_file())
-        return {
-            path.relative_to(self.outputs).as_posix(): path.read_bytes()
-            for path in found
-            if not path.name.startswith(".")
-        }
-
-
 @pytest.fixture
 def paperline(tmp_path, arxiv) -> Terminal:
-    return Terminal(tmp_path, arxiv)
+    return Terminal(
+        tmp_path,
+        f'[arxiv]\nurl = "{arxiv.url}"\ndelay = 0.0\npatience = 0.3\n'
+        '[model]\nname = "embedded"\n'
+        '[[topic]]\nname = "lamps"\nquery = "all:lantern"\nlimit = 2\n',
+    )
 
 
 def test_a_fetch_says_what_became_of_every_paper(arxiv, paperline) -> None:

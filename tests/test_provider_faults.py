@@ -90,7 +90,7 @@ def test_after_a_short_outage_every_paper_has_its_lines(testbed: Path, tmp_path:
     with serving(testbed / "llm_server.py", "--latency", "0.1") as url:
         control = urllib.request.Request(
             f"{url.removesuffix('/v1')}/__faults",
-            data=json.dumps({"faults": "outage:0-1"}).encode(),
+            data=json.dumps({"faults": "outage:0-2.5"}).encode(),
         )
         bench = StageBench(tmp_path, url, recorded_papers(testbed), 60, "concurrency = 8")
         with urllib.request.urlopen(control):

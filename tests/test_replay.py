@@ -282,7 +282,7 @@ def assert_three_at_once_take_turns(
 def assert_the_limit_drops_nothing(
     recorded: Archive, folder: Path, days: Collection[int], wide: Collection[int] = ()
 ) -> None:
-    """With `limit = 20`: what is due is shown or waits, and the newest of it comes first."""
+    """With `limit = 20`: what is due is shown or waits; withdrawals and the newest come first."""
     desk = Desk(folder / "desk", recorded.api, {"t": QUERY}, topic="limit = 20")
     shown: Versions = {}
     waiting: Versions = {}
@@ -302,15 +302,17 @@ def assert_the_limit_drops_nothing(
         waiting = {each["paper"]["id"]: as_listed(each["paper"]) for each in waits}
         assert papers.keys().isdisjoint(waiting)
         assert papers | waiting == wanted
-        assert len(papers) == min(20, len(wanted))
+        recalls = {id_ for id_, paper in wanted.items() if paper.withdrawn and id_ in shown}
+        assert recalls <= papers.keys()
+        assert len(papers) == max(len(recalls), min(20, len(wanted)))
         shown |= papers
         since = {id_: since.get(id_, night.now) for id_ in waiting}
         assert {e["paper"]["id"]: datetime.fromisoformat(e["since"]) for e in waits} == since
         if papers:
             assert_books_balance(desk, "t", night.name)
         if waiting:
-            oldest_shown = min(paper.latest for paper in papers.values())
-            assert oldest_shown >= max(paper.latest for paper in waiting.values())
+            by_room = [paper.latest for id_, paper in papers.items() if id_ not in recalls]
+            assert min(by_room) >= max(paper.latest for paper in waiting.values())
             told = re.search(r", (\d+) papers? waits? for room(?:, the longest for (\d+) d)?", said)
             assert told is not None
             days_waited = (night.now - min(since.values())).days
@@ -395,7 +397,9 @@ class TestInventedNights:
             folder = night.outputs.topic_folder("lamps")
             waits = [e["paper"] for e in records(folder / "waiting.jsonl")]
             waiting = {paper["id"]: as_listed(paper) for paper in waits}
-            assert len(shown_now) == min(limit, len(wanted))
+            gone = {id_ for id_, paper in wanted.items() if paper.withdrawn and id_ in shown}
+            assert gone <= shown_now.keys()
+            assert len(shown_now) == max(len(gone), min(limit, len(wanted)))
             assert shown_now.keys().isdisjoint(waiting)
             assert shown_now | waiting == wanted
             shown |= shown_now

@@ -1,9 +1,6 @@
 """Several topics on one site: each shows its own papers, and none is paid for twice."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +9,8 @@ from pytest_httpserver import HTTPServer
 
 from tests.feeds import SmallArxiv, entry
 from tests.model_server import ModelServer
+from tests.terminal import Terminal
 
-ROOT = Path(__file__).parent.parent
 NIGHT = "2026-03-12T04:05+08:00"
 
 
@@ -25,24 +22,14 @@ def model(httpserver: HTTPServer) -> ModelServer:
 def run(folder: Path, arxiv: SmallArxiv, model: ModelServer, *topics: str) -> str:
     """A night of these topics by the real command; each is the lines of its table."""
     tables = "".join(f"[[topic]]\n{topic}\n" for topic in topics)
-    (folder / "paperline.toml").write_text(
-        f'prompts = "{ROOT / "prompts"}"\n'
+    terminal = Terminal(
+        folder,
         f'[arxiv]\nurl = "{arxiv.url}"\ndelay = 0.0\npatience = 0.0\n'
         f'[model]\nbase_url = "{model.base_url}"\n'
         f"requests_per_minute = 1000000\ntokens_per_minute = 1000000000\n{tables}",
-        encoding="utf-8",
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "run", "--at", NIGHT],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    assert terminal("run", "--at", NIGHT) == 0, terminal.errors
+    return terminal.said
 
 
 def shown(folder: Path, topic: str) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import requests
+from urllib3.exceptions import HTTPError
 
 
 class Deadline:
@@ -45,7 +46,7 @@ class Deadline:
         timer.start()
         try:
             yield
-        except Exception as error:
+        except (requests.RequestException, HTTPError, OSError) as error:
             if self._is_over.is_set():
                 raise requests.Timeout from error
             raise

@@ -228,7 +228,9 @@ def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Sour
     _check_order(snapshots, now)
     waiting = outputs.waiting(topic.name)
     since, wide = look_back(outputs, topic.name, now)
-    log.info("fetch %s: asking %s, back to %s", topic.name, settings.arxiv.url, utc_text(since))
+    back = None if topic.select == "latest" else since
+    told = f", back to {utc_text(back)}" if back else ""
+    log.info("fetch %s: asking %s%s", topic.name, settings.arxiv.url, told)
     with ledger.opened(settings.cache, outputs, topic.name) as shown:
         chooser = Chooser(topic, now, shown.shown)
         again = {w.paper.id for w in waiting if w.reason == "by hand"}
@@ -250,7 +252,6 @@ def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Sour
     choice.fetched += len(rejected)
     told = ", ".join(f"{count} {what}" for what, count in choice.counts().items() if count)
     log.info("fetch %s: %s", topic.name, told or "nothing")
-    back = None if topic.select == "latest" else since
     return _Found(choice, back, wide, tuple(missed), tuple(rejected))
 
 
