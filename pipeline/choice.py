@@ -133,8 +133,9 @@ class Chooser:
             if self._passes(candidate, choice, waited=waits is not None):
                 chosen[paper.id] = candidate
         chosen |= {id_: waited.pop(id_) for id_ in by_hand if id_ in waited}
+        met |= waited.keys() | chosen.keys()
         for paper in recalled:
-            if paper.id not in chosen and paper.id not in waited and self._is_recall(paper):
+            if paper.id not in met and paper.latest <= self._until and self._is_recall(paper):
                 choice.fetched += 1
                 chosen[paper.id] = self._candidate(paper, None)
         choice.rest += waited.values()

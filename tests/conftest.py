@@ -26,7 +26,7 @@ PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 def clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in tuple(os.environ):
         ours = name.startswith(("OPENAI_", "PAPERLINE_")) or name == "TIKTOKEN_CACHE_DIR"
-        if ours or name.upper() in PROXIES:
+        if ours or name.upper() in PROXIES or name == "XDG_STATE_HOME":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
