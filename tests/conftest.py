@@ -22,6 +22,11 @@ hypothesis.settings.load_profile("untimed")
 PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"}
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as there are processors: tests often wait for a server or a process."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 @pytest.fixture(autouse=True)
 def clean_surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in tuple(os.environ):

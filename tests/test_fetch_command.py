@@ -1,8 +1,12 @@
 """`paperline fetch` and `run` as an operator meets them: words, exit codes, files."""
 
+import re
+
 import pytest
 from werkzeug import Response
 
+from pipeline.cli import past
+from pipeline.errors import UsageError
 from tests.feeds import atom, entry
 from tests.terminal import Terminal
 
@@ -94,22 +98,6 @@ def test_a_dry_run_writes_nothing_into_the_outputs(arxiv, paperline) -> None:
         (("fetch", "lamps", "--paper", "lantern"), "'lantern' is no arXiv id"),
         (("fetch", "lamps", "--paper", "2603.90009"), "there is no paper 2603.90009"),
         (
-            ("backfill", "lamps", "--from", "2026-03-1", "--to", "2026-03-02"),
-            "--from: found '2026-03-1', expected a date",
-        ),
-        (
-            ("backfill", "lamps", "--from", "2026-03-05", "--to", "2026-03-02"),
-            "2026-03-05 is after 2026-03-02",
-        ),
-        (
-            ("backfill", "lamps", "--from", "2026-03-05", "--to", "20260399"),
-            "--to: found '20260399', expected a date",
-        ),
-        (
-            ("backfill", "lamps", "--from", "1066-10-14", "--to", "2026-03-02"),
-            "expected a year from 1991",
-        ),
-        (
             ("backfill", "lamps", "--from", "2026-03-01", "--to", "2026-03-02", "--dump", "gone"),
             "File 'gone' does not exist",
         ),
@@ -119,3 +107,17 @@ def test_what_cannot_be_is_told_before_anything_is_done(arxiv, paperline, argume
     assert paperline(*arguments) == 2
     assert told in paperline.errors
     assert paperline.files() == {}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [
+        ("2026-03-1", "2026-03-02", "--from: found '2026-03-1', expected a date"),
+        ("2026-03-05", "2026-03-02", "2026-03-05 is after 2026-03-02"),
+        ("2026-03-05", "20260399", "--to: found '20260399', expected a date"),
+        ("1066-10-14", "2026-03-02", "--from: found '1066-10-14', expected a year from 1991"),
+    ],
+)
+def test_days_that_cannot_be_are_told(first, last, told) -> None:
+    with pytest.raises(UsageError, match=re.escape(told)):
+        past._days(first, last)

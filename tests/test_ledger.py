@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import ledger
@@ -274,6 +274,7 @@ class TestIndex:
             assert opened.shown(ID) is None
         assert shown() == was(paper(1))
 
+    @settings(max_examples=25)  # of some tens of files each
     @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 4)), max_size=8))
     def test_agrees_with_reading_all_snapshots(self, tmp_path_factory, days) -> None:
         folder = tmp_path_factory.mktemp("ledger")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from pipeline.cache import AnswerCache
+from pipeline.outputs import Outputs
 from pipeline.records import Publication, Summary, decode_lines
+from pipeline.stages.review import decide
 from tests.model_server import ModelServer, completion, error, good_lines
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +84,13 @@ class Machine:
         assert "sk-test-secret" not in done.stdout + done.stderr
         return done.stdout
 
+    def approve(self, papers: list[str]) -> None:
+        """Take the decisions that the command takes one by one; what it does then is its next's."""
+        (snapshot,) = Outputs(self.folder / "outputs").snapshots("demo")
+        with snapshot.releasing():
+            for paper in papers:
+                decide(snapshot, paper, "approve", editor="Ada", at=datetime.now(UTC))
+
     def snapshot(self, name: str = "20260115_0405") -> Path:
         return self.folder / "outputs" / "demo" / name
 
@@ -134,8 +144,7 @@ def test_what_is_undecided_is_not_on_the_site_and_the_last_decision_publishes_it
     machine.paperline("run", "--at", FIRST_NIGHT)
     assert machine.site() == []
     *most, last = papers(machine)
-    for paper in most:
-        machine.paperline("decide", "demo/latest", paper, "approve", "--editor", "Ada")
+    machine.approve(most)
     assert machine.site() == []
     said = machine.paperline("decide", "demo/latest", last, "approve", "--editor", "Ada")
     assert "published" in said

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import QueryRefused
@@ -294,6 +294,7 @@ randoms = st.randoms(use_true_random=False)
 
 
 class TestMeaning:
+    @settings(max_examples=40)  # each of some tens of milliseconds
     @given(queries, some_papers, randoms)
     def test_is_that_of_a_plain_reading_however_it_is_written(self, query, papers, random) -> None:
         text = text_for(query, random)

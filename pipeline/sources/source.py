@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import msgspec
 
@@ -57,6 +56,8 @@ def open_source(settings: Settings) -> Source:
     """The file that a file:// address names, a saved feed or a dump, else arXiv's query API."""
     arxiv = settings.arxiv
     if urlsplit(arxiv.url).scheme == "file":
+        from urllib.request import url2pathname  # a fifth of this package's import
+
         path = Path(url2pathname(urlsplit(arxiv.url).path))
         if _is_dump(path):
             from pipeline.sources.dump import Dump
