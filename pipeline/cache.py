@@ -5,7 +5,6 @@ unpickles what it finds in its database (CVE-2025-69872), so its disk is narrowe
 text: a row that claims to be a pickle is refused, never loaded.
 """
 
-import errno
 import itertools
 import logging
 import math
@@ -20,7 +19,7 @@ import diskcache
 import msgspec
 from diskcache.core import MODE_RAW, MODE_TEXT
 
-from pipeline import files
+from pipeline import databases, files
 from pipeline.errors import DamagedFile, OutputError
 from pipeline.exchange import Answer, Kept, Paid
 from pipeline.records import Count, Record, Spend, Usage, utc, utc_text
@@ -29,16 +28,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 60
 """Seconds to wait for another process that writes."""
-
-NO_DATABASE = ("file is not a database", "malformed")
-"""What SQLite says of a file that no waiting will mend; anything else may pass."""
-
-SQLITE_SAYS = {
-    "database or disk is full": errno.ENOSPC,
-    "attempt to write a readonly database": errno.EROFS,
-    "unable to open database file": errno.EACCES,
-}
-"""What the operating system would have said."""
 
 UNBOOKED = "unbooked:"
 HITS = "statistics:hits"
@@ -232,14 +221,14 @@ class AnswerCache:
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
             if "decode" in str(error):
                 raise _NotTextError(str(error)) from error
-            if not is_damage(error):
-                raise unusable(error, self._folder) from error
+            if not databases.is_damage(error):
+                raise self._unusable(error) from error
             self._set_aside(error)
         try:
             self._cache = self._open()
             return use(self._cache)
         except (sqlite3.Error, diskcache.Timeout, OSError) as error:
-            raise unusable(error, self._folder) from error
+            raise self._unusable(error) from error
 
     def _open(self) -> Any:
         return diskcache.Cache(
@@ -252,6 +241,10 @@ class AnswerCache:
             sqlite_synchronous=2,  # each answer survives a loss of power, too
         )
 
+    def _unusable(self, error: Exception) -> OutputError:
+        held = isinstance(error, diskcache.Timeout)
+        return databases.unusable(error, self._folder, held=held)
+
     def _set_aside(self, error: Exception) -> None:
         if self._cache is not None:
             self._cache.close()
@@ -260,20 +253,6 @@ class AnswerCache:
         with files.translated(self._folder):
             self._folder.rename(aside)
         log.warning("%s is damaged (%s) and was moved to %s", self._folder, error, aside.name)
-
-
-def unusable(error: Exception, path: Path) -> OutputError:
-    """What to do about an error of SQLite or the operating system at `path`."""
-    if isinstance(error, OSError):
-        return files.output_error(error, path)
-    held = isinstance(error, diskcache.Timeout) or "locked" in str(error)
-    said = "another process holds it" if held else str(error)
-    return files.output_error(OSError(SQLITE_SAYS.get(said), said), path)
-
-
-def is_damage(error: Exception) -> bool:
-    """Whether SQLite says that the file itself is damaged, so that waiting will not help."""
-    return any(said in str(error) for said in NO_DATABASE)
 
 
 def _is_answer(key: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import files
-from pipeline.cache import is_damage, unusable
+from pipeline.databases import is_damage, unusable
 from pipeline.errors import OutputError
 from pipeline.outputs import Outputs, Snapshot
 from pipeline.records import Entry, Paper, Status, Withdrawal, fingerprint, utc, utc_text

@@ -825,7 +825,7 @@ FIRST_DAY = at("03-12 18:00:00")
 
 
 class TestAgainstNights:
-    @hypothesis_settings(max_examples=8)
+    @hypothesis_settings(max_examples=5)
     @given(
         drawn=histories(FIRST_DAY, FIRST_DAY + 8 * DAY),
         limit=st.sampled_from([1, 2, 1000]),
@@ -855,7 +855,7 @@ class TestAgainstNights:
         assert filled.shown() == nightly.shown()
         assert filled.waiting() == nightly.waiting()
 
-    @hypothesis_settings(max_examples=8)
+    @hypothesis_settings(max_examples=5)
     @given(
         drawn=histories(at("03-02 00:00:00"), at("03-27 00:00:00"), held=[0, 0, 0, 2, 9, 25]),
         steps=st.lists(st.tuples(st.integers(1, 7), st.integers(0, 9)), max_size=6),

@@ -10,7 +10,7 @@ MODULES = sorted(PIPELINE.rglob("*.py"))
 ORDER = [
     ["errors", "text"],
     ["files"],
-    ["encoding"],
+    ["encoding", "databases"],
     ["records"],
     ["exchange", "progress"],
     ["settings_faults"],

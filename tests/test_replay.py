@@ -331,7 +331,7 @@ def archive(server: HTTPServer) -> VersionedArxiv:
 
 
 class TestInventedNights:
-    @settings(max_examples=12)
+    @settings(max_examples=8)
     @given(papers=HISTORIES, days=DAYS)
     def test_any_nights_show_any_papers_once_and_their_changes_once(
         self, server: HTTPServer, tmp_path_factory, papers, days
@@ -357,7 +357,7 @@ class TestInventedNights:
         assert made == expected(replayed)
         assert {id_ for shown in made.values() for id_ in shown} == archive.listed().keys()
 
-    @settings(max_examples=8)
+    @settings(max_examples=5)
     @given(papers=HISTORIES, days=DAYS, limit=st.integers(1, 4))
     def test_any_limit_drops_no_paper_and_makes_none_new_twice(
         self, server: HTTPServer, tmp_path_factory, papers, days, limit
