@@ -22,7 +22,7 @@ from pipeline.files import translated
 from pipeline.records import ARXIV_ID, Order, Paper
 from pipeline.sources.document import Author, Document, spaced
 from pipeline.sources.query import Query, parse
-from pipeline.sources.source import PLAUSIBLE
+from pipeline.sources.source import GZIP, PLAUSIBLE
 from pipeline.text import one_line
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,6 @@ UNPACKED = 2**20
 IN_MEMORY = 32 * 2**20
 """Bytes of matching records kept in memory; more go to a temporary file."""
 
-GZIP = b"\x1f\x8b"
 
 LETTER = re.compile(r"[^\W_]")
 ID = re.compile(ARXIV_ID, re.ASCII)

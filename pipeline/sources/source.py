@@ -19,6 +19,7 @@ PLAUSIBLE = (1991, 2100)
 """Years in which arXiv may have taken a paper."""
 
 GZIP = b"\x1f\x8b"
+"""How a packed file begins (RFC 1952)."""
 
 
 class Source(Protocol):
