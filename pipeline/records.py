@@ -31,6 +31,7 @@ Policy = Literal["all", "flagged", "none"]
 FailureKind = Literal["unavailable", "refused", "budget", "content", "pending"]
 Reason = Literal["first", "correction", "heal", "withdrawn"]
 Order = Literal["updated", "submitted"]
+Severity = Literal["error", "warning", "note"]
 Lines = dict[Language, str]
 
 ARXIV_ID = r"^([0-9]{4}\.[0-9]{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/[0-9]{7})$(?!\n)"
@@ -143,6 +144,23 @@ def summary_id(  # noqa: PLR0913  the six parts of the identity
 ) -> str:
     """The id of the candidate with these parts; see `Summary`."""
     return fingerprint([paper, version, origin, model, prompt_fingerprint, lines])[:16]
+
+
+class Finding(Record, frozen=True, kw_only=True):
+    """What a check found in one candidate; without `summary` it is about the whole digest.
+
+    `code` is one of `checks/codes.py`. `span` is the characters [start, end) of the line of
+    `language` that it is about, `source_span` those of the abstract that show it.
+    """
+
+    summary: str | None
+    paper: ArxivId
+    language: Language | None
+    code: str
+    severity: Severity
+    message: str
+    span: tuple[Count, Count] | None = None
+    source_span: tuple[Count, Count] | None = None
 
 
 class Decision(Record, frozen=True, kw_only=True):

@@ -1,0 +1,1 @@
+"""The checks: what an editor must look at in a line, found by machine; pure."""
