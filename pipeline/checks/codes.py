@@ -25,6 +25,9 @@ CODES: dict[str, Code] = {
         "a quantity of the paper at another power of ten: a billion as 亿",
     ),
     "number-unit": Code("numbers", "error", "a number of the paper with another unit"),
+    "number-points": Code(
+        "numbers", "note", "percent where the paper has percentage points, or the reverse"
+    ),
     "number-rounding": Code("numbers", "warning", "a quantity of the paper, rounded wrongly"),
     "number-counted": Code(
         "numbers", "warning", "a small count that the paper does not state: count again"

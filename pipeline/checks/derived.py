@@ -1,0 +1,72 @@
+"""Quantities that follow from those of a paper by a complement, a difference or a sum.
+
+Nobody can tell whether such a quantity was meant or is a slip, so it is a note.
+"""
+
+import itertools
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pipeline.checks.known import Source
+from pipeline.checks.quantities import Quantity
+from pipeline.checks.units import BARE, COUNT, PERCENT, POINTS, Unit
+
+LEAST = 13
+"""Smaller counts follow from nearly any two numbers."""
+
+MOST_COMPARED = 60
+"""Quantities of a paper that are looked at; more is a table, no abstract."""
+
+NEIGHBOURHOOD = 40
+"""Characters around a quantity in which a word such as `fewer` makes a complement of it."""
+
+LESS = re.compile(r"fewer|less|reduc|lower|drop|decreas|small|cut|sav|remain|only|prun|compress")
+BEFORE_AND_AFTER = re.compile(
+    r".{0,30}?\b(?:to|vs\.?|versus|over|from|than|compared|and|against|→)\b.{0,30}", re.DOTALL
+)
+"""What stands between two quantities whose difference a line may give."""
+
+KIN: dict[Unit, tuple[Unit, ...]] = {
+    PERCENT: (PERCENT, POINTS, BARE),
+    POINTS: (PERCENT, POINTS, BARE),
+    BARE: (BARE, PERCENT, POINTS),
+    COUNT: (COUNT,),
+}
+"""Units of the paper's quantities that one of this unit may follow from."""
+
+
+def derivation(quantity: Quantity, sources: Sequence[Source]) -> str:
+    """How a quantity follows from the sources, in words; empty where it does not."""
+    if not quantity.value or (quantity.unit in (BARE, COUNT) and quantity.value < LEAST):
+        return ""
+    kin = KIN.get(quantity.unit, ())
+    compared = [source for source in sources if source.quantity.unit in kin][:MOST_COMPARED]
+    if quantity.unit == PERCENT:
+        for source in compared:
+            if _equal(100 - source.quantity.value, quantity) and _tells_a_decrease(source):
+                return f"100% less {source.text}"
+    for one, other in itertools.pairwise(compared):
+        if not _are_compared(one, other):
+            continue
+        first, second = one.quantity.value, other.quantity.value
+        if _equal(abs(first - second), quantity):
+            return f"the difference of {one.text} and {other.text}"
+        if quantity.unit == COUNT and _equal(first + second, quantity):
+            return f"the sum of {one.text} and {other.text}"
+    return ""
+
+
+def _equal(value: Decimal, quantity: Quantity) -> bool:
+    return abs(value - quantity.value) * 2 <= quantity.step
+
+
+def _tells_a_decrease(source: Source) -> bool:
+    start, end = source.quantity.span
+    near = source.where[max(0, start - NEIGHBOURHOOD) : end + NEIGHBOURHOOD]
+    return LESS.search(near) is not None
+
+
+def _are_compared(one: Source, other: Source) -> bool:
+    between = one.where[one.quantity.span[1] : other.quantity.span[0]]
+    return one.where is other.where and BEFORE_AND_AFTER.fullmatch(between) is not None

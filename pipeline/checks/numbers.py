@@ -1,0 +1,203 @@
+"""Every quantity of a line is in the paper, or follows from one there.
+
+A line is held against abstract, title, comments and venue. What follows by rounding or by
+another way of writing (0.851 as 85.1%, 1.2 billion as 12 亿, twofold as 2 倍) is right; what
+follows by a complement, a difference or a sum is a note. Where both languages are there,
+they quote the same quantities.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from pipeline.checks.derived import derivation
+from pipeline.checks.known import Known, Source
+from pipeline.checks.labels import misnamed
+from pipeline.checks.matching import Relation, relation
+from pipeline.checks.quantities import Quantity, fractions, in_digits, plain
+from pipeline.checks.rules import Found, Rules, Span
+from pipeline.checks.units import BARE, COUNT, PERCENT, TIMES
+from pipeline.checks.written import in_characters, in_words
+from pipeline.records import Language, Lines, Paper
+
+MOST_JUDGED = 40
+"""Quantities of a line that are looked at; a line with more is too long by far."""
+
+SMALL = range(3, 13)
+"""Counts that a writer may have counted in the abstract: three methods, 五个方面."""
+
+EXEMPT = (0, 1, 2)
+"""Counts that, in words, say no more than none, a and both."""
+
+WEIGHTY = SMALL.stop
+"""From here on a bare number is quoted in both languages or in none."""
+
+OVER = (
+    r"over|above|than|least|exceed(?:s|ing)?|surpass(?:es|ing)?|beyond|[>≥]"
+    r"|超过?|逾|多于|至少|[大高]于|突破"
+)
+UNDER = (
+    r"nearly|almost|under|below|most|within|approaching|[<≤]"
+    r"|接?近|将近|不[到足]|[低少小]于|至多"
+)
+ABOUT = r"about|around|roughly|approximately|approx\.?|some|[~≈∼～]|大?约为?|大概"
+BEFORE = re.compile(
+    rf"(?:(?P<over>{OVER})|(?P<under>{UNDER})|(?P<about>{ABOUT}))\s{{0,3}}$", re.IGNORECASE
+)
+BEHIND = re.compile(r"\s?(?:(?P<over>\+|以上|余|多)|(?P<under>以内|以下)|(?P<about>左右|上下))")
+MORE = re.compile(r"[余多+]")
+LOOK_BACK = 16
+"""Characters before a quantity in which a word such as `approximately` is looked for."""
+
+SCALES: dict[Language, tuple[tuple[int, str], ...]] = {
+    "en": ((12, "trillion"), (9, "billion"), (6, "million")),
+    "zh": ((8, "亿"), (4, "万")),
+}
+"""Powers of ten that a language has words for, the largest first."""
+
+OTHER_LINE = {"en": "English", "zh": "Chinese"}
+
+
+def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
+    """The quantities that are not the paper's, and those that only one line quotes."""
+    del rules
+    known = Known(paper)
+    quoted = {language: quantities(line, language) for language, line in lines.items()}
+    reported: set[tuple[Language, Span | None]] = set()
+    for language, found in quoted.items():
+        for finding in _of_line(lines[language], language, found, known):
+            reported.add((language, finding.span))
+            yield finding
+    for language, other in itertools.permutations(quoted, 2):
+        for quantity in quoted[language]:
+            if (language, quantity.span) in reported or not _weighty(quantity):
+                continue
+            if all(_apart(quantity, one, lines[language]) for one in quoted[other]):
+                text = lines[language][slice(*quantity.span)].strip()
+                message = f"{text} is not in the {OTHER_LINE[other]} line"
+                yield Found("number-differs", message, language, quantity.span)
+
+
+def quantities(line: str, language: Language) -> list[Quantity]:
+    """The quantities that a line quotes, those inside names too, in order."""
+    text = plain(line)
+    found = in_digits(text, most=MOST_JUDGED)
+    taken = {place for one in found for place in range(*one.span)}
+    written = in_words(text) if language == "en" else in_characters(text)
+    more = (one for one in written if one.span[0] not in taken)
+    found += itertools.islice(more, MOST_JUDGED)
+    return sorted(found, key=lambda quantity: quantity.span)
+
+
+def bound_of(line: str, span: Span) -> str:
+    """What the line says of a quantity: over, under, about, or nothing of it."""
+    start, end = span
+    before = BEFORE.search(line[max(0, start - LOOK_BACK) : start])
+    behind = BEHIND.match(line, end)
+    if behind is None and MORE.search(line, start, end):
+        return "over"
+    return next((found.lastgroup or "" for found in (before, behind) if found), "")
+
+
+def said(quantity: Quantity, language: Language) -> str:
+    """The quantity as a line of that language would write it: 1.2e9 is 12 亿, or 1.2 billion."""
+    unit = {PERCENT: "%", TIMES: "×" if language == "en" else " 倍"}.get(quantity.unit, "")
+    for power, word in SCALES[language]:
+        if quantity.value >= 10**power:
+            return f"{_digits(quantity.value.scaleb(-power))} {word}{unit}"
+    return f"{_digits(quantity.value)}{unit}"
+
+
+def _digits(value: Decimal) -> str:
+    return f"{value.normalize():,f}"
+
+
+def _of_line(
+    line: str, language: Language, found: Sequence[Quantity], known: Known
+) -> Iterator[Found]:
+    named = list(misnamed(line, language, found, known.texts))
+    yield from named
+    settled = [finding.span for finding in named if finding.span]
+    for fraction in fractions(found, line):
+        best, _ = _best(fraction, [*known.digits, *known.words], "")
+        if best <= Relation.ROUNDED:
+            settled.append(fraction.span)
+    for quantity in found:
+        start = quantity.span[0]
+        if not quantity.inside and not any(first <= start < end for first, end in settled):
+            yield from _judged(quantity, line, language, known)
+
+
+def _judged(quantity: Quantity, line: str, language: Language, known: Known) -> Iterator[Found]:
+    if quantity.written and quantity.value in EXEMPT and quantity.unit in (BARE, COUNT):
+        return
+    bound, countable = bound_of(line, quantity.span), _countable(quantity)
+    best, source = _best(quantity, known.digits, bound)
+    if best <= Relation.ROUNDED or (countable and known.writes(int(quantity.value))):
+        return
+    best, source = min((best, source), _best(quantity, known.words, bound), key=_relation)
+    if best <= Relation.ROUNDED:
+        return
+    text = line[slice(*quantity.span)].strip()
+    if source is not None and not (countable and best == Relation.SCALE):
+        code, message = _told(best, text, source, language)
+        yield Found(code, message, language, quantity.span, source.span)
+    elif derived := derivation(quantity, known.digits):
+        message = f"{text} is not in the paper; it would follow from {derived}"
+        yield Found("number-derived", message, language, quantity.span)
+    elif countable:
+        if not known.hints_at(int(quantity.value)):
+            message = f"{text} is not stated in the paper: count again"
+            yield Found("number-counted", message, language, quantity.span)
+    elif not known.has_beyond(text):
+        message = f"{text} is neither in the abstract nor in title, comments or venue"
+        yield Found("number-unknown", message, language, quantity.span)
+
+
+def _relation(pair: tuple[Relation, Source | None]) -> Relation:
+    return pair[0]
+
+
+def _best(
+    quantity: Quantity, sources: Sequence[Source], bound: str
+) -> tuple[Relation, Source | None]:
+    """The closest relation to any of the sources, and the first source that has it."""
+    best, chosen = Relation.NONE, None
+    for source in sources:
+        found = relation(quantity, source.quantity, bound)
+        if found < best:
+            best, chosen = found, source
+        if best == Relation.SAME:
+            break
+    return best, chosen
+
+
+def _told(best: Relation, text: str, source: Source, language: Language) -> tuple[str, str]:
+    """Code and message for a quantity that is nearly one of the paper's."""
+    given = f'the paper has "{source.text}"'
+    if best == Relation.POINTS:
+        return "number-points", f"{text}, but {given}: percent are no percentage points"
+    if best == Relation.MISROUNDED:
+        return "number-rounding", f"{text} is rounded wrongly; {given}"
+    if best == Relation.UNIT:
+        return "number-unit", f"{text} has another unit than in the paper; {given}"
+    right = said(source.quantity, language)
+    return "number-scale", f"{text} is at another scale; {given}, which is {right}"
+
+
+def _countable(quantity: Quantity) -> bool:
+    return quantity.value in SMALL and quantity.unit in (BARE, COUNT) and not quantity.vague
+
+
+def _weighty(quantity: Quantity) -> bool:
+    """Whether a line that leaves it out says something else: no small count, no word, no name."""
+    if quantity.vague or quantity.written or quantity.inside:
+        return False
+    whole = quantity.value == quantity.value.to_integral_value()
+    return quantity.unit not in (BARE, COUNT) or not whole or quantity.value >= WEIGHTY
+
+
+def _apart(quantity: Quantity, other: Quantity, line: str) -> bool:
+    bound = bound_of(line, quantity.span)
+    return min(relation(quantity, other, bound), relation(other, quantity, bound)) > Relation.POINTS

@@ -1,0 +1,219 @@
+"""Reads the quantities of a text: numbers with their unit, scale, precision and place.
+
+Both scripts are read alike, since Chinese lines quote English forms and abstracts carry
+LaTeX. What is a number and what is part of a name is told by what touches it: `GPT-4`,
+`3D` and `R2` hold no quantity of their own.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from pipeline.checks import units
+from pipeline.checks.numerals import SCALES
+from pipeline.checks.rules import Span
+from pipeline.checks.units import BARE, COUNT, TIMES, UNITS, Unit
+
+
+class Quantity(NamedTuple):
+    """A quantity as a text gives it.
+
+    `value` is in `unit`, its scale (thousand, 万) multiplied in; `step` is the place value
+    of its last digit, 0 where it is exact. `vague`: only the power of ten is given (数百万,
+    millions of). `written`: in words or characters, not digits. `inside`: it stands inside
+    a name.
+    """
+
+    value: Decimal
+    step: Decimal
+    unit: Unit
+    span: Span
+    vague: bool = False
+    written: bool = False
+    inside: bool = False
+
+
+LETTER_SCALES = {"k": 3, "K": 3, "M": 6, "mn": 6, "B": 9, "bn": 9, "T": 12}
+"""Powers of ten of the letters that stand for a scale behind a number."""
+
+CHINESE_POWERS = {"十": 1, "百": 2, "千": 3, "万": 4, "亿": 8}
+
+MOST_DIGITS = 30
+"""Digits of a number that are read; the longest that abstracts quote have a dozen."""
+
+EXPONENT = r"\s?\^\s?\{?\s?[-\u2212\u2013]?\d{1,2}\s?\}?|[⁺⁻]?[⁰¹²³⁴-⁹]{1,2}"
+DIGITS = re.compile(
+    rf"""
+    (?P<whole>\d{{1,3}}(?:(?:,|\{{,\}}|[\u2009\u202f])\d{{3}})+(?!\d)|\d+)(?P<decimals>\.\d+)?
+    (?P<ordinal>(?:st|nd|rd|th)(?![A-Za-z]))?
+    (?P<exponent>[eE][-+]?\d{{1,2}}(?![\w.])
+      |\s{{0,6}}[×*·]\s{{0,6}}10(?:{EXPONENT})
+      |(?<=10)(?<![\d.]10)(?:{EXPONENT}))?
+    (?P<more>\+(?![/-])|[余多])?
+    (?:[\s-]{{0,3}}(?P<english>(?:{"|".join(SCALES)}|bn|mn|[kKMBT])(?![A-Za-z]))
+      |\s?(?P<chinese>[十百千万亿]{{1,3}}(?![分米克瓦赫])))?
+    (?P<further>\+(?![/-])|[余多])?
+    (?:[\s-]{{0,3}}(?P<unit>{units.PATTERN}))?
+    """,
+    re.VERBOSE,
+)
+"""A number in digits with scale and unit: `1.2 billion`, `85.1%`, `14 万余张`, `3×10^{-5}`."""
+
+COUNTED = re.compile(rf"\s?(?:{units.COUNTED})")
+LIST_MARK = re.compile(r"(?:(?:^|[:：;；,，。、.]\s?)\d{1,2}[)）]|(?<![\w}$])[（(]\d{1,2}[)）])")
+"""A number that only counts the items of a list: `1)`, (2)."""
+
+PREFIX = re.compile(r"[A-Za-z₀-₉][A-Za-z₀-₉]*[-_.^/]?$")
+LOOSE_PREFIXES = frozenset({"sub-", "mid-", "under-", "over-", "pre-", "post-"})
+"""Letters right before a number that make it part of a name, and those that do not."""
+
+SUFFIX = re.compile(r"(?<=[\dkKMBT])(?:[A-Z]|[a-z]{1,3}(?![a-z]))")
+"""Letters right behind a number that make it part of a name; `500token` is none."""
+
+FACTOR = re.compile(r"\bfactors?\s+of\s+[^\w.,;]{0,3}$", re.IGNORECASE)
+LOOK_BACK = 16
+"""Characters before a number in which `by a factor of` is looked for."""
+
+NEXT_WORD = re.compile(r"[\s}-]{1,3}([A-Za-z][A-Za-z-]*)")
+RANGE = re.compile(
+    r"\s{0,3}\(?(?:-{1,3}|[–—~～∼至到±]|\+/?-"
+    r"|to(?: over| about| around| nearly| more than)?)\s{0,3}"
+)
+
+LATEX = re.compile(
+    r"\\(?:times|sim|approx|pm|geq?|leq?)(?![A-Za-z])|\\[%$,;: ]"
+    r"|\$(?!\s)(?P<math>[^$]{1,200})(?<!\s)\$(?!\d)"
+)
+PLAIN = {
+    "\\times": "×",
+    "\\sim": "~",
+    "\\approx": "≈",
+    "\\pm": "±",
+    "\\ge": "≥",
+    "\\geq": "≥",
+    "\\le": "≤",
+    "\\leq": "≤",
+    "\\%": "%",
+    "\\$": "$",
+    "\\,": " ",
+    "\\;": " ",
+    "\\:": " ",
+    "\\ ": " ",
+}
+FULL_WIDTH = str.maketrans("０１２３４５６７８９％．＋", "0123456789%.+")
+EXPONENT_SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−–", "0123456789+---")
+
+
+def plain(text: str) -> str:
+    """`text` with the LaTeX of numbers in plain signs, of the same length: spans stay right."""
+    if "\\" in text or "$" in text:
+        text = LATEX.sub(_plain, text)
+    return text if text.isascii() else text.translate(FULL_WIDTH)
+
+
+def _plain(match: re.Match[str]) -> str:
+    if match["math"]:
+        return f" {LATEX.sub(_plain, match['math'])} "
+    sign = PLAIN[match[0]]
+    return sign.rjust(len(match[0])) if sign in "%$" else sign.ljust(len(match[0]))
+
+
+def in_digits(text: str, *, most: int) -> list[Quantity]:
+    """The first `most` quantities that a `plain` text gives in digits, in order.
+
+    Both ends of a range have the scale and the unit of its second: `15-20%`, 250-300 亿.
+    Marks of a list, `1)`, are no quantities.
+    """
+    found: list[Quantity] = []
+    for match in itertools.islice(DIGITS.finditer(text), most):
+        quantity = _read(text, match)
+        between = text[found[-1].span[1] : match.start()] if found else ""
+        if between and RANGE.fullmatch(between):
+            found[-1] = _as_range(found[-1], quantity, _power(match))
+        if not _marks_an_item(text, match.start()):
+            found.append(quantity)
+    return found
+
+
+def _marks_an_item(text: str, start: int) -> bool:
+    return any(
+        (found := LIST_MARK.match(text, max(0, start - back))) and found.end() > start
+        for back in (0, 1, 2)
+        if back or not start
+    )
+
+
+def fractions(found: Sequence[Quantity], text: str) -> Iterator[Quantity]:
+    """The fractions that two neighbours make, such as `1/10`; they are quantities as well."""
+    for above, below in itertools.pairwise(found):
+        whole = above.step == below.step == 1 and not (above.inside or below.inside)
+        if whole and text[above.span[1] : below.span[0]] == "/" and 0 < above.value < below.value:
+            span = above.span[0], below.span[1]
+            yield Quantity(above.value / below.value, Decimal(0), BARE, span)
+
+
+def _as_range(first: Quantity, second: Quantity, power: int) -> Quantity:
+    """The beginning of a range with what its end says for both."""
+    if first.unit == BARE:
+        first = first._replace(unit=second.unit)
+    if power > 0 and first.step <= 1 and first.value.scaleb(power) < second.value:
+        first = first._replace(value=first.value.scaleb(power), step=first.step.scaleb(power))
+    return first
+
+
+def _read(text: str, match: re.Match[str]) -> Quantity:
+    whole = re.sub(r"\D", "", match["whole"])[:MOST_DIGITS]
+    decimals = (match["decimals"] or "")[:MOST_DIGITS]
+    power = _power(match)
+    return Quantity(
+        value=Decimal(whole + decimals).scaleb(power),
+        step=Decimal(1).scaleb(power - max(0, len(decimals) - 1)),
+        unit=_unit(text, match),
+        span=(match.start(), match.end()),
+        inside=_inside(text, match.start(), match.end()),
+    )
+
+
+def _power(match: re.Match[str]) -> int:
+    """The power of ten that scale and exponent multiply the digits by."""
+    power = 0
+    if written := match["exponent"]:
+        base = re.match(r"\s*[×*·]\s*10", written)
+        exponent = written[base.end() if base else 0 :].translate(EXPONENT_SIGNS)
+        digits = re.sub(r"[^\d+-]", "", exponent)
+        # The ten of a bare 10^n is read as its digits already.
+        power = int(digits) - (base is None and written[0] not in "eE")
+    if scale := match["english"]:
+        power += LETTER_SCALES.get(scale) or len(str(SCALES[scale])) - 1
+    return power + sum(CHINESE_POWERS[scale] for scale in match["chinese"] or "")
+
+
+def _unit(text: str, match: re.Match[str]) -> Unit:
+    if surface := match["unit"]:
+        return BARE if _names_a_time(match, surface) else UNITS[surface]
+    if match["ordinal"]:
+        return COUNT
+    if FACTOR.search(text[max(0, match.start() - LOOK_BACK) : match.start()]):
+        return TIMES
+    if match["decimals"] and not (match["english"] or match["chinese"]):
+        return BARE
+    if COUNTED.match(text, match.end()):
+        return COUNT
+    word = NEXT_WORD.match(text, match.end())
+    return COUNT if word and word[1].casefold() not in units.NOT_COUNTED else BARE
+
+
+def _names_a_time(match: re.Match[str], surface: str) -> bool:
+    """Whether it is a year, a month or a decade, which no unit measures: 2026年, 5月, 1990s."""
+    year = surface == "年" and len(match["whole"]) == len("2026")
+    decade = match[0].endswith("0s")
+    return not match["decimals"] and (year or decade or surface == "月")
+
+
+def _inside(text: str, start: int, end: int) -> bool:
+    """Whether it is part of a name: behind letters (`GPT-4`, `R2`) or before a few (`3D`, `4o`)."""
+    before = PREFIX.search(text[max(0, start - LOOK_BACK) : start])
+    joined = before is not None and before[0].casefold() not in LOOSE_PREFIXES
+    return joined or SUFFIX.match(text, end) is not None

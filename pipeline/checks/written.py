@@ -1,0 +1,157 @@
+"""Reads the quantities that a text gives in words or characters: `two-fold`, 三百, 数百万."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from pipeline.checks import units
+from pipeline.checks.numerals import CHINESE, ENGLISH, ORDINALS, chinese_value, english_value
+from pipeline.checks.quantities import Quantity
+from pipeline.checks.units import BARE, COUNT, PERCENT, TIMES, UNITS, Unit
+
+ZERO = Decimal(0)
+PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "tenth": 10}
+MULTIPLES = {
+    "twice": 2,
+    "double": 2,
+    "doubles": 2,
+    "doubled": 2,
+    "doubling": 2,
+    "twofold": 2,
+    "thrice": 3,
+    "triple": 3,
+    "triples": 3,
+    "tripled": 3,
+    "tripling": 3,
+    "threefold": 3,
+    "fourfold": 4,
+    "quadruple": 4,
+    "quadruples": 4,
+    "quadrupled": 4,
+    "fivefold": 5,
+    "tenfold": 10,
+}
+GROUPS = {"dozen": 12, "decade": 10, "century": 100}
+VAGUE = {
+    "dozens": 10,
+    "hundreds": 100,
+    "thousands": 1_000,
+    "millions": 1_000_000,
+    "billions": 1_000_000_000,
+    "trillions": 1_000_000_000_000,
+}
+MULTIPLIED = {"tens": 10, "hundreds": 100}
+
+KINDS = (("multiple", MULTIPLES, TIMES), ("group", GROUPS, COUNT), ("ordinal", ORDINALS, COUNT))
+"""Groups of the expression below whose words have a value and a unit each."""
+
+IN_ENGLISH = re.compile(
+    rf"""(?<![A-Za-z])(?:
+    (?:(?P<above>one|two|three|a)[ -])?(?P<part>{"|".join(PARTS)})s?
+    |(?P<ordinal>{"|".join(ORDINALS)})
+    |(?P<multiple>{"|".join(MULTIPLES)})
+    |(?P<group>{"|".join(GROUPS)})
+    |(?:(?P<multiplied>tens|hundreds)[ ]of[ ])?(?P<vague>{"|".join(VAGUE)})
+    |tens(?=[ ]of)
+    |(?P<scale>thousand|million|billion|trillion)(?=[ -](?:scale|level|size))
+    |(?P<number>{ENGLISH})(?:[ -](?P<unit>{units.PATTERN.replace(" ", "[ ]")})|(?P<fold>fold))?
+    )(?![A-Za-z])""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+IN_CHINESE = re.compile(
+    f"百分之(?P<percent>{CHINESE}(?:点{CHINESE})?)"
+    f"|(?P<below>{CHINESE})分之(?P<above>{CHINESE})"
+    "|(?P<half>一半|半数)"
+    "|(?P<doubled>翻倍|翻番|加倍|翻了一番)"
+    "|[数几上近成](?P<vague>[十百千万亿]+)(?![分计])"
+    "|(?P<scale>[十百千万亿]+)(?=级|量级|规模)"
+    f"|(?P<number>{CHINESE})(?:点(?P<decimals>{CHINESE}))?[余多]?"
+    rf"\s?(?P<unit>{units.PATTERN}|{units.COUNTED})"
+)
+IDIOMS = (
+    "三维",
+    "二维",
+    "一维",
+    "二元",
+    "三元",
+    "四元",
+    "二分",
+    "三分",
+    "十分",
+    "百分",
+    "千万不",
+    "万一",
+)
+"""What looks like a number and counts nothing, or nothing that an abstract would count so."""
+
+
+def in_words(text: str) -> Iterator[Quantity]:
+    """The quantities in English words, in order."""
+    for match in IN_ENGLISH.finditer(text):
+        value, unit, vague = _english(match)
+        yield Quantity(value, ZERO, unit, match.span(), vague=vague, written=True)
+
+
+def _english(match: re.Match[str]) -> tuple[Decimal, Unit, bool]:
+    """Value, unit and whether only the power of ten is given."""
+    lower = {name: found.casefold() for name, found in match.groupdict().items() if found}
+    if part := lower.get("part"):
+        if "above" not in lower and part in ORDINALS:
+            return Decimal(ORDINALS[part]), COUNT, False
+        above = {"two": 2, "three": 3}.get(lower.get("above", ""), 1)
+        return Decimal(above) / PARTS[part], BARE, False
+    if vague := lower.get("vague"):
+        times = MULTIPLIED.get(lower.get("multiplied", ""), 1)
+        return Decimal(VAGUE[vague] * times), COUNT, True
+    for name, values, unit in KINDS:
+        if name in lower:
+            return Decimal(values[lower[name]]), unit, False
+    if number := lower.get("number"):
+        unit = TIMES if "fold" in lower else UNITS.get(lower.get("unit", ""), COUNT)
+        return english_value(number), unit, False
+    return english_value(lower.get("scale", "ten")), COUNT, True
+
+
+def in_characters(text: str) -> Iterator[Quantity]:
+    """The quantities in Chinese numerals, in order; 一 alone is an article and no quantity."""
+    for match in IN_CHINESE.finditer(text):
+        if match["number"] and (match[0].startswith(IDIOMS) or _continues(text, match.start())):
+            continue
+        value, unit, vague = _chinese(match)
+        if value != 1:
+            yield Quantity(value, _step(match), unit, match.span(), vague=vague, written=True)
+
+
+def _continues(text: str, start: int) -> bool:
+    """Whether digits stand before it, as in `14 万`: then it is their scale."""
+    return text[max(0, start - 2) : start].strip()[-1:].isdecimal()
+
+
+def _chinese(match: re.Match[str]) -> tuple[Decimal, Unit, bool]:
+    if numeral := match["percent"]:
+        whole, _, decimals = numeral.partition("点")
+        return _with_decimals(whole, decimals), PERCENT, False
+    if match["below"]:
+        below = chinese_value(match["below"])
+        return (chinese_value(match["above"]) / below if below else ZERO), BARE, False
+    if match["half"]:
+        return Decimal("0.5"), BARE, False
+    if match["doubled"]:
+        return Decimal(2), TIMES, False
+    if vague := match["vague"] or match["scale"]:
+        return chinese_value(vague), COUNT, True
+    unit = UNITS.get(match["unit"], COUNT)
+    return _with_decimals(match["number"], match["decimals"] or ""), unit, False
+
+
+def _with_decimals(whole: str, decimals: str) -> Decimal:
+    value = chinese_value(whole)
+    return value + chinese_value(decimals).scaleb(-len(decimals)) if decimals else value
+
+
+def _step(match: re.Match[str]) -> Decimal:
+    """The place value of the last character of a numeral: 三十五万 is given to ten thousand."""
+    numeral = match["number"] or ""
+    last = numeral[-1:] if numeral[-1:] in "十百千万亿" else ""
+    return chinese_value(last) if last and len(numeral) > 1 else ZERO
