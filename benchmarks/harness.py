@@ -24,10 +24,11 @@ from pipeline import prompts
 from pipeline.exchange import Executor
 from pipeline.executors.selection import opened
 from pipeline.llm.abilities import Abilities, body_of
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.records import Paper, Run
 from pipeline.settings import BudgetSettings, ModelSettings, Settings, TopicSettings
+from pipeline.snapshot import Snapshot
 from pipeline.stages import summarize as stage
 
 REPOSITORY = Path(__file__).resolve().parent.parent

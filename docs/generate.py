@@ -1,7 +1,8 @@
 """Write the documents that are made from the code, or with --check say which are stale.
 
 docs/settings.md from `pipeline.settings`, docs/schema/*.json from `pipeline.records`,
-docs/failures.md from `pipeline.llm`, docs/commands.md from the commands' own help.
+docs/failures.md from `pipeline.llm`, docs/checks.md from `pipeline.checks`, docs/commands.md
+from the commands' own help.
 """
 
 import argparse
@@ -20,12 +21,14 @@ if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 from pipeline import backfill, cache, forecast, records, run, settings, status  # noqa: E402  works from a plain checkout
+from pipeline.checks import codes  # noqa: E402
 from pipeline.llm import answers, failures, mending  # noqa: E402
 from pipeline.settings_faults import PATTERNS  # noqa: E402
 
 SCHEMAS: dict[str, Any] = {
     "paper": records.Paper,
     "summary": records.Summary,
+    "finding": records.Finding,
     "decision": records.Decision,
     "digest": records.Digest,
     "run": records.Run,
@@ -43,7 +46,9 @@ TYPES = {
     str: "text",
     int: "whole number",
     float: "number",
+    bool: "true or false",
     dict: "table",
+    tuple[int, int]: "two whole numbers",
     tuple: "list of texts",
     Path: "path",
 }
@@ -52,7 +57,11 @@ NOTICE = "<!-- Written by docs/generate.py. Do not edit: run `make docs`. -->"
 
 def documents() -> dict[str, str]:
     """Path below docs/ and text of every generated document."""
-    made = {"settings.md": settings_page(), "failures.md": failures_page()}
+    made = {
+        "settings.md": settings_page(),
+        "failures.md": failures_page(),
+        "checks.md": checks_page(),
+    }
     for name, kind in SCHEMAS.items():
         schema = msgspec.json.schema(kind)
         made[f"schema/{name}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -118,7 +127,7 @@ def _in_words(kind: Any) -> str:
         kind = kind.__origin__
     if get_origin(kind) is Literal:
         return " or ".join(f'`"{choice}"`' for choice in get_args(kind))
-    words = TYPES[get_origin(kind) or kind]
+    words = TYPES[kind if kind in TYPES else get_origin(kind)]
     for bound in bounds:
         if bound.ge is not None and bound.le is not None:
             words += f", {bound.ge} to {bound.le}"
@@ -151,6 +160,43 @@ def failures_page() -> str:
         "the gap.",
         _table(("code", "what was wrong"), answers.DEFECTS.items()),
     ]
+    return "\n\n".join(parts) + "\n"
+
+
+KINDS = {
+    "numbers": "Numbers",
+    "names": "Names",
+    "language": "Language",
+    "form": "Form",
+    "injection": "Injection",
+    "digest": "The digest as a whole",
+    "judge": "A second opinion",
+}
+"""The kinds of checks, in the order and by the names of the page."""
+
+
+def checks_page() -> str:
+    """What is found by machine, and how much it weighs."""
+    parts = [
+        "# What the checks find",
+        NOTICE,
+        "Every candidate is held against its abstract, title and comments. What is found stands in "
+        "`3-findings.jsonl` of the snapshot and in the digest's JSON, with its place in the line. "
+        "An *error* is wrong unless the abstract is, a *warning* is to be looked at, a *note* is "
+        "a matter of style. Under the policy `flagged` a paper with an error or a warning waits "
+        "for an editor. `[check] severity` gives a code another severity, or turns it off: "
+        '`severity = { spacing = "off", copied = "warning" }`.',
+        "The form of a line is that of its prompt's front matter: `sentences` (1), `words` and "
+        "`characters` (shortest and longest line; else those of `[check]`). "
+        "`benchmarks/check_quality.py` measures what is found and what is not.",
+    ]
+    for kind, title in KINDS.items():
+        rows = (
+            (f"`{name}`", code.severity, code.meaning)
+            for name, code in codes.CODES.items()
+            if code.kind == kind
+        )
+        parts += [f"## {title}", _table(("code", "severity", "meaning"), rows)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pipeline.checks.codes import CODES
 from pipeline.errors import SettingsError
 from pipeline.exchange import parameters_fault
 from pipeline.files import bundled_folder, read_authored
@@ -26,7 +27,17 @@ from pipeline.settings import (
     Settings,
     describe,
 )
-from pipeline.settings_faults import Keys, Source, dotted, explained, fault, line_of, shown
+from pipeline.settings_faults import (
+    LISTS,
+    Keys,
+    Source,
+    dotted,
+    explained,
+    fault,
+    line_of,
+    shown,
+    unknown_key,
+)
 
 DEFAULT_FILE = Path("paperline.toml")
 
@@ -105,6 +116,9 @@ def _validated(source: Source) -> Settings:
     for keys, value, possible, expected in _conditions(settings):
         if not possible:
             raise fault(source, keys, shown(keys, value), expected)
+    for code in settings.check.severity:
+        if code not in CODES:
+            raise unknown_key(source, ("check", "severity", code), [*CODES])
     return settings
 
 
@@ -133,6 +147,9 @@ def _conditions(settings: Settings) -> Iterator[_Condition]:
         f"at least {ARXIV_DELAY:g} seconds, which arXiv's terms of use ask for",
     )
     yield from _provider_conditions(settings.model)
+    for name in ("words", "characters"):
+        shortest, longest = bounds = getattr(settings.check, name)
+        yield ("check", name), bounds, 1 <= shortest <= longest, LISTS[tuple[int, int]]
     for keys, value in _leaves(settings):
         finite = not isinstance(value, float) or abs(value) < float("inf")
         yield keys, value, finite, "a finite number"

@@ -23,4 +23,5 @@ def waited_for(digest: Digest, policy: Policy) -> tuple[Entry, ...]:
     """The papers that keep the gate shut under `policy`; empty when the digest may be released."""
     if policy == "none":
         return ()
-    return tuple(e for e in digest.undecided if policy == "all" or e.gap)
+    flagged = digest.flagged
+    return tuple(e for e in digest.undecided if policy == "all" or e.gap or e.paper.id in flagged)

@@ -51,15 +51,12 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 Kind = TypeVar("Kind", bound=Record)
 
 
-def each_record(lines: Iterable[str], kind: type[Kind], *, where: str) -> Iterator[Kind]:
+def each_record(
+    lines: Iterable[str], kind: type[Kind], *, where: str, remedy: str = RESTORE
+) -> Iterator[Kind]:
     """The records of a JSON Lines file, one by one. Raises `DamagedFile` naming the line."""
     for number, line in enumerate(lines, 1):
-        yield kind.from_json(line, where=f"{where}:{number}")
-
-
-def decode_lines(lines: Iterable[str], kind: type[Kind], *, where: str) -> list[Kind]:
-    """All records that `each_record` gives."""
-    return list(each_record(lines, kind, where=where))
+        yield kind.from_json(line, where=f"{where}:{number}", remedy=remedy)
 
 
 def is_json(value: object) -> bool:

@@ -41,6 +41,12 @@ def parameters_fault(parameters: dict[str, Any]) -> str | None:
     return None
 
 
+AnswerKind = Literal["lines", "verdicts"]
+"""What is asked for: a line in each language, or a second opinion on each line."""
+
+VERDICT_IN_WORDS = '{"supported": true or false, "why": "..."}'
+
+
 class Message(Record, frozen=True, kw_only=True):
     """One turn of a conversation with a model."""
 
@@ -59,6 +65,7 @@ class Request(Record, frozen=True, kw_only=True):
     model: str
     parameters: dict[str, Any]
     languages: tuple[Language, ...]
+    answers: AnswerKind = "lines"
 
     def fingerprint(self) -> str:
         """Key of the answer in `cache/`: messages, model, parameters and answer schema."""
@@ -72,13 +79,25 @@ class Request(Record, frozen=True, kw_only=True):
         )
 
     def answer_schema(self) -> dict[str, Any]:
-        """JSON schema of the answer: one string for each language, and nothing else."""
-        return {
-            "type": "object",
-            "properties": {language: {"type": "string"} for language in self.languages},
-            "required": list(self.languages),
-            "additionalProperties": False,
-        }
+        """JSON schema of the answer: a text or a verdict for each language, nothing else."""
+        text = {"type": "string"}
+        verdict = _object({"supported": {"type": "boolean"}, "why": text})
+        return _object(dict.fromkeys(self.languages, text if self.answers == "lines" else verdict))
+
+    def answer_in_words(self) -> str:
+        """The form of the answer, as a model is told it that takes no schema."""
+        form = '"..."' if self.answers == "lines" else VERDICT_IN_WORDS
+        each = (f'"{language}": {form}' for language in self.languages)
+        return f"{{{', '.join(each)}}}"
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 class Answer(Record, frozen=True, kw_only=True):
@@ -99,7 +118,8 @@ class Job(Record, frozen=True, kw_only=True):
     """A paper of a snapshot, and the question that asks a model for its lines.
 
     `parameters` are the prompt's own; `model` is the name to ask the first provider
-    for, while a fallback is asked for the model of its own table.
+    for, while a fallback is asked for the model of its own table. `summary` is the id of
+    the candidate on which verdicts are asked for.
     """
 
     topic: str
@@ -109,6 +129,8 @@ class Job(Record, frozen=True, kw_only=True):
     languages: tuple[Language, ...]
     parameters: dict[str, Any]
     model: str
+    answers: AnswerKind = "lines"
+    summary: str = ""
 
     def request(self, model: str, parameters: Mapping[str, Any]) -> Request:
         """The request to a provider of `model`; the prompt's parameters go before `parameters`."""
@@ -117,19 +139,33 @@ class Job(Record, frozen=True, kw_only=True):
             model=model,
             parameters={**parameters, **self.parameters},
             languages=self.languages,
+            answers=self.answers,
         )
 
 
-class Outcome(Record, frozen=True, kw_only=True):
-    """What an executor delivers for one job: lines, or the failure to get them.
+class Verdict(Record, frozen=True, kw_only=True):
+    """Whether a model finds a line `supported` by the abstract, and `why` in its words.
 
-    `model` wrote the lines: the job's own or a fallback's. `usage` is what the answer
-    with the lines cost when it was made; nothing was paid now where it is `from_cache`.
+    `why` is text from outside, on one line; it is empty only where the line is supported.
+    """
+
+    supported: bool
+    why: str
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """What an executor delivers for one job: lines or verdicts, or the failure to get them.
+
+    `model` wrote them: the job's own or a fallback's. `usage` is what the answer
+    cost when it was made; nothing was paid now where it is `from_cache`. `summary` is the
+    job's.
     """
 
     paper: ArxivId
     model: str
+    summary: str = ""
     lines: Lines | None = None
+    verdicts: dict[Language, Verdict] | None = None
     mended: tuple[str, ...] = ()
     failure: Failure | None = None
     usage: Usage = Usage()
@@ -138,9 +174,13 @@ class Outcome(Record, frozen=True, kw_only=True):
 
 
 def failed(job: Job, failure: Failure) -> Outcome:
-    """The outcome of a job for which no lines could be had."""
+    """The outcome of a job for which no lines or verdicts could be had."""
     return Outcome(
-        paper=job.paper.id, model=job.model, failure=failure, created=utc(datetime.now(UTC))
+        paper=job.paper.id,
+        model=job.model,
+        summary=job.summary,
+        failure=failure,
+        created=utc(datetime.now(UTC)),
     )
 
 
@@ -153,7 +193,14 @@ class Kept(NamedTuple):
 
 
 def kept(  # noqa: PLR0913  whose answer to what
-    topic: str, snapshot: str, paper: str, request: str, model: str, answer: Answer
+    topic: str,
+    snapshot: str,
+    paper: str,
+    request: str,
+    model: str,
+    answer: Answer,
+    *,
+    answers: AnswerKind = "lines",
 ) -> Kept:
     """An answer to the request with the fingerprint `request`, with a new line for the books."""
     spend = Spend(
@@ -164,6 +211,7 @@ def kept(  # noqa: PLR0913  whose answer to what
         paper=paper,
         model=model,
         usage=answer.usage,
+        stage="summarize" if answers == "lines" else "check",
     )
     return Kept(request, answer, spend)
 
@@ -200,7 +248,7 @@ class BatchState(Record, frozen=True, kw_only=True):
 
 
 class Executor(Protocol):
-    """Makes lines; see `pipeline/executors/__init__.py` for the contract."""
+    """Makes lines and verdicts; see `pipeline/executors/__init__.py` for the contract."""
 
     def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
         """Deliver exactly one outcome for each job, in the order in which they are finished.

@@ -11,10 +11,11 @@ from pipeline.llm.abilities import Known, request_to
 from pipeline.llm.prices import BATCH_SHARE, priced
 from pipeline.llm.remembered import remembered
 from pipeline.llm.tokens import count_request
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import Count, Paper, Record, Usage
 from pipeline.run import as_it_was, recent, to_heal, unfinished
 from pipeline.settings import Settings, TopicSettings
+from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
 from pipeline.stages.fetch import preview
 from pipeline.stages.summarize import job_for, wanted_for

@@ -1,10 +1,17 @@
-"""The glossary in `prompts/glossary.tsv`: English terms and their established Chinese ones."""
+"""The glossary in `prompts/glossary.tsv`: English terms and their established Chinese ones.
+
+A third column, `also`, may name other translations that are met, separated by `|`: a line
+should not use them.
+"""
 
 import functools
 import itertools
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pipeline.encoding import fingerprint
 from pipeline.errors import PromptError
@@ -12,7 +19,11 @@ from pipeline.files import read_authored
 
 FILE = "glossary.tsv"
 HEADER = "en\tzh"
-HYPHENS = re.compile(r"[-\u2010\u2011\u2013\s]+")
+HEADER_ALSO = "en\tzh\talso"
+HYPHEN = r"[-\u2010\u2011\u2013\s]+"
+HYPHENS = re.compile(HYPHEN)
+SEAM = re.compile(r"(?<=[A-Za-z0-9])(?=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])")
+"""Where Chinese and Latin text meet, with or without a space."""
 
 IRREGULAR_PLURALS = {
     "nova": "novae",
@@ -25,12 +36,30 @@ IRREGULAR_PLURALS = {
 """Endings of English terms that do not take -s, -es or -ies, and what they become."""
 
 
-class Glossary:
-    """English terms with their established Chinese ones."""
+class Other(NamedTuple):
+    """Characters [start, end) of a Chinese line that are `found` instead of `preferred`."""
 
-    def __init__(self, terms: dict[str, str]) -> None:
+    start: int
+    end: int
+    found: str
+    preferred: str
+
+
+class Glossary:
+    """English terms with their established Chinese ones, and other translations of some.
+
+    `fingerprint` is that of the terms alone: a line made from the glossary uses no other.
+    """
+
+    def __init__(
+        self,
+        terms: dict[str, str],
+        alternatives: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    ) -> None:
         self.terms = terms
+        self.alternatives = dict(alternatives)
         self.fingerprint = fingerprint(terms)
+        self._english: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {}
 
     def found_in(self, text: str, *, title: str = "") -> list[tuple[str, str]]:
         """The terms that occur in title or text, (English, Chinese), each Chinese one once.
@@ -47,6 +76,74 @@ class Glossary:
             english.setdefault(chinese, term)
         ranked = sorted(english, key=lambda chinese: (chinese not in named, -often[chinese]))
         return [(english[chinese], chinese) for chinese in ranked]
+
+    def others_in(self, line: str) -> Iterator[Other]:
+        """The other translations in a Chinese line, in order, the longest at each place.
+
+        Not those that are a part of an established term: 语言模型 inside 大语言模型. Whether
+        the line translates the English term at all is not looked at.
+        """
+        expression, meant, inside = self._other_forms
+        for found in expression.finditer(line):
+            form, start = found[0], found.start()
+            around = inside[form]
+            if not any(line.startswith(term, start - at) for term, at in around if at <= start):
+                for preferred in meant[form]:
+                    yield Other(start, found.end(), form, preferred)
+
+    def uses(self, line: str, preferred: str) -> bool:
+        """Whether a line has this Chinese term, other than inside another translation."""
+        if not any(form in line for form in _spellings(preferred)):
+            return False
+        expression, _, inside = self._other_forms
+
+        def blank(found: re.Match[str]) -> str:
+            return found[0] if inside[found[0]] else "\0" * len(found[0])
+
+        rest = expression.sub(blank, line)
+        return any(form in rest for form in _spellings(preferred))
+
+    def english_of(self, preferred: str, text: str) -> tuple[int, int] | None:
+        """Where `text` first has an English term with this Chinese one, spelled as in `found_in`.
+
+        Unlike there, inside a longer term too: `language model` of a large language model.
+        """
+        if preferred not in self._english:
+            plain = [_plain(term) for term, chinese in self.terms.items() if chinese == preferred]
+            forms = sorted({*plain, *map(_plural, plain)}, key=len, reverse=True)
+            choices = "|".join(map(_written, forms))
+            beginnings = tuple({re.split(r"\W", form)[0] for form in forms})
+            expression = re.compile(rf"(?<!\w)(?:{choices})(?!\w)", re.IGNORECASE)
+            self._english[preferred] = beginnings, expression
+        beginnings, expression = self._english[preferred]
+        lower = text.lower()  # a plain search is many times faster, and mostly says no
+        if not any(beginning in lower for beginning in beginnings):
+            return None
+        found = expression.search(text)
+        return found.span() if found else None
+
+    @functools.cached_property
+    def _other_forms(
+        self,
+    ) -> tuple[re.Pattern[str], dict[str, list[str]], dict[str, list[tuple[str, int]]]]:
+        """What finds the other translations, what each is for, and established terms around it."""
+        meant: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        for english, others in self.alternatives.items():
+            for form in itertools.chain.from_iterable(map(_spellings, others)):
+                meant[form][self.terms[english]] = None
+        established = {form for term in self.terms.values() for form in _spellings(term)}
+        inside = {
+            form: [
+                (term, at)
+                for term in established
+                if form in term
+                for at in range(len(term))
+                if term.startswith(form, at)
+            ]
+            for form in meant
+        }
+        choices = _alternatives(list(meant)) if meant else "(?!)"
+        return re.compile(choices), {form: list(meant[form]) for form in meant}, inside
 
     def _matches(self, text: str) -> list[tuple[str, str]]:
         expression, spelled = self._compiled
@@ -74,17 +171,25 @@ def load(folder: Path) -> Glossary:
             next_step="Restore it, or check the setting prompts",
         )
     header, *lines = read_authored(path, PromptError).removesuffix("\n").split("\n")
-    if header != HEADER:
-        raise _bad_line(path, 1, header, "the header en, a tab, zh")
+    if header not in (HEADER, HEADER_ALSO):
+        raise _bad_line(path, 1, header, "the header en, a tab, zh, and perhaps a tab, also")
     terms: dict[str, str] = {}
+    alternatives: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(lines, 2):
-        english, _, chinese = (part.strip() for part in line.partition("\t"))
-        if not english or not chinese or "\t" in chinese:
+        columns = [column.strip() for column in line.rstrip().split("\t")]
+        if not 2 <= len(columns) <= len(header.split("\t")) or not all(columns):
             raise _bad_line(path, number, line, "an English term, a tab and a Chinese term")
+        english, chinese, *also = columns
         if english in terms:
             raise _bad_line(path, number, line, "a term that is not there already")
         terms[english] = chinese
-    return Glossary(terms)
+        if also:
+            others = tuple(other.strip() for other in also[0].split("|"))
+            if "" in others or chinese in others or len(set(others)) < len(others):
+                expected = "other translations, each once, with | between them"
+                raise _bad_line(path, number, line, expected)
+            alternatives[english] = others
+    return Glossary(terms, alternatives)
 
 
 def _bad_line(path: Path, number: int, found: str, expected: str) -> PromptError:
@@ -97,6 +202,18 @@ def _bad_line(path: Path, number: int, found: str, expected: str) -> PromptError
 
 def _plain(text: str) -> str:
     return HYPHENS.sub(" ", text.replace("’", "'")).casefold()
+
+
+def _written(form: str) -> str:
+    """An expression for what `_plain` makes this form of."""
+    words = (re.escape(word).replace("'", "['’]") for word in form.split(" "))
+    return HYPHEN.join(words)
+
+
+@functools.lru_cache(maxsize=4096)
+def _spellings(chinese: str) -> frozenset[str]:
+    """A term with Latin letters, with and without the spaces around them."""
+    return frozenset({chinese, SEAM.sub(" ", chinese)})
 
 
 def _plural(term: str) -> str:

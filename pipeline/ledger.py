@@ -18,8 +18,9 @@ from typing import NamedTuple
 from pipeline import files
 from pipeline.databases import is_damage, unusable
 from pipeline.errors import OutputError
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import Entry, Paper, Status, Withdrawal, fingerprint, utc, utc_text
+from pipeline.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 

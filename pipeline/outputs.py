@@ -6,176 +6,32 @@ with its papers and its `run.json`, by renaming a finished folder into place.
 
 import contextlib
 import functools
-import hashlib
 import itertools
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from pipeline import files
-from pipeline.errors import DamagedFile, UsageError
-from pipeline.exchange import BatchState
+from pipeline.errors import UsageError
 from pipeline.records import (
     TOPIC_NAME,
-    Decision,
-    Digest,
     Fetch,
     Paper,
-    Publication,
     Run,
     Spend,
-    Summary,
+    Usage,
     Waiting,
-    decode_lines,
-    each_record,
     utc,
 )
+from pipeline.snapshot import PAPERS, SHORT_WAIT, Snapshot, as_lines, records_in, sha256
 
 TOPIC = re.compile(TOPIC_NAME)
 SNAPSHOT = re.compile(r"[0-9]{8}_[0-9]{4}")
-PAPERS = "1-papers.jsonl"
 OUT_OF_ORDER = timedelta(hours=1)
 """How far lines of several processes may stand out of the order of their times."""
-
-SHORT_WAIT = 30.0
-"""Seconds to wait for a lock that is held for moments: a decision, a release."""
-
-
-class Snapshot:
-    """The files of one snapshot. Reading gives records; writing replaces or appends whole."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.topic = folder.parent.name
-        self.name = folder.name
-        self.digest_json = folder / "5-digest.json"
-        self.digest_md = folder / "5-digest.md"
-        self.digest_html = folder / "5-digest.html"
-        self._papers = folder / PAPERS
-        self._summaries = folder / "2-summaries.jsonl"
-        self._decisions = folder / "4-decisions.jsonl"
-        self._published = folder / "6-published.jsonl"
-        self._run = folder / "run.json"
-        self._batch = folder / "batch.json"
-
-    def __str__(self) -> str:
-        return f"{self.topic}/{self.name}"
-
-    def papers(self) -> list[Paper]:
-        """The snapshot's papers in digest order. Raises `DamagedFile`, also where one is lost."""
-        return list(self.each_paper())
-
-    def each_paper(self) -> Iterator[Paper]:
-        """As `papers`, one by one: the file is checked as a whole before the first."""
-        if not self._papers.exists() or _sha256(self._papers) != self.run().papers_sha256:
-            raise DamagedFile(
-                "is not what was fetched",
-                where=str(self._papers),
-                next_step="Restore it from a backup",
-            )
-        yield from each_record(files.each_line(self._papers), Paper, where=str(self._papers))
-
-    def summaries(self) -> list[Summary]:
-        """All candidates, oldest first; empty before the first summarize."""
-        return list(self.each_summary())
-
-    def each_summary(self) -> Iterator[Summary]:
-        """As `summaries`, one by one."""
-        where = str(self._summaries)
-        return each_record(files.each_line(self._summaries), Summary, where=where)
-
-    @contextlib.contextmanager
-    def adding_summaries(self) -> Iterator[Callable[[Summary], None]]:
-        """A function that adds candidates behind those that are there; one that is there stays.
-
-        The file is replaced when the block ends, and stays as it was where it raises. Hold
-        the topic's lock: nothing but summarize writes it.
-        """
-        known = set()
-        with files.replacing(self._summaries) as file:
-            for summary in self.each_summary():
-                known.add(summary.id)
-                file.write(summary.to_json() + "\n")
-
-            def add(summary: Summary) -> None:
-                if summary.id not in known:
-                    known.add(summary.id)
-                    file.write(summary.to_json() + "\n")
-
-            yield add
-
-    def decisions(self) -> list[Decision]:
-        """Every decision, in the order in which they were taken."""
-        return decode_lines(
-            files.whole_lines(self._decisions), Decision, where=str(self._decisions)
-        )
-
-    def append_decision(self, decision: Decision) -> None:
-        """Append and sync. Hold `releasing()`."""
-        files.append_lines(self._decisions, [decision.to_json()])
-
-    def digest(self) -> Digest | None:
-        """The digest as last assembled, or None. Raises `DamagedFile`."""
-        if not self.digest_json.exists():
-            return None
-        return Digest.from_json(
-            files.read_text(self.digest_json),
-            where=str(self.digest_json),
-            remedy=f"Move it away: paperline assemble {self} makes it again",
-        )
-
-    def write_digest(self, digest: Digest, *, markdown: str, html: str) -> None:
-        """Replace the three forms; the JSON last, so it vouches for the other two."""
-        files.replace(self.digest_md, markdown)
-        files.replace(self.digest_html, html)
-        files.replace(self.digest_json, digest.to_json() + "\n")
-
-    def publications(self) -> list[Publication]:
-        """Every release, oldest first."""
-        return decode_lines(
-            files.whole_lines(self._published), Publication, where=str(self._published)
-        )
-
-    def append_publication(self, publication: Publication) -> None:
-        """Append and sync. Hold `releasing()`."""
-        files.append_lines(self._published, [publication.to_json()])
-
-    def run(self) -> Run:
-        """What was done to the snapshot. Raises `DamagedFile`."""
-        if not self._run.exists():
-            raise DamagedFile(
-                "is missing",
-                where=str(self._run),
-                next_step="Restore it from a backup, or move the snapshot's folder away",
-            )
-        return Run.from_json(files.read_text(self._run), where=str(self._run))
-
-    def write_run(self, run: Run) -> None:
-        """Replace `run.json`."""
-        files.replace(self._run, run.to_json() + "\n")
-
-    def batch(self) -> BatchState | None:
-        """What the snapshot has at a provider, or None. Raises `DamagedFile`."""
-        if not self._batch.exists():
-            return None
-        return BatchState.from_json(files.read_text(self._batch), where=str(self._batch))
-
-    def write_batch(self, state: BatchState | None) -> None:
-        """Replace it, or remove it when nothing is at a provider any more."""
-        if state is None:
-            with files.translated(self._batch):
-                self._batch.unlink(missing_ok=True)
-        else:
-            files.replace(self._batch, state.to_json() + "\n")
-
-    @contextlib.contextmanager
-    def releasing(self) -> Iterator[None]:
-        """Hold the lock under which decisions are appended and digests released."""
-        with files.locked(self.folder / ".lock", timeout=SHORT_WAIT, holder=f"snapshot {self}"):
-            yield
 
 
 class Outputs:
@@ -269,8 +125,8 @@ class Outputs:
         try:
             made = Snapshot(part)
             listed = made.folder / PAPERS
-            files.replace(listed, _as_lines(papers))
-            made.write_run(run.but(papers_sha256=_sha256(listed)))
+            files.replace(listed, as_lines(papers))
+            made.write_run(run.but(papers_sha256=sha256(listed)))
             part.chmod(0o755)
             part.rename(folder / run.snapshot)
         except OSError as error:
@@ -281,13 +137,12 @@ class Outputs:
 
     def waiting(self, topic: str) -> list[Waiting]:
         """Papers found but not yet in a snapshot, newest first."""
-        path = self.topic_folder(topic) / "waiting.jsonl"
-        return decode_lines(files.whole_lines(path), Waiting, where=str(path))
+        return records_in(self.topic_folder(topic) / "waiting.jsonl", Waiting)
 
     def write_waiting(self, topic: str, waiting: Iterable[Waiting]) -> None:
         """Replace what waits; an empty list leaves an empty file, if any."""
         path = self.topic_folder(topic) / "waiting.jsonl"
-        text = _as_lines(waiting)
+        text = as_lines(waiting)
         if text or path.exists():
             files.replace(path, text)
 
@@ -326,13 +181,27 @@ class Outputs:
                 met.add(spend.id)
                 yield spend
 
+    def spent_by(self, run: Run, stage: str) -> tuple[Usage, dict[str, Usage]]:
+        """What a stage of a snapshot cost so far, killed runs included, and that by model."""
+        whole, models = Usage(), dict[str, Usage]()
+        begun = run.stages["fetch"].started if "fetch" in run.stages else run.instant
+        for spend in self.spent_since(begun):
+            if (spend.topic, spend.snapshot, spend.stage) == (run.topic, run.snapshot, stage):
+                whole = whole.plus(spend.usage)
+                models[spend.model] = models.get(spend.model, Usage()).plus(spend.usage)
+        return whole, models
+
     def recently_spent(self, model: str, most: int) -> list[Spend]:
-        """The last `most` answers of a model, the newest first."""
+        """The last `most` answers with lines of a model, the newest first."""
         spent = (
             Spend.from_json(line, where=str(self._spend))
             for line in files.lines_backwards(self._spend)
         )
-        return list(itertools.islice((s for s in spent if s.model == model), most))
+        return list(
+            itertools.islice(
+                (s for s in spent if s.model == model and s.stage == "summarize"), most
+            )
+        )
 
     def spent_on(self, day: datetime) -> float:
         """US dollars spent on the UTC day of `day`, over all commands, known prices only."""
@@ -383,12 +252,3 @@ def _stamp(path: Path) -> str:
     except FileNotFoundError:
         return "lost"
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
-
-
-def _sha256(path: Path) -> str:
-    with files.translated(path), path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _as_lines(records: Iterable[Paper] | Iterable[Waiting]) -> str:
-    return "".join(record.to_json() + "\n" for record in records)

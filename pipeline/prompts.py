@@ -1,21 +1,21 @@
-"""Reads the prompts in `prompts/`, with their front matter; `glossary.py` reads its glossary.
+"""Reads the prompts in `prompts/`; `glossary.py` reads their glossary.
 
 A prompt is `NAME.md.j2`: TOML between two `+++` lines, then a Jinja body with the blocks
 `system` and `user`. It may extend another prompt and replace one block; it then inherits
-the other's front matter too, except for the name.
+the other's front matter too, except for the name. A judging prompt, which says
+`answers = "verdicts"`, is also given the lines that are judged.
 """
 
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
+from pipeline import front_matter
 from pipeline.errors import PromptError
-from pipeline.exchange import Message, parameters_fault
+from pipeline.exchange import AnswerKind, Message
 from pipeline.files import read_authored
-from pipeline.records import LANGUAGES, Language, Paper, fingerprint
+from pipeline.front_matter import FrontMatter
+from pipeline.records import LANGUAGES, Lines, Paper, fingerprint
 from pipeline.text import one_line
 
 if TYPE_CHECKING:
@@ -26,15 +26,10 @@ FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*" + re.escape(SUFFIX))
 PARTS = re.compile(r"\+\+\+\n(?P<front>.*?)^\+\+\+(?:\n|\Z)(?P<body>.*)", re.DOTALL | re.MULTILINE)
 VARIABLES = ("title", "abstract", "authors", "comments", "venue", "categories")
 BLOCKS = ("system", "user")
-
-
-class FrontMatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a prompt says of itself. `parameters` are passed through with every request."""
-
-    name: str
-    description: str
-    languages: tuple[Language, ...]
-    parameters: dict[str, Any] = {}
+KINDS: dict[AnswerKind, str] = {
+    "lines": "a prompt that writes lines",
+    "verdicts": "a judging prompt",
+}
 
 
 class Prompt:
@@ -45,42 +40,62 @@ class Prompt:
         self.description = front.description
         self.languages = front.languages
         self.parameters = front.parameters
+        self.answers = front.answers
+        self.sentences = front.sentences
+        self.words = front.words
+        self.characters = front.characters
         self.fingerprint = fingerprint
         self._template = template
+        self._variables = _variables(front.answers)
 
-    def messages(self, paper: Paper) -> tuple[Message, ...]:
+    @property
+    def instructions(self) -> str:
+        """The system turn as it is where a paper has nothing to say."""
+        (system,) = self._blocks(dict.fromkeys(self._variables, ""), "system")
+        return system
+
+    def messages(self, paper: Paper, lines: Lines | None = None) -> tuple[Message, ...]:
         """What is sent about a paper: the system turn, then the user turn.
 
-        Every value is one line without control characters, so that text from outside
-        cannot forge a line of the prompt. Raises `PromptError` where the template fails.
+        `lines` are those that a judging prompt asks about. Every value is one line without
+        control characters, so that text from outside cannot forge a line of the prompt.
+        Raises `PromptError` where the template fails.
         """
-        values = {
+        judged: Lines = lines or {}
+        values: dict[str, str] = {
             "title": paper.title,
             "abstract": paper.abstract,
             "authors": ", ".join(paper.authors),
             "comments": paper.comments or "",
             "venue": paper.venue or "",
             "categories": ", ".join(paper.categories),
+            **{language: judged.get(language, "") for language in LANGUAGES},
         }
-        system, user = self._blocks({name: one_line(text) for name, text in values.items()})
+        values = {name: one_line(values[name]) for name in self._variables}
+        system, user = self._blocks(values, *BLOCKS)
         return Message(role="system", content=system), Message(role="user", content=user)
 
     def try_out(self) -> None:
         """Render with as little as a paper may have, and with all of it.
 
-        Raises `PromptError` where that fails, and where no abstract would be sent.
+        Raises `PromptError` where that fails, and where no abstract or line would be sent.
         """
-        mark = "the abstract of this trial"
-        full = {**dict.fromkeys(VARIABLES, "of this trial"), "abstract": mark}
-        for values in ({**full, "comments": "", "venue": ""}, full):
-            if mark not in "".join(self._blocks(values)):
-                raise PromptError(
-                    "does not send the abstract, so a model would have to invent",
-                    where=str(self._template.filename),
-                    next_step="Put {{ abstract }} into the block user",
-                )
+        self.instructions  # noqa: B018  reading it renders the system turn of an empty paper
+        judged = self.languages if self.answers == "verdicts" else ()
+        full = {name: f"the {name} of this trial" for name in self._variables}
+        for absent in ((), ("comments", "venue"), *((language,) for language in judged)):
+            values = full | dict.fromkeys(absent, "")
+            sent = "".join(self._blocks(values, *BLOCKS))
+            for name in ("abstract", *judged):
+                if values[name] not in sent:
+                    what = f"{name} line" if name in judged else name
+                    raise PromptError(
+                        f"does not send the {what}, so a model would have to invent",
+                        where=str(self._template.filename),
+                        next_step=f"Put {{{{ {name} }}}} into the block user",
+                    )
 
-    def _blocks(self, values: dict[str, str]) -> tuple[str, str]:
+    def _blocks(self, values: dict[str, str], *names: str) -> list[str]:
         from jinja2 import TemplateError
 
         context = self._template.new_context(values)
@@ -94,7 +109,7 @@ class Prompt:
                     where=str(self._template.filename),
                     next_step="Add it, or extend a prompt that has it",
                 )
-            system, user = ("".join(context.blocks[name][0](context)).strip() for name in BLOCKS)
+            return ["".join(context.blocks[name][0](context)).strip() for name in names]
         except (
             TemplateError,
             ArithmeticError,
@@ -108,11 +123,13 @@ class Prompt:
                 where=str(self._template.filename),
                 next_step="Correct the expression",
             ) from None
-        return system, user
 
 
-def load(folder: Path, name: str) -> Prompt:
-    """The prompt of that name. Raises `PromptError` naming file, fault and what is right."""
+def load(folder: Path, name: str, answers: AnswerKind = "lines") -> Prompt:
+    """The prompt of that name, which must ask for such `answers`.
+
+    Raises `PromptError` naming file, fault and what is right.
+    """
     from jinja2 import FunctionLoader, StrictUndefined  # 0.1 s, and status needs no prompts
     from jinja2.sandbox import SandboxedEnvironment
 
@@ -120,24 +137,37 @@ def load(folder: Path, name: str) -> Prompt:
     environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     sources: dict[str, _Source] = {}
     _gather(environment, folder, name + SUFFIX, (), sources)
-    for file_name in sources:
+    front = _front_matter(sources, name + SUFFIX)
+    if front.answers != answers:
+        raise PromptError(
+            f"is {KINDS[front.answers]}, where {KINDS[answers]} is needed",
+            where=str(folder / (name + SUFFIX)),
+            next_step=f'Use another one, or write answers = "{answers}" into its front matter',
+        )
+    for file_name, source in sources.items():
+        _check_variables(source, _variables(answers))
         _check_blocks(sources, file_name)
-    front = _effective_front_matter(sources, name + SUFFIX)
     code = [[file_name, source.body] for file_name, source in sorted(sources.items())]
     environment.loader = FunctionLoader(
         lambda file_name: (sources[file_name].body, str(folder / file_name), None)
     )
     template = environment.get_template(name + SUFFIX)
-    prompt = Prompt(front, fingerprint([msgspec.to_builtins(front), code]), template)
+    prompt = Prompt(front, fingerprint([front.identity(), code]), template)
     prompt.try_out()
     return prompt
+
+
+def _variables(answers: AnswerKind) -> tuple[str, ...]:
+    """What a template is given; a judging one also the lines, empty where there is none."""
+    return VARIABLES if answers == "lines" else (*VARIABLES, *LANGUAGES)
 
 
 class _Source(NamedTuple):
     """One file: `parent` is the file that it extends, `uses` all that it refers to.
 
-    `blocks` are the names of its blocks with their lines, `outside` the first line of
-    text outside them, which a prompt that extends another never shows.
+    `variables` are those that it must be given, with their lines. `blocks` are the names of
+    its blocks with their lines, `outside` the first line of text outside them, which a
+    prompt that extends another never shows.
     """
 
     path: Path
@@ -145,6 +175,7 @@ class _Source(NamedTuple):
     body: str
     parent: str | None
     uses: list[str | None]
+    variables: dict[str, int]
     blocks: dict[str, int]
     outside: int | None
 
@@ -204,13 +235,10 @@ def _source(environment: "Environment", folder: Path, file_name: str, used_by: s
         raise PromptError(
             str(error.message), where=f"{path}:{error.lineno + shift}", next_step="Correct it"
         ) from None
+    variables: dict[str, int] = {}
     for found in tree.find_all(nodes.Name):
-        if found.ctx == "load" and found.name in undeclared - {*VARIABLES}:
-            raise PromptError(
-                f"unknown variable {found.name!r}; the variables are {', '.join(VARIABLES)}",
-                where=f"{path}:{found.lineno + shift}",
-                next_step="Correct its name",
-            )
+        if found.ctx == "load" and found.name in undeclared:
+            variables.setdefault(found.name, found.lineno + shift)
     extends = tree.find(nodes.Extends)
     name = extends.template if extends else None
     parent = str(name.value) if isinstance(name, nodes.Const) else None
@@ -223,8 +251,27 @@ def _source(environment: "Environment", folder: Path, file_name: str, used_by: s
         for node in output.nodes
         if not (isinstance(node, nodes.TemplateData) and not node.data.strip())
     )
-    table = _table(path, parts["front"])
-    return _Source(path, table, body, parent, uses, blocks, next(shown, None))
+    table = front_matter.table(path, parts["front"], file_name.removesuffix(SUFFIX))
+    return _Source(path, table, body, parent, uses, variables, blocks, next(shown, None))
+
+
+def _front_matter(sources: dict[str, _Source], file_name: str) -> FrontMatter:
+    tables = []
+    parent: str | None = file_name
+    while parent:
+        tables.append(sources[parent].front)
+        parent = sources[parent].parent
+    return front_matter.whole(sources[file_name].path, tables)
+
+
+def _check_variables(source: _Source, known: tuple[str, ...]) -> None:
+    for name, line in source.variables.items():
+        if name not in known:
+            raise PromptError(
+                f"unknown variable {name!r}; the variables are {', '.join(known)}",
+                where=f"{source.path}:{line}",
+                next_step="Correct its name",
+            )
 
 
 def _check_blocks(sources: dict[str, _Source], file_name: str) -> None:
@@ -248,58 +295,3 @@ def _check_blocks(sources: dict[str, _Source], file_name: str) -> None:
             where=f"{source.path}:{source.outside}",
             next_step="Put it into a block",
         )
-
-
-def _table(path: Path, front: str) -> dict[str, Any]:
-    """The front matter of one file; its values are checked when it is whole."""
-    try:
-        # An empty line in place of the fence, so that errors name the line of the file.
-        table = tomllib.loads("\n" + front)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise PromptError(
-            f"the front matter is not TOML: {error}", where=str(path), next_step="Correct it"
-        ) from None
-    keys = [field.name for field in msgspec.structs.fields(FrontMatter)]
-    if unknown := [key for key in table if key not in keys]:
-        raise PromptError(
-            f"unknown key {unknown[0]!r} in the front matter; the keys are {', '.join(keys)}",
-            where=str(path),
-            next_step="Remove or rename it",
-        )
-    right = path.name.removesuffix(SUFFIX)
-    if table.get("name") != right:
-        raise PromptError(
-            f"is named {table.get('name')!r} in its front matter",
-            where=str(path),
-            next_step=f'Write name = "{right}", or rename the file',
-        )
-    return table
-
-
-def _effective_front_matter(sources: dict[str, _Source], file_name: str) -> FrontMatter:
-    """What the prompt says of itself or takes over from the prompts that it extends."""
-    path = sources[file_name].path
-    merged: dict[str, Any] = {}
-    parent: str | None = file_name
-    while parent:
-        merged = {**sources[parent].front, **merged}
-        parent = sources[parent].parent
-    try:
-        front = msgspec.convert(merged, FrontMatter)
-    except msgspec.ValidationError as error:
-        raise PromptError(
-            f"the front matter is wrong: {error}; languages are {', '.join(LANGUAGES)}",
-            where=str(path),
-            next_step="Correct it",
-        ) from None
-    if not front.languages or len(set(front.languages)) < len(front.languages):
-        raise PromptError(
-            f"languages = {list(front.languages)} names none, or one twice",
-            where=str(path),
-            next_step=f"Choose from {', '.join(LANGUAGES)}",
-        )
-    if fault := parameters_fault(front.parameters):
-        raise PromptError(
-            f"parameters {fault}", where=str(path), next_step="Correct the front matter"
-        )
-    return front

@@ -11,9 +11,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from pipeline.encoding import RESTORE as RESTORE
 from pipeline.encoding import Kind as Kind
 from pipeline.encoding import Record as Record
-from pipeline.encoding import decode_lines as decode_lines
 from pipeline.encoding import each_record as each_record
 from pipeline.encoding import fingerprint as fingerprint
 from pipeline.encoding import utc as utc
@@ -149,8 +149,9 @@ def summary_id(  # noqa: PLR0913  the six parts of the identity
 class Finding(Record, frozen=True, kw_only=True):
     """What a check found in one candidate; without `summary` it is about the whole digest.
 
-    `code` is one of `checks/codes.py`. `span` is the characters [start, end) of the line of
-    `language` that it is about, `source_span` those of the abstract that show it.
+    `paper` is the one whose line is concerned; `code` is one of `checks/codes.py`. `span` is
+    the characters [start, end) of the line of `language` that it is about, `source_span`
+    those of the abstract that show it.
     """
 
     summary: str | None
@@ -228,7 +229,8 @@ class Entry(Record, frozen=True, kw_only=True):
 class Digest(Record, frozen=True, kw_only=True):
     """A snapshot's digest as it stands; `5-digest.json`.
 
-    `papers` are in digest order; `excluded` holds the decisions that took papers out.
+    `papers` are in digest order; `excluded` holds the decisions that took papers out;
+    `findings` are about the lines it shows.
     `earlier` names at most 30 earlier snapshots, newest first, the way back from here.
     """
 
@@ -244,6 +246,7 @@ class Digest(Record, frozen=True, kw_only=True):
     model: str
     papers: tuple[Entry, ...]
     excluded: tuple[Decision, ...] = ()
+    findings: tuple[Finding, ...] = ()
     earlier: tuple[SnapshotName, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -257,6 +260,11 @@ class Digest(Record, frozen=True, kw_only=True):
     def gaps(self) -> tuple[Entry, ...]:
         """The entries without a model's line."""
         return tuple(entry for entry in self.papers if entry.gap)
+
+    @property
+    def flagged(self) -> frozenset[str]:
+        """The ids of the papers whose lines have an error or a warning."""
+        return frozenset(f.paper for f in self.findings if f.severity != "note")
 
     @property
     def undecided(self) -> tuple[Entry, ...]:
@@ -330,6 +338,7 @@ class Spend(Record, frozen=True, kw_only=True):
     paper: ArxivId
     model: str
     usage: Usage
+    stage: Literal["summarize", "check"] = "summarize"
 
 
 class Stage(Record, frozen=True, kw_only=True):

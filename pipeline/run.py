@@ -22,7 +22,7 @@ from pipeline.errors import (
     UsageError,
 )
 from pipeline.exchange import Executor
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.progress import Progress
 from pipeline.records import (
     Count,
@@ -35,7 +35,9 @@ from pipeline.records import (
     utc,
 )
 from pipeline.settings import Settings, TopicSettings
+from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
+from pipeline.stages import check as checks
 from pipeline.stages.assemble import assemble, is_stale, write
 from pipeline.stages.fetch import fetch
 from pipeline.stages.publish import build_site, record, record_withdrawals
@@ -92,9 +94,10 @@ class Report(Record, frozen=True, kw_only=True):
     `snapshot` is None when there was nothing new; `made` tells whether this run worked
     on it. `papers` are the digest's, of which `new`, `revised`, `withdrawn` and `seen`
     (shown before). Of `asked_again` gaps of earlier nights, `healed` were closed.
-    `waiting_for` counts the papers that keep the gate shut; `page` is the digest's HTML
-    file, `site` the published page, if any. `waiting` papers are over the limit, the first
-    of them since `waiting_since`. Tokens and cost are this run's.
+    `errors` and `warnings` count what the checks found in its lines. `waiting_for` counts the
+    papers that keep the gate shut; `page` is the digest's HTML file, `site` the published
+    page, if any. `waiting` papers are over the limit, the first of them since
+    `waiting_since`. Tokens and cost are this run's.
     """
 
     topic: str
@@ -110,6 +113,8 @@ class Report(Record, frozen=True, kw_only=True):
     gaps: Count = 0
     asked_again: Count = 0
     healed: Count = 0
+    errors: Count = 0
+    warnings: Count = 0
     waiting_for: Count = 0
     published: bool = False
     usage: Usage = Usage()
@@ -184,7 +189,7 @@ def release(
             next_step=f"Run paperline summarize {snapshot}",
         )
     with snapshot.releasing():
-        digest = assemble(settings, snapshot)
+        digest = assembled(settings, snapshot)
         passes = not waited_for(digest, policy or digest.policy)
         if passes:
             digest = digest.but(status="published", policy=policy or digest.policy)
@@ -194,6 +199,13 @@ def release(
         build_site(settings)
     _carry_on(settings, snapshot, now, site=site)
     return digest
+
+
+def assembled(settings: Settings, snapshot: Snapshot) -> Digest:
+    """The digest as it stands, after what was never checked has been. Hold `releasing()`."""
+    if checks.is_stale(snapshot):
+        checks.renew(settings, snapshot)
+    return assemble(settings, snapshot)
 
 
 def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetime) -> None:
@@ -262,8 +274,18 @@ def _tonight(
             settings, snapshot, name, night.now, executor=night.executor, progress=night.progress
         )
         work.usage = work.usage.plus(made.usage)
+        _check(night, snapshot, work)
         release(settings, snapshot, night.now)
     return snapshot
+
+
+def _check(night: Night, snapshot: Snapshot, work: Work) -> None:
+    """Check the snapshot's candidates; a second opinion that cannot be had is missing."""
+    done = checks.check(night.settings, snapshot, executor=night.executor, progress=night.progress)
+    work.usage = work.usage.plus(done.usage)
+    work.missing += [
+        Missing(snapshot=snapshot.name, reason=f"check: {what}") for what in done.left_out
+    ]
 
 
 def _summarized(snapshot: Snapshot) -> bool:
@@ -327,6 +349,7 @@ def _ask_again(
         progress=night.progress,
         only=ask,
     )
+    _check(night, snapshot, work)
     work.asked += made.counts["papers"]
     work.healed += made.counts["lines"]
     work.usage = work.usage.plus(made.usage)
@@ -349,6 +372,7 @@ def _described(report: Report, settings: Settings, snapshot: Snapshot) -> Report
         return report.but(snapshot=snapshot.name)
     site = settings.outputs / "site" / snapshot.topic / f"{snapshot.name}.html"
     statuses = [entry.paper.status for entry in digest.papers]
+    severities = [finding.severity for finding in digest.findings]
     origins = [{line.origin for line in entry.lines.values()} for entry in digest.papers]
     gaps = {
         Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap.reason): None
@@ -364,6 +388,8 @@ def _described(report: Report, settings: Settings, snapshot: Snapshot) -> Report
         papers=len(statuses),
         model_lines=sum("model" in found for found in origins),
         gaps=len(digest.gaps),
+        errors=severities.count("error"),
+        warnings=severities.count("warning"),
         waiting_for=len(waited_for(digest, digest.policy)),
         published=digest.status == "published",
         page=str(snapshot.digest_html),

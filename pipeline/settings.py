@@ -14,8 +14,39 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.errors import SettingsError
-from pipeline.records import EMBEDDED, TOPIC_NAME, Order, Policy
+from pipeline.records import EMBEDDED, TOPIC_NAME, Order, Policy, Severity
 from pipeline.settings_faults import CATEGORY, CONTACT, KEYWORD, NOT_BLANK, ONE_LINE
+
+OPENINGS = (
+    "This paper",
+    "This work",
+    "This study",
+    "This article",
+    "In this paper",
+    "In this work",
+    "In this study",
+    "The paper",
+    "The authors",
+    "We propose",
+    "We present",
+    "We introduce",
+    "本文",
+    "本研究",
+    "本工作",
+    "本论文",
+    "该论文",
+    "该研究",
+    "该工作",
+    "该文",
+    "这篇论文",
+    "这项研究",
+    "这项工作",
+    "论文提出",
+    "论文研究",
+    "作者提出",
+    "我们提出",
+)
+"""How models begin a line that says nothing yet; `论文` alone may be what a paper is about."""
 
 ARXIV_DELAY = 3.0
 """Seconds between requests that arXiv's terms of use ask for."""
@@ -177,6 +208,34 @@ class BudgetSettings(Section, frozen=True, kw_only=True):
     ] = 5.0
 
 
+class CheckSettings(Section, frozen=True, kw_only=True):
+    """What lines are held to."""
+
+    judge: Annotated[
+        bool,
+        _help("ask the model whether the abstract supports each line; costs about as much again"),
+    ] = False
+    words: Annotated[
+        tuple[int, int],
+        _help("words of the shortest and the longest English line, unless the prompt says it"),
+    ] = (4, 60)
+    characters: Annotated[
+        tuple[int, int],
+        _help("characters of the shortest and the longest Chinese line, unless the prompt says it"),
+    ] = (8, 120)
+    openings: Annotated[
+        tuple[Annotated[str, Meta(pattern=ONE_LINE)], ...],
+        _help("beginnings of a line, in either language, that say nothing"),
+    ] = OPENINGS
+    severity: Annotated[
+        dict[str, Literal[Severity, "off"]],
+        _help(
+            "another severity for what is found, by its code: error, warning, note or off: "
+            '{ spacing = "off", copied = "warning" }'
+        ),
+    ] = {}
+
+
 class ReviewSettings(Section, frozen=True, kw_only=True):
     """What an editor must have read before a digest is published."""
 
@@ -237,6 +296,7 @@ class Settings(Section, frozen=True, kw_only=True):
     arxiv: ArxivSettings = ArxivSettings()
     model: ModelSettings = ModelSettings()
     budget: BudgetSettings = BudgetSettings()
+    check: CheckSettings = CheckSettings()
     review: ReviewSettings = ReviewSettings()
     topic: tuple[TopicSettings, ...] = ()
 

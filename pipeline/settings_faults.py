@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -34,6 +34,9 @@ PATTERNS = {
     CONTACT: "a mail address or one that begins with https://, in ASCII without blanks",
 }
 """The forms that texts must have, in words."""
+
+LISTS = {tuple[int, int]: "two whole numbers from 1, the smaller one first: [4, 60]"}
+"""Lists of a fixed form, in words."""
 
 Keys = tuple[str | int, ...]
 """Where a value stands in the file: ("topic", 0, "name")."""
@@ -94,16 +97,18 @@ def explained(message: str, source: Source, table: type[msgspec.Struct]) -> Sett
         int(index) if index else key for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", path)
     )
     if unknown := re.search(r"unknown field `(.*)`", text):
-        keys = (*keys, unknown[1])
-        return fault(source, keys, "an unknown key", _known_keys(table, keys))
+        known = [field.name for field in msgspec.structs.fields(_kind(table, keys))]
+        return unknown_key(source, (*keys, unknown[1]), known)
     if missing := re.search(r"required field `(.*)`", text):
         return fault(source, (*keys, missing[1]), "nothing", "a value")
-    if text.startswith("Invalid enum value"):
-        *above, name = keys
-        fields = msgspec.structs.fields(_section(table, above))
-        choices = get_args(get_args(next(f.type for f in fields if f.name == name))[0])
-        expected = " or ".join(f'"{choice}"' for choice in choices)
-    elif text.startswith("Expected `array`") and not _holds_tables(table, keys):
+    if path.endswith("[...]`"):
+        keys = (*keys, _misfit(source.value(keys), _kind(table, keys)))
+    kind = _kind(table, keys)
+    if get_origin(kind) is Literal:
+        expected = " or ".join(f'"{choice}"' for choice in get_args(kind))
+    elif text.startswith("Expected `array`") and kind in LISTS:
+        expected = LISTS[kind]
+    elif text.startswith("Expected `array`") and not _holds_tables(kind):
         expected = 'a list of texts: ["...", "..."]'
     else:
         expected = _in_words(text).replace("[[]]", f"[[{dotted(keys)}]]")
@@ -115,6 +120,7 @@ def _in_words(text: str) -> str:
         "str": "a text",
         "int": "a whole number",
         "float": "a number",
+        "bool": "true or false",
         "object": "a table",
         "array": "a list of tables, each headed [[]]",
         "path": "a path",
@@ -124,30 +130,47 @@ def _in_words(text: str) -> str:
     return next((words for form, words in PATTERNS.items() if repr(form)[1:-1] in text), expected)
 
 
-def _known_keys(table: type[msgspec.Struct], keys: Keys) -> str:
+def unknown_key(source: Source, keys: Keys, known: Sequence[str]) -> SettingsError:
+    """That the last of `keys` is none of those that are known there."""
     import difflib  # needed only when something is misspelled
 
-    known = [field.name for field in msgspec.structs.fields(_section(table, keys[:-1]))]
     near = difflib.get_close_matches(str(keys[-1]), known, n=1)
-    return f"{near[0]}" if near else f"one of {', '.join(known)}"
+    expected = near[0] if near else f"one of {', '.join(known)}"
+    return fault(source, keys, "an unknown key", expected)
 
 
-def _section(table: type[msgspec.Struct], keys: Sequence[str | int]) -> type[msgspec.Struct]:
-    """The type of the table at `keys` below `table`; a list of tables counts as its items."""
+def _kind(table: Any, keys: Sequence[str | int]) -> Any:
+    """The type of the value at `keys` below the type `table`."""
+    kind = table
     for key in keys:
-        if isinstance(key, str):
-            kind: Any = next(f.type for f in msgspec.structs.fields(table) if f.name == key)
-            table = get_args(kind)[0] if get_origin(kind) is tuple else kind
-    return table
+        if get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        elif get_origin(kind) is tuple:
+            kind = get_args(kind)[0]
+        else:
+            kind = next(f.type for f in msgspec.structs.fields(kind) if f.name == key)
+        while hasattr(kind, "__metadata__"):
+            kind = kind.__origin__
+    return kind
 
 
-def _holds_tables(table: type[msgspec.Struct], keys: Keys) -> bool:
-    """Whether the list at `keys` is one of tables, or one of texts."""
-    *above, name = keys
-    kind: Any = next(
-        f.type for f in msgspec.structs.fields(_section(table, above)) if f.name == name
-    )
-    return not hasattr(kind, "__metadata__")
+def _holds_tables(kind: Any) -> bool:
+    """Whether a type is that of a list of tables, and not one of texts."""
+    items = get_args(kind)
+    return bool(items) and isinstance(items[0], type) and issubclass(items[0], msgspec.Struct)
+
+
+def _misfit(values: dict[str, Any], kind: Any) -> str:
+    """The first key whose value a table of this type cannot hold; msgspec does not name it."""
+    return next(key for key, value in values.items() if not _fits({key: value}, kind))
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def fault(source: Source, keys: Keys, found: str, expected: str) -> SettingsError:

@@ -1,8 +1,9 @@
 """Where each topic stands, read from the files alone; fast, since people ask often."""
 
 from pipeline.decisions import waited_for
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import Count, Record, SnapshotName, Utc
+from pipeline.snapshot import Snapshot
 
 
 class PaperStatus(Record, frozen=True, kw_only=True):

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import Paper
 from pipeline.settings import ArxivSettings, Settings, TopicSettings
+from pipeline.snapshot import Snapshot
 from pipeline.sources.source import open_source
 from pipeline.stages.fetch import Fetched, add_by_hand, fetch
 from tests.feeds import NOW

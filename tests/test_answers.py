@@ -13,13 +13,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pipeline import typography
 from pipeline.errors import AnswerRejected
 from pipeline.exchange import Answer, Message, Request
 from pipeline.llm import answers
-from pipeline.llm.answers import DEFECTS, ECHO, LONGEST, lines_of
+from pipeline.llm.answers import DEFECTS, LONGEST, lines_of
 from pipeline.llm.mending import MENDED
 from pipeline.records import Language, Lines, Usage
 from pipeline.text import CONTROL
+from pipeline.wording import ECHO
 
 EN, ZH = "A kettle sings.", "水壶会唱歌。"
 GOOD = {"en": EN, "zh": ZH}
@@ -221,6 +223,8 @@ TAKEN_AWAY = {
         both(en="A **kettle** **sings.**"),
         both(zh="**水壶**会唱歌。"),
     ],
+    "punctuation": [both(zh="水壶会唱歌.")],
+    "spacing": [both(zh="水壶会唱歌 。")],
 }
 
 
@@ -236,6 +240,13 @@ def test_everything_that_is_mended_is_recorded_once():
     lines, mended = lines_in(f"<think>Hm</think> Well: {wrapped}")
     assert lines == {"en": r"A $\beta$ kettle", "zh": r"水壶 $\nu$"}
     assert mended == ("thinking", "prose", "latex", "whitespace", "markdown")
+
+
+def test_the_typography_of_a_chinese_line_is_mended_and_an_english_line_left_alone():
+    en, zh = "A kettle,which (sometimes)sings:always.", "水壶(K2)唱3首歌,茶壶唱 2 首"
+    lines, mended = lines_in(both(en, zh))
+    assert lines == {"en": en, "zh": "水壶（K2）唱 3 首歌，茶壶唱 2 首"}
+    assert mended == ("punctuation", "spacing")
 
 
 def test_every_mending_is_shown_here():
@@ -382,7 +393,7 @@ WORDS = st.text(st.sampled_from("abnrtuxyzBF019.,;:()[]{}$\\^'\"/=+-%&#~é水�
 
 @given(st.lists(WORDS, max_size=20), st.booleans())
 def test_good_lines_written_as_json_come_back_unchanged(words, ascii_only):
-    good = {"zh": " ".join(["水壶", *words])}
+    good = {"zh": typography.mended(" ".join(["水壶", *words]))[0]}
     content = json.dumps(good, ensure_ascii=ascii_only)
     assert lines_in(content, "zh") == (good, ())
 

@@ -15,9 +15,10 @@ from pipeline.executors.batch import ROUNDS, Batch
 from pipeline.executors.online import Online
 from pipeline.llm.batches import line, split
 from pipeline.llm.budget import Budget
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import Spend
 from pipeline.settings import BudgetSettings, ModelSettings
+from pipeline.snapshot import Snapshot
 from tests.batch_server import BatchServer, good
 from tests.jobs import KEY, job
 from tests.model_server import ModelServer

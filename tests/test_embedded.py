@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.exchange import Job, Outcome
-from pipeline.executors.embedded import Embedded, lines, sentences
+from pipeline.executors.embedded import Embedded, lines
 from pipeline.glossary import Glossary
 from pipeline.records import Paper
+from pipeline.sentences import sentences
 from pipeline.text import one_line
 from tests.digests import a_paper
 

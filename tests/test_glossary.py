@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from opencc import OpenCC
 
 from pipeline.errors import PromptError
 from pipeline.files import bundled_folder
@@ -29,7 +30,7 @@ def chinese(text, title=""):
 
 def test_the_bundled_glossary_is_long_sorted_unique_and_filled():
     lines = (bundled_folder() / "glossary.tsv").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "en\tzh"
+    assert lines[0] == "en\tzh\talso"
     english = [line.split("\t")[0] for line in lines[1:]]
     assert len(english) >= FEWEST_TERMS
     assert english == sorted(english, key=str.casefold)
@@ -38,6 +39,34 @@ def test_the_bundled_glossary_is_long_sorted_unique_and_filled():
     assert list(terms) == english
     assert all(re.search(r"[A-Za-z]", term) for term in terms)
     assert all(re.search(r"[\u4e00-\u9fff]", term) for term in terms.values())
+
+
+def test_bundled_alternatives_are_chinese_and_never_the_right_term_for_something_else():
+    glossary = load(bundled_folder())
+    others = [other for also in glossary.alternatives.values() for other in also]
+    assert len(glossary.alternatives) >= FEWEST_TERMS
+    assert len(set(others)) == len(others)
+    assert not set(others) & set(glossary.terms.values())
+    assert all(re.search(r"[\u4e00-\u9fff]", other) for other in others)
+    assert OpenCC("t2s").convert("，".join(others)) == "，".join(others)
+
+
+def test_every_bundled_alternative_is_found_with_its_term():
+    glossary = load(bundled_folder())
+    for english, also in glossary.alternatives.items():
+        for other in also:
+            line = f"研究{other}。"
+            assert [(o.found, o.preferred) for o in glossary.others_in(line)] == [
+                (other, glossary.terms[english])
+            ]
+            assert not glossary.uses(line, glossary.terms[english])
+
+
+def test_no_bundled_term_is_taken_for_an_alternative():
+    glossary = load(bundled_folder())
+    for chinese in glossary.terms.values():
+        assert list(glossary.others_in(f"研究{chinese}。")) == []
+        assert glossary.uses(f"研究{chinese}。", chinese)
 
 
 def test_every_bundled_term_finds_itself_and_nothing_longer_than_itself():
@@ -96,6 +125,67 @@ def test_the_fingerprint_is_that_of_the_terms():
     assert Glossary(TERMS).fingerprint != Glossary({**TERMS, "loss": "损耗"}).fingerprint
 
 
+def test_other_translations_leave_the_fingerprint_as_it_is():
+    assert Glossary(TERMS, {"loss": ("损耗",)}).fingerprint == Glossary(TERMS).fingerprint
+
+
+OTHERS = Glossary(
+    TERMS, {"graph neural network": ("图网络",), "neural network": ("神经网", "神网")}
+)
+
+
+def test_other_translations_are_found_in_order_with_the_established_one():
+    found = list(OTHERS.others_in("神网与图网络"))
+    assert found == [(0, 2, "神网", "神经网络"), (3, 6, "图网络", "图神经网络")]
+
+
+def test_a_part_of_an_established_term_is_no_other_translation():
+    assert list(OTHERS.others_in("神经网络与图神经网络")) == []
+    assert [other.start for other in OTHERS.others_in("神经网络即神经网")] == [5]
+
+
+def test_a_term_is_used_only_outside_other_translations():
+    glossary = Glossary({"loss": "损失"}, {"loss": ("损失量",)})
+    assert glossary.uses("损失", "损失")
+    assert not glossary.uses("损失量", "损失")
+    assert glossary.uses("损失量即损失", "损失")
+
+
+@pytest.mark.parametrize(
+    ("chinese", "text", "expected"),
+    [
+        ("图神经网络", "Two Graph-Neural  Networks.", "Graph-Neural  Networks"),
+        ("超新星", "An SN.", "SN"),
+        ("超新星", "Old supernovae.", "supernovae"),
+        ("帕金森病", "In Parkinson’s disease", "Parkinson’s disease"),
+        ("神经网络", "A graph neural network.", "neural network"),
+        ("损失", "Lossless, glossy.", None),
+        ("损失", "", None),
+    ],
+)
+def test_the_english_of_a_term_is_found_as_it_is_spelled(chinese, text, expected):
+    span = OTHERS.english_of(chinese, text)
+    assert (span and text[slice(*span)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("en\tzh\nloss\t损失\n", {}),
+        ("en\tzh\nloss\t损失\t\n", {}),
+        ("en\tzh\talso\nloss\t损失\n", {}),
+        ("en\tzh\talso\nloss\t损失\t\n", {}),
+        ("en\tzh\talso\nloss\t损失\t损耗\n", {"loss": ("损耗",)}),
+        ("en\tzh\talso\nloss\t损失\t损耗 | 亏损\n", {"loss": ("损耗", "亏损")}),
+    ],
+)
+def test_the_column_of_other_translations_may_be_missing_or_empty(tmp_path, text, expected):
+    (tmp_path / "glossary.tsv").write_text(text, encoding="utf-8")
+    glossary = load(tmp_path)
+    assert glossary.terms == {"loss": "损失"}
+    assert glossary.alternatives == expected
+
+
 def test_an_empty_glossary_finds_nothing():
     assert Glossary({}).found_in("A neural network.") == []
 
@@ -104,6 +194,8 @@ def test_a_long_text_is_searched_without_delay():
     glossary = load(bundled_folder())
     text = "graph neural networ " * 20_000
     assert glossary.found_in(text) == []
+    assert glossary.english_of("图神经网络", text) is None
+    assert list(glossary.others_in("图神经网" * 20_000)) == []
 
 
 @pytest.mark.parametrize(
@@ -115,6 +207,12 @@ def test_a_long_text_is_searched_without_delay():
         ("en\tzh\nloss\t\n", 2),
         ("en\tzh\n\t损失\n", 2),
         ("en\tzh\nloss\t损失\t损耗\n", 2),
+        ("en\tzh\tmore\nloss\t损失\n", 1),
+        ("en\tzh\talso\nloss\t损失\t损耗\t亏损\n", 2),
+        ("en\tzh\talso\nloss\t\t损耗\n", 2),
+        ("en\tzh\talso\nloss\t损失\t损耗|\n", 2),
+        ("en\tzh\talso\nloss\t损失\t损耗|损耗\n", 2),
+        ("en\tzh\talso\nloss\t损失\t损失|损耗\n", 2),
         ("en\tzh\nloss\t损失\n\nsupernova\t超新星\n", 3),
         ("en\tzh\nloss\t损失\nloss\t损耗\n", 3),
     ],

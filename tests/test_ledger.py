@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pipeline import ledger
 from pipeline.errors import DamagedFile, OutputError
 from pipeline.ledger import Shown, content_of, is_due, status_of
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import Paper, Run, Stage
+from pipeline.snapshot import Snapshot
 
 MOMENT = datetime(2026, 3, 11, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -18,7 +18,7 @@ from werkzeug import Response
 
 from pipeline.cache import AnswerCache
 from pipeline.outputs import Outputs
-from pipeline.records import Publication, Summary, decode_lines
+from pipeline.records import Publication, Summary, each_record
 from pipeline.stages.review import decide
 from tests.model_server import ModelServer, completion, error, good_lines
 
@@ -150,7 +150,7 @@ def test_what_is_undecided_is_not_on_the_site_and_the_last_decision_publishes_it
     assert "published" in said
     assert "demo/20260115_0405.html" in machine.site()
     path = machine.snapshot() / "6-published.jsonl"
-    (release,) = decode_lines(path.read_text().splitlines(), Publication, where="6")
+    (release,) = each_record(path.read_text().splitlines(), Publication, where="6")
     assert release.reason == "first"
     assert release.who == ("Ada",)
     assert [e.lines["en"].text for e in release.digest.papers] == [
@@ -486,7 +486,7 @@ def test_a_stage_that_lost_its_file_makes_it_again_from_the_cache(machine: Machi
     machine.paperline("run", "--at", FIRST_NIGHT)
     assert len(machine.model.bodies) == 9
     path = machine.snapshot() / "2-summaries.jsonl"
-    kept = decode_lines(path.read_text().splitlines(), Summary, where="2")
+    kept = list(each_record(path.read_text().splitlines(), Summary, where="2"))
     assert len(kept) == 9
 
 

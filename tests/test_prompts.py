@@ -175,6 +175,96 @@ def test_a_template_cannot_lead_out_of_the_folder(tmp_path):
     assert "mine.md.j2" in message
 
 
+def test_the_bundled_prompt_keeps_the_fingerprint_under_which_candidates_are_stored():
+    assert load(bundled_folder(), "one_line").fingerprint == (
+        "a7dd308e29b68a0c04a6b3aa0f41f66a938e373238664f432efc893dd207edc0"
+    )
+
+
+def with_keys(keys):
+    return FRONT.replace("+++\n", f"+++\n{keys}\n", 1)
+
+
+def test_a_prompt_may_say_what_form_its_lines_have_and_is_no_other_prompt_for_it(tmp_path):
+    write(tmp_path, "mine")
+    plain = load(tmp_path, "mine")
+    assert (plain.sentences, plain.words, plain.characters) == (1, None, None)
+    write(tmp_path, "mine", front=with_keys("sentences = 3\nwords = [5, 90]\ncharacters = [9, 9]"))
+    long = load(tmp_path, "mine")
+    assert (long.sentences, long.words, long.characters) == (3, (5, 90), (9, 9))
+    assert long.fingerprint == plain.fingerprint
+
+
+def test_the_form_of_a_parent_is_inherited(tmp_path):
+    write(tmp_path, "base", front=with_keys("sentences = 3\nwords = [5, 90]"))
+    front = '+++\nname = "{name}"\nsentences = 2\n+++\n'
+    write(tmp_path, "mine", '{% extends "base.md.j2" %}', front=front)
+    found = load(tmp_path, "mine")
+    assert (found.sentences, found.words) == (2, (5, 90))
+
+
+def test_the_instructions_are_the_system_turn_without_a_paper(tmp_path):
+    body = BODY.replace("Be brief.", "Be brief{% if venue %} on {{ venue }}{% endif %}.")
+    write(tmp_path, "mine", body)
+    prompt = load(tmp_path, "mine")
+    assert prompt.instructions == "Be brief."
+    assert contents(prompt)[0] != prompt.instructions
+
+
+JUDGE = with_keys('answers = "verdicts"')
+JUDGE_BODY = BODY.replace("{{ abstract }}", "{{ abstract }}|{{ en }}|{{ zh }}")
+
+
+def judge(folder, name="mine"):
+    return load(folder, name, answers="verdicts")
+
+
+def test_the_bundled_judge_is_sent_the_paper_and_only_the_lines_there_are():
+    prompt, paper = judge(bundled_folder(), "check"), a_paper()
+    head = f"Title: {paper.title}\nAbstract: {paper.abstract}\n"
+    assert prompt.languages == ("en", "zh")
+    both = prompt.messages(paper, {"en": "It adapts.", "zh": "适配。"})
+    assert both[1].content == head + "English line: It adapts.\nChinese line: 适配。"
+    assert prompt.messages(paper, {"zh": "适配。"})[1].content == head + "Chinese line: 适配。"
+    assert both[0].content == prompt.instructions
+
+
+def test_a_judging_prompt_has_the_lines_as_variables_and_its_own_fingerprint(tmp_path):
+    write(tmp_path, "mine", JUDGE_BODY, JUDGE)
+    prompt = judge(tmp_path)
+    user = prompt.messages(a_paper(abstract="A."), {"en": "one\n two", "zh": "三"})[1]
+    assert user.content == "A.|one two|三"
+    write(tmp_path, "mine", JUDGE_BODY.replace("{{ zh }}", "{{ zh  }}"), JUDGE)
+    assert judge(tmp_path).fingerprint != prompt.fingerprint
+
+
+def test_a_prompt_of_one_kind_cannot_stand_in_for_the_other(tmp_path):
+    write(tmp_path, "mine", JUDGE_BODY, JUDGE)
+    assert "is a judging prompt, where a prompt that writes lines is needed" in refusal(tmp_path)
+    write(tmp_path, "mine")
+    with pytest.raises(PromptError, match="is a prompt that writes lines, where a judging prompt"):
+        judge(tmp_path)
+
+
+def test_only_a_judging_prompt_is_given_lines(tmp_path):
+    write(tmp_path, "mine", JUDGE_BODY)
+    assert "mine.md.j2:6: unknown variable 'en'" in refusal(tmp_path)
+
+
+def test_a_judging_prompt_must_send_the_line_of_each_of_its_languages(tmp_path):
+    write(tmp_path, "mine", JUDGE_BODY.replace("{{ zh }}", ""), JUDGE)
+    with pytest.raises(PromptError, match="does not send the zh line"):
+        judge(tmp_path)
+    write(tmp_path, "mine", JUDGE_BODY.replace("{{ zh }}", ""), JUDGE.replace('"en", "zh"', '"en"'))
+    assert judge(tmp_path).languages == ("en",)
+
+
+def test_a_judging_prompt_must_bear_that_a_line_is_absent(tmp_path):
+    write(tmp_path, "mine", JUDGE_BODY.replace("{{ zh }}", "{{ zh }}{{ zh.split()[0] }}"), JUDGE)
+    with pytest.raises(PromptError, match="cannot be filled in"):
+        judge(tmp_path)
+
+
 FAULTS = [
     ("{{ titel }}", "mine.md.j2:7: unknown variable 'titel'; the variables are title, abstract"),
     ("{{ title | }}", "mine.md.j2:7: "),
@@ -227,6 +317,13 @@ FRONTS = [
     (FRONT.replace("+++\n", "+++\nparameters = {a = [2026-05-01]}\n", 1), "hold a date"),
     (FRONT.replace("+++\n", "+++\nparameters = {a = nan}\n", 1), "not finite"),
     (FRONT.replace("+++\n", "+++\nparameters = 3\n", 1), "the front matter is wrong"),
+    (with_keys("sentences = 0"), "$.sentences"),
+    (with_keys("sentences = 11"), "$.sentences"),
+    (with_keys("words = [5]"), "$.words"),
+    (with_keys('words = [5, "x"]'), "$.words"),
+    (with_keys("words = [9, 5]"), "words = [9, 5] is not the shortest and the longest"),
+    (with_keys("characters = [0, 5]"), "characters = [0, 5] is not the shortest and the longest"),
+    (with_keys('answers = "maybe"'), "$.answers"),
 ]
 
 

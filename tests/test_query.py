@@ -188,8 +188,11 @@ def has_words(said: Facts, field: str, sought: list[str]) -> bool:
 def fits_wild(said: Facts, field: str, pattern: str) -> bool:
     if field in ("cat", "id"):
         return pattern[0] != "*" and any(fits(pattern.lower(), v) for v in values(said, field))
-    found = [w for form in forms(said) for w in form] if field == "au" else said.texts[field]
-    return any(fits(pattern, word) for word in found)
+    if field == "au":
+        return any(fits(pattern, word) for form in forms(said) for word in form)
+    # A wildcard fits a word where it fits any of its forms.
+    kinds = {kind(word) for word in said.texts[field]}
+    return any(fits(pattern, word) for word in KIND if kind(word) in kinds)
 
 
 def has(said: Facts, what: str, field: str, sought: Any) -> bool:

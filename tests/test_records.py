@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DamagedFile
-from pipeline.exchange import BatchPart, BatchState, Job, Message, Outcome, Request
+from pipeline.exchange import BatchPart, BatchState, Job, Message, Outcome, Request, Verdict
 from pipeline.records import (
     Decision,
     Digest,
@@ -24,7 +24,7 @@ from pipeline.records import (
     Summary,
     Usage,
     Waiting,
-    decode_lines,
+    each_record,
     fingerprint,
     summary_id,
     utc_text,
@@ -113,6 +113,13 @@ RECORDS = [
         failure=Failure(kind="content", reason="no JSON"),
         created=NOON,
     ),
+    Outcome(
+        paper=PAPER.id,
+        model="m",
+        summary="0" * 16,
+        verdicts={"en": Verdict(supported=False, why="no kettle")},
+        created=NOON,
+    ),
     BatchState(
         base_url="http://127.0.0.1/v1",
         started=NOON,
@@ -195,7 +202,7 @@ def test_any_text_is_a_record_or_a_damaged_file(text):
 
 def test_a_damaged_line_is_named_by_its_number():
     with pytest.raises(DamagedFile, match=r"^d\.jsonl:2: "):
-        decode_lines([DECISION.to_json(), "{}"], Decision, where="d.jsonl")
+        list(each_record([DECISION.to_json(), "{}"], Decision, where="d.jsonl"))
 
 
 def test_the_same_lines_have_the_same_id_in_every_snapshot_and_every_release():

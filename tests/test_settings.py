@@ -1,3 +1,4 @@
+import itertools
 import tomllib
 
 import msgspec
@@ -5,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.checks.codes import CODES
 from pipeline.configuration import effective, load
 from pipeline.errors import SettingsError
 from pipeline.files import bundled_folder
@@ -39,6 +41,57 @@ def fault(tmp_path, text, environ=None) -> str:
         (
             '[model]\nconcurrency = "many"',
             'FILE:2: model.concurrency: found "many", expected a whole number',
+        ),
+        ("[check]\njudge = 1", "FILE:2: check.judge: found 1, expected true or false"),
+        (
+            "[check]\nwords = [4]",
+            "FILE:2: check.words: found [4], expected two whole numbers from 1, the smaller one "
+            "first: [4, 60]",
+        ),
+        (
+            "[check]\nwords = [9, 3]",
+            "FILE:2: check.words: found [9, 3], expected two whole numbers from 1",
+        ),
+        (
+            "[check]\n\ncharacters = [0, 3]",
+            "FILE:3: check.characters: found [0, 3], expected two whole numbers from 1",
+        ),
+        (
+            '[check]\nwords = [4, "x"]',
+            'FILE:2: check.words[1]: found "x", expected a whole number',
+        ),
+        (
+            '[check]\nopenings = "本文"',
+            'FILE:2: check.openings: found "本文", expected a list of texts: ["...", "..."]',
+        ),
+        (
+            '[check]\nopenings = ["本文", ""]',
+            'FILE:2: check.openings[1]: found "", expected one line of text',
+        ),
+        (
+            '[check.severity]\nspacing = "off"\nnumber-scal = "off"',
+            "FILE:3: check.severity.number-scal: found an unknown key, expected number-scale",
+        ),
+        (
+            '[check]\nseverity = { x = "off" }',
+            "FILE:2: check.severity.x: found an unknown key, expected one of number-unknown, ",
+        ),
+        (
+            '[check.severity]\nspacing = "off"\nterm = "fatal"',
+            'FILE:3: check.severity.term: found "fatal", '
+            'expected "error" or "warning" or "note" or "off"',
+        ),
+        (
+            "[check.severity]\nterm = 1",
+            'FILE:2: check.severity.term: found 1, expected "error" or "warning"',
+        ),
+        (
+            "[check]\nseverity = 3",
+            "FILE:2: check.severity: found 3, expected a table",
+        ),
+        (
+            '[model.price]\ninput = 1.0\noutput = "x"',
+            'FILE:3: model.price.output: found "x", expected a number',
         ),
         ("[arxiv]\ndelay = true", "FILE:2: arxiv.delay: found true, expected a number"),
         ('[site]\ntitle = ""', 'FILE:2: site.title: found "", expected one line of text'),
@@ -114,6 +167,15 @@ def fault(tmp_path, text, environ=None) -> str:
 )
 def test_a_fault_names_line_key_what_was_found_and_what_was_expected(tmp_path, text, message):
     assert fault(tmp_path, text).startswith(message)
+
+
+def test_a_finding_of_any_code_may_be_turned_off_or_weigh_otherwise(tmp_path):
+    file = tmp_path / "paperline.toml"
+    severities = ["error", "warning", "note", "off"]
+    asked = dict(zip(CODES, itertools.cycle(severities), strict=False))
+    table = "".join(f'{code} = "{severity}"\n' for code, severity in asked.items())
+    file.write_text(f"[check.severity]\n{table}", encoding="utf-8")
+    assert load(file, {}).check.severity == asked
 
 
 def test_a_file_that_is_named_must_be_there_and_the_usual_one_need_not(tmp_path):
@@ -227,7 +289,11 @@ def test_the_line_of_a_key_is_where_its_statement_begins(keys: Keys, line):
 
 
 NAMES = st.sampled_from(
-    [*Settings.__struct_fields__, "name", "query", "url", "delay", "limit", "parameters", "a.b]`"]
+    [
+        *Settings.__struct_fields__,
+        *("name", "query", "url", "delay", "limit", "parameters", "a.b]`"),
+        *("words", "openings", "severity", "price", "spacing"),
+    ]
 )
 VALUES = st.recursive(
     st.none().map(lambda _: 10**400)

@@ -9,11 +9,11 @@ import pytest
 
 from pipeline import run
 from pipeline.executors.selection import opened
-from pipeline.outputs import Snapshot
 from pipeline.progress import Plain
 from pipeline.records import Policy, Withdrawal
 from pipeline.run import Night, Report, give_notice, release, run_topic
 from pipeline.settings import ModelSettings, ReviewSettings, Settings, TopicSettings
+from pipeline.snapshot import Snapshot
 from pipeline.stages.publish import record_withdrawals
 from pipeline.stages.review import decide
 from tests.feeds import NOW, Entry, entry

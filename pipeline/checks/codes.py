@@ -74,4 +74,7 @@ CODES: dict[str, Code] = {
     "judge-unsupported": Code(
         "judge", "warning", "a model asked for a second opinion finds no support in the abstract"
     ),
+    "judge-missing": Code(
+        "judge", "warning", "a second opinion was asked for and could not be had"
+    ),
 }

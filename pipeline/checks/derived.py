@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from pipeline.checks.known import Source
 from pipeline.checks.quantities import Quantity
-from pipeline.checks.units import BARE, COUNT, PERCENT, POINTS, Unit
+from pipeline.checks.units import BARE, COUNT, PERCENT, POINTS, TIMES, Unit
 
 LEAST = 13
 """Smaller counts follow from nearly any two numbers."""
@@ -28,7 +28,7 @@ BEFORE_AND_AFTER = re.compile(
 """What stands between two quantities whose difference a line may give."""
 
 KIN: dict[Unit, tuple[Unit, ...]] = {
-    PERCENT: (PERCENT, POINTS, BARE),
+    PERCENT: (PERCENT, POINTS, BARE, TIMES),
     POINTS: (PERCENT, POINTS, BARE),
     BARE: (BARE, PERCENT, POINTS),
     COUNT: (COUNT,),
@@ -44,8 +44,9 @@ def derivation(quantity: Quantity, sources: Sequence[Source]) -> str:
     compared = [source for source in sources if source.quantity.unit in kin][:MOST_COMPARED]
     if quantity.unit == PERCENT:
         for source in compared:
-            if _equal(100 - source.quantity.value, quantity) and _tells_a_decrease(source):
-                return f"100% less {source.text}"
+            if _equal(_complement(source.quantity), quantity) and _tells_a_decrease(source):
+                times = source.quantity.unit == TIMES
+                return f"{source.text} less" if times else f"100% less {source.text}"
     for one, other in itertools.pairwise(compared):
         if not _are_compared(one, other):
             continue
@@ -55,6 +56,14 @@ def derivation(quantity: Quantity, sources: Sequence[Source]) -> str:
         if quantity.unit == COUNT and _equal(first + second, quantity):
             return f"the sum of {one.text} and {other.text}"
     return ""
+
+
+def _complement(quantity: Quantity) -> Decimal:
+    """What is left of 100% or, where it is a multiple, what 10 times less saves: 90%."""
+    value = quantity.value
+    if quantity.unit == TIMES:
+        return 100 - 100 / value if value > 1 else Decimal(0)
+    return 100 - value
 
 
 def _equal(value: Decimal, quantity: Quantity) -> bool:

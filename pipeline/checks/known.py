@@ -3,15 +3,20 @@
 import functools
 import itertools
 import re
+from decimal import Decimal
 from typing import NamedTuple
 
 from pipeline.checks.quantities import Quantity, fractions, in_digits, plain
 from pipeline.checks.rules import Span
+from pipeline.checks.units import Unit
 from pipeline.checks.written import in_characters, in_words
 from pipeline.records import Paper
 
-MOST_READ = 300
-"""Quantities of a text that are read; arXiv's abstracts, of 1,920 characters, have a fifth."""
+LONGEST, MOST_READ = 4_000, 100
+"""Characters of a text, and quantities in them, that are read.
+
+arXiv's abstracts have at most 1,920 and, of 3,000 looked at, at most 40.
+"""
 
 WORDS = {
     3: "three|third",
@@ -23,7 +28,7 @@ WORDS = {
     9: "nine(?!t)|ninth",
     10: "ten(?![a-z])|tenth",
     11: "eleven",
-    12: "twel[vf]|dozen(?!s)",
+    12: "twel[vf]|(?<!two )(?<!three )dozen(?!s)",
 }
 """How an abstract writes a small count: a fast way to what `written.py` reads."""
 
@@ -66,13 +71,14 @@ class Source(NamedTuple):
 class Known:
     """The quantities of a paper; those in words are read only where digits do not suffice.
 
-    Of a text with more than `MOST_READ` the rest is known as text only.
+    What is beyond `LONGEST` or `MOST_READ` is known as text only.
     """
 
     def __init__(self, paper: Paper) -> None:
         others = (paper.title, paper.comments, paper.venue)
-        self._texts = [(plain(paper.abstract), True)]
-        self._texts += [(plain(text), False) for text in others if text]
+        texts = [paper.abstract, *(text for text in others if text)]
+        self._texts = [(plain(text[:LONGEST]), not i) for i, text in enumerate(texts)]
+        self._rest = " ".join(text[LONGEST:] for text in texts)
 
     @property
     def texts(self) -> list[str]:
@@ -87,6 +93,12 @@ class Known:
             read = in_digits(text, most=MOST_READ)
             found += [Source(one, text, in_abstract) for one in (*read, *fractions(read, text))]
         return found
+
+    @functools.cached_property
+    def exact(self) -> set[tuple[Decimal, Unit]]:
+        """Value and unit of those in digits that are part of no name: the fast way to most."""
+        each = (source.quantity for source in self.digits)
+        return {(one.value, one.unit) for one in each if not one.inside}
 
     @functools.cached_property
     def words(self) -> list[Source]:
@@ -108,4 +120,5 @@ class Known:
 
     def has_beyond(self, number: str) -> bool:
         """Whether the number stands in that part of a text that was not read."""
-        return len(self.digits) >= MOST_READ and any(number in text for text, _ in self._texts)
+        full = len(self.digits) >= MOST_READ
+        return number in self._rest or (full and any(number in text for text in self.texts))

@@ -33,16 +33,19 @@ LOOK_BACK = 24
 
 NUMBER = r"\d+(?:\.\d+)*"
 VERSION = re.compile(rf"(?>{NUMBER})(?!\s?(?:[A-Za-z%％]|[十百千万亿]))")
-MALFORMED = re.compile(
-    r"(?<![\d.,:A-Za-z-])0\d+(?:\.\d+)?(?![\d:A-Za-z]|-\d\d-)"  # 00.79, 026
-    r"|(?<![\d.,])\d{1,3}(?:,\d{3})*,\d{4,}"  # 3,3355
-    r"|@\d+"
+MALFORMED = (
+    re.compile(r"0(?<![\d.,:A-Za-z-]0)\d++(?:\.\d++)?(?![\d:A-Za-z]|-\d\d-)"),  # 00.79, 026
+    re.compile(r"\d(?<![\d.,]\d)\d{0,2}(?:,\d{3}){0,9},\d{4,}"),  # 3,3355
+    re.compile(r"@\d+"),
 )
 """What no number is that was copied rightly; after an `@` a number is a name, as in pass@10."""
 
 WITH_LETTERS = re.compile(
-    r"(?<![A-Za-z0-9.,-])\d+(?:\.\d+)*(?=[a-z]?[A-Z])[A-Za-z]{1,3}(?![A-Za-z])"
+    r"\d(?<![A-Za-z\d.,-]\d)\d*+(?:\.\d++)*+(?=[a-z]?[A-Z])[A-Za-z]{1,3}(?![A-Za-z])"
 )
+MOST_STRANGE = 20
+"""Numbers of a line, written wrongly or with letters, that are looked up in the paper."""
+
 DIMENSIONS = re.compile(r"[1-4]D", re.IGNORECASE)
 """What a paper also calls one- to four-dimensional, or means by another word."""
 
@@ -69,16 +72,17 @@ def _strange(
     line: str, language: Language, found: Sequence[Quantity], texts: Sequence[str]
 ) -> Iterator[Found]:
     """Numbers that are written wrongly, or with letters that the paper does not have there."""
-    odd = [match for pattern in (MALFORMED, WITH_LETTERS) for match in pattern.finditer(line)]
+    patterns = (*MALFORMED, WITH_LETTERS)
+    odd = [match for pattern in patterns for match in pattern.finditer(line)][:MOST_STRANGE]
     if not odd:
         return
     together = "\n".join(texts).casefold()
     taken = {place for one in found if not one.inside for place in range(*one.span)}
     for match in odd:
-        if match.re is MALFORMED:
-            known = re.search(re.escape(match[0]) + r"(?!\d)", together) is not None
-        else:
+        if match.re is WITH_LETTERS:
             known = match.start() in taken or _is_named(match[0], together)
+        else:
+            known = re.search(re.escape(match[0]) + r"(?!\d)", together) is not None
         if not known:
             message = f"{match[0]} is not in the paper"
             yield Found("number-unknown", message, language, match.span())

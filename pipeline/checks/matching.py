@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import IntEnum
 
 from pipeline.checks.quantities import Quantity
-from pipeline.checks.units import BARE, COUNT, PERCENT, POINTS, TIMES
+from pipeline.checks.units import BARE, COUNT, PERCENT, POINTS, TIMES, UNITS
 
 
 class Relation(IntEnum):
@@ -38,20 +38,28 @@ LEAST_SCALED = 1000
 
 
 def relation(line: Quantity, source: Quantity, bound: str) -> Relation:
-    """How `line` relates to `source`; `bound` is what the line says before it (over, ...)."""
+    """How `line` relates to `source`; `bound` is what the line says of it, as in `bound_of`."""
     if line.vague or source.vague:
         return _vague(line, source)
     if not comparable(line, source):
         wrong = line.value == source.value and not source.inside
         return Relation.UNIT if wrong else Relation.NONE
-    known = source.value * _factor(source, line)
-    best = min(_near(value, known, step, bound) for value, step in _readings(line, source))
+    if line.unit == source.unit != TIMES:
+        best = _near(line.value, source.value, line.step, bound)
+    else:
+        known = source.value * _factor(source, line)
+        best = min(_near(value, known, step, bound) for value, step in _readings(line, source))
     if best == Relation.NONE and not source.inside:
         if line.value == source.value:
             return Relation.UNIT
         return Relation.SCALE if _scaled(line, source) else best
     points = best <= Relation.ROUNDED and {line.unit, source.unit} == {PERCENT, POINTS}
     return Relation.POINTS if points else best
+
+
+def shift(line: Quantity, source: Quantity) -> int:
+    """By how many powers of ten two quantities of one unit differ."""
+    return abs(line.value.adjusted() - source.value.adjusted())
 
 
 def _vague(line: Quantity, source: Quantity) -> Relation:
@@ -104,6 +112,7 @@ LOOSE = frozenset(
         ("bit", "count"),
         ("angle", "count"),  # 3 自由度, 3 degrees of freedom
         ("count", "angle"),
+        ("tenth", "percent"),  # 七成, 70%
         ("mark", "points"),
         ("mark", "percent"),
         ("mark", "count"),  # 5 分, a scale from 1 to 5
@@ -127,7 +136,7 @@ def _readings(line: Quantity, source: Quantity) -> Iterator[tuple[Decimal, Decim
         yield value, step
     if share:
         yield value / HUNDRED, step / HUNDRED
-    if line.unit == BARE and source.unit == PERCENT and value <= 1:
+    if line.unit == BARE and source.unit in (PERCENT, POINTS) and value <= 1:
         yield value * HUNDRED, step * HUNDRED
     if line.unit == PERCENT and source.unit == TIMES:
         yield value / HUNDRED, step / HUNDRED
@@ -144,12 +153,11 @@ def _readings(line: Quantity, source: Quantity) -> Iterator[tuple[Decimal, Decim
 def _near(value: Decimal, source: Decimal, step: Decimal, bound: str) -> Relation:
     if value == source:
         return Relation.SAME
-    if not source or not value:
+    distance, last = abs(value - source), _last_place(value)
+    if bound == "more" and value < source < value + last:
+        return Relation.ROUNDED
+    if not value or distance > abs(source) * (ABOUT if bound else CLOSE):
         return Relation.NONE
-    distance = abs(value - source)
-    if distance > abs(source) * (ABOUT if bound else CLOSE):
-        return Relation.NONE
-    last = _last_place(value)
     grouped = value >= GROUPED and last < value.scaleb(-1)
     coarse = max(step, last) if bound or grouped else step
     if distance * 2 <= coarse:
@@ -166,15 +174,17 @@ def _last_place(value: Decimal) -> Decimal:
 
 
 def _scaled(line: Quantity, source: Quantity) -> bool:
+    if line.unit == UNITS["成"]:
+        return False
     factor = _factor(line, source)
     value, known = line.value * factor, source.value * _factor(source, line)
     if not value or not known:
         return False
-    digits = len(value.normalize().as_tuple().digits)
-    if digits < 2 and max(value, known) < LEAST_SCALED:
-        return False
     shift = known.adjusted() - value.adjusted()
     if shift == 0 or shift not in SCALES:
+        return False
+    digits = len(value.normalize().as_tuple().digits)
+    if digits < 2 and max(value, known) < LEAST_SCALED:
         return False
     moved = value.scaleb(shift)
     step = (line.step * factor).scaleb(shift)

@@ -14,15 +14,18 @@ from decimal import Decimal
 from pipeline.checks.derived import derivation
 from pipeline.checks.known import Known, Source
 from pipeline.checks.labels import misnamed
-from pipeline.checks.matching import Relation, relation
+from pipeline.checks.matching import Relation, relation, shift
 from pipeline.checks.quantities import Quantity, fractions, in_digits, plain
 from pipeline.checks.rules import Found, Rules, Span
 from pipeline.checks.units import BARE, COUNT, PERCENT, TIMES
 from pipeline.checks.written import in_characters, in_words
 from pipeline.records import Language, Lines, Paper
 
-MOST_JUDGED = 40
-"""Quantities of a line that are looked at; a line with more is too long by far."""
+LONGEST, MOST_JUDGED = 2_000, 40
+"""Characters of a line, and quantities in them, that are looked at: a line with more is too long.
+
+Of 2,727 lines by models the longest has 497, and the fullest 28.
+"""
 
 SMALL = range(3, 13)
 """Counts that a writer may have counted in the abstract: three methods, 五个方面."""
@@ -70,10 +73,8 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
             reported.add((language, finding.span))
             yield finding
     for language, other in itertools.permutations(quoted, 2):
-        for quantity in quoted[language]:
-            if (language, quantity.span) in reported or not _weighty(quantity):
-                continue
-            if all(_apart(quantity, one, lines[language]) for one in quoted[other]):
+        for quantity in _missing(quoted[language], quoted[other], lines[language]):
+            if (language, quantity.span) not in reported:
                 text = lines[language][slice(*quantity.span)].strip()
                 message = f"{text} is not in the {OTHER_LINE[other]} line"
                 yield Found("number-differs", message, language, quantity.span)
@@ -81,7 +82,7 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
 
 def quantities(line: str, language: Language) -> list[Quantity]:
     """The quantities that a line quotes, those inside names too, in order."""
-    text = plain(line)
+    text = plain(line[:LONGEST])
     found = in_digits(text, most=MOST_JUDGED)
     taken = {place for one in found for place in range(*one.span)}
     written = in_words(text) if language == "en" else in_characters(text)
@@ -91,12 +92,12 @@ def quantities(line: str, language: Language) -> list[Quantity]:
 
 
 def bound_of(line: str, span: Span) -> str:
-    """What the line says of a quantity: over, under, about, or nothing of it."""
+    """What the line says of a quantity: over, under, about, more (30 余, below 40), or nothing."""
     start, end = span
     before = BEFORE.search(line[max(0, start - LOOK_BACK) : start])
     behind = BEHIND.match(line, end)
     if behind is None and MORE.search(line, start, end):
-        return "over"
+        return "over" if "+" in line[start:end] else "more"
     return next((found.lastgroup or "" for found in (before, behind) if found), "")
 
 
@@ -132,6 +133,8 @@ def _of_line(
 def _judged(quantity: Quantity, line: str, language: Language, known: Known) -> Iterator[Found]:
     if quantity.written and quantity.value in EXEMPT and quantity.unit in (BARE, COUNT):
         return
+    if (quantity.value, quantity.unit) in known.exact and not quantity.vague:
+        return
     bound, countable = bound_of(line, quantity.span), _countable(quantity)
     best, source = _best(quantity, known.digits, bound)
     if best <= Relation.ROUNDED or (countable and known.writes(int(quantity.value))):
@@ -163,14 +166,20 @@ def _best(
     quantity: Quantity, sources: Sequence[Source], bound: str
 ) -> tuple[Relation, Source | None]:
     """The closest relation to any of the sources, and the first source that has it."""
-    best, chosen = Relation.NONE, None
+    best = Relation.NONE
+    chosen: Source | None = None
     for source in sources:
         found = relation(quantity, source.quantity, bound)
-        if found < best:
+        nearer = chosen and found == Relation.SCALE and _is_nearer(quantity, source, chosen)
+        if found < best or (found == best and nearer):
             best, chosen = found, source
         if best == Relation.SAME:
             break
     return best, chosen
+
+
+def _is_nearer(quantity: Quantity, source: Source, other: Source) -> bool:
+    return shift(quantity, source.quantity) < shift(quantity, other.quantity)
 
 
 def _told(best: Relation, text: str, source: Source, language: Language) -> tuple[str, str]:
@@ -183,7 +192,8 @@ def _told(best: Relation, text: str, source: Source, language: Language) -> tupl
     if best == Relation.UNIT:
         return "number-unit", f"{text} has another unit than in the paper; {given}"
     right = said(source.quantity, language)
-    return "number-scale", f"{text} is at another scale; {given}, which is {right}"
+    which = "" if source.text.startswith(right) else f", which is {right}"
+    return "number-scale", f"{text} is at another scale; {given}{which}"
 
 
 def _countable(quantity: Quantity) -> bool:
@@ -198,6 +208,20 @@ def _weighty(quantity: Quantity) -> bool:
     return quantity.unit not in (BARE, COUNT) or not whole or quantity.value >= WEIGHTY
 
 
-def _apart(quantity: Quantity, other: Quantity, line: str) -> bool:
-    bound = bound_of(line, quantity.span)
-    return min(relation(quantity, other, bound), relation(other, quantity, bound)) > Relation.POINTS
+def _missing(
+    found: Sequence[Quantity], others: Sequence[Quantity], line: str
+) -> Iterator[Quantity]:
+    """The weighty quantities of a line that the other line has in no form."""
+    same = {(other.value, other.unit) for other in others if not other.vague}
+    for quantity in found:
+        if _weighty(quantity) and (quantity.value, quantity.unit) not in same:
+            bound = bound_of(line, quantity.span)
+            if all(_apart(quantity, other, bound) for other in others):
+                yield quantity
+
+
+def _apart(quantity: Quantity, other: Quantity, bound: str) -> bool:
+    return all(
+        relation(one, another, bound) > Relation.POINTS
+        for one, another in ((quantity, other), (other, quantity))
+    )

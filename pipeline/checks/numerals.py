@@ -34,7 +34,7 @@ _WORD = "|".join(["zero(?!-)", *list(SMALL)[1:], *TENS])
 ENGLISH = rf"(?:{_WORD})(?:[-\x20](?:and[-\x20])?(?:{_WORD}|{'|'.join(SCALES)})(?![a-z]))*"
 """A number in English words; `english_value` reads it."""
 
-CHINESE = "[零〇一二两三四五六七八九十百千万亿]+"
+CHINESE = f"[零〇一二两三四五六七八九十百千万亿]{{1,{LONGEST}}}+"
 
 
 def english_value(words: str) -> Decimal:

@@ -46,9 +46,9 @@ MOST_DIGITS = 30
 EXPONENT = r"\s?\^\s?\{?\s?[-\u2212\u2013]?\d{1,2}\s?\}?|[⁺⁻]?[⁰¹²³⁴-⁹]{1,2}"
 DIGITS = re.compile(
     rf"""
-    (?P<whole>\d{{1,3}}(?:(?:,|\{{,\}}|[\u2009\u202f])\d{{3}})+(?!\d)|\d+)(?P<decimals>\.\d+)?
+    (?P<whole>\d(?:\d{{0,2}}(?:(?:,|\{{,\}}|[\u2009\u202f]{{1,2}})\d{{3}})++(?!\d)|\d*+))(?P<decimals>\.\d++)?
     (?P<ordinal>(?:st|nd|rd|th)(?![A-Za-z]))?
-    (?P<exponent>[eE][-+]?\d{{1,2}}(?![\w.])
+    (?P<exponent>[eE][-+]?\d{{1,2}}(?!\w|\.\d)
       |\s{{0,6}}[×*·]\s{{0,6}}10(?:{EXPONENT})
       |(?<=10)(?<![\d.]10)(?:{EXPONENT}))?
     (?P<more>\+(?![/-])|[余多])?
@@ -84,7 +84,7 @@ RANGE = re.compile(
 
 LATEX = re.compile(
     r"\\(?:times|sim|approx|pm|geq?|leq?)(?![A-Za-z])|\\[%$,;: ]"
-    r"|\$(?!\s)(?P<math>[^$]{1,200})(?<!\s)\$(?!\d)"
+    r"|(?P<square>\$\^(?:2|\{2\})\$)|\$(?!\s)(?P<math>[^$]{1,200})(?<!\s)\$(?!\d)"
 )
 PLAIN = {
     "\\times": "×",
@@ -97,7 +97,7 @@ PLAIN = {
     "\\leq": "≤",
     "\\%": "%",
     "\\$": "$",
-    "\\,": " ",
+    "\\,": "\u2009\u2009",
     "\\;": " ",
     "\\:": " ",
     "\\ ": " ",
@@ -114,6 +114,8 @@ def plain(text: str) -> str:
 
 
 def _plain(match: re.Match[str]) -> str:
+    if match["square"]:
+        return "²".ljust(len(match[0]))
     if match["math"]:
         return f" {LATEX.sub(_plain, match['math'])} "
     sign = PLAIN[match[0]]
@@ -132,13 +134,14 @@ def in_digits(text: str, *, most: int) -> list[Quantity]:
         between = text[found[-1].span[1] : match.start()] if found else ""
         if between and RANGE.fullmatch(between):
             found[-1] = _as_range(found[-1], quantity, _power(match))
-        if not _marks_an_item(text, match.start()):
+        if not _marks_an_item(text, match):
             found.append(quantity)
     return found
 
 
-def _marks_an_item(text: str, start: int) -> bool:
-    return any(
+def _marks_an_item(text: str, match: re.Match[str]) -> bool:
+    start, end = match.span("whole")
+    return text[end : end + 1] in (")", "）") and any(
         (found := LIST_MARK.match(text, max(0, start - back))) and found.end() > start
         for back in (0, 1, 2)
         if back or not start
@@ -187,7 +190,9 @@ def _power(match: re.Match[str]) -> int:
         power = int(digits) - (base is None and written[0] not in "eE")
     if scale := match["english"]:
         power += LETTER_SCALES.get(scale) or len(str(SCALES[scale])) - 1
-    return power + sum(CHINESE_POWERS[scale] for scale in match["chinese"] or "")
+    if scales := match["chinese"]:
+        power += sum(CHINESE_POWERS[scale] for scale in scales)
+    return power
 
 
 def _unit(text: str, match: re.Match[str]) -> Unit:
@@ -195,7 +200,8 @@ def _unit(text: str, match: re.Match[str]) -> Unit:
         return BARE if _names_a_time(match, surface) else UNITS[surface]
     if match["ordinal"]:
         return COUNT
-    if FACTOR.search(text[max(0, match.start() - LOOK_BACK) : match.start()]):
+    before = text[max(0, match.start() - LOOK_BACK) : match.start()]
+    if "of" in before and FACTOR.search(before):
         return TIMES
     if match["decimals"] and not (match["english"] or match["chinese"]):
         return BARE
@@ -214,6 +220,9 @@ def _names_a_time(match: re.Match[str], surface: str) -> bool:
 
 def _inside(text: str, start: int, end: int) -> bool:
     """Whether it is part of a name: behind letters (`GPT-4`, `R2`) or before a few (`3D`, `4o`)."""
+    if SUFFIX.match(text, end):
+        return True
+    if not start or text[start - 1].isspace():
+        return False
     before = PREFIX.search(text[max(0, start - LOOK_BACK) : start])
-    joined = before is not None and before[0].casefold() not in LOOSE_PREFIXES
-    return joined or SUFFIX.match(text, end) is not None
+    return before is not None and before[0].casefold() not in LOOSE_PREFIXES

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from pipeline.checks import units
-from pipeline.checks.numerals import CHINESE, ENGLISH, ORDINALS, chinese_value, english_value
+from pipeline.checks.numerals import (
+    CHINESE,
+    ENGLISH,
+    ORDINALS,
+    SCALES,
+    SMALL,
+    chinese_value,
+    english_value,
+)
 from pipeline.checks.quantities import Quantity
 from pipeline.checks.units import BARE, COUNT, PERCENT, TIMES, UNITS, Unit
 
@@ -31,7 +39,7 @@ MULTIPLES = {
     "fivefold": 5,
     "tenfold": 10,
 }
-GROUPS = {"dozen": 12, "decade": 10, "century": 100}
+GROUPS = {"dozen": 12, "decade": 10, "decades": 10, "century": 100, "centuries": 100}
 VAGUE = {
     "dozens": 10,
     "hundreds": 100,
@@ -42,30 +50,39 @@ VAGUE = {
 }
 MULTIPLIED = {"tens": 10, "hundreds": 100}
 
-KINDS = (("multiple", MULTIPLES, TIMES), ("group", GROUPS, COUNT), ("ordinal", ORDINALS, COUNT))
+KINDS = (
+    ("multiple", MULTIPLES, TIMES),
+    ("ordinal", ORDINALS, COUNT),
+    ("single", SCALES, COUNT),
+)
 """Groups of the expression below whose words have a value and a unit each."""
 
+STARTS = r"ze|on|tw|th|fo|fi|si|se|ei|ni|te|el|hu|mi|bi|tr|do|de|ce|ha|qu|pe|ev|a[\x20-]"
+"""How the words for numbers begin: most other words are passed over by these alone."""
+
 IN_ENGLISH = re.compile(
-    rf"""(?<![A-Za-z])(?:
+    rf"""[^a-z](?={STARTS})(?:
     (?:(?P<above>one|two|three|a)[ -])?(?P<part>{"|".join(PARTS)})s?
     |(?P<ordinal>{"|".join(ORDINALS)})
     |(?P<multiple>{"|".join(MULTIPLES)})
-    |(?P<group>{"|".join(GROUPS)})
+    |(?:(?P<groups>two|three|four|five|six)[ ])?(?P<group>{"|".join(GROUPS)})
     |(?:(?P<multiplied>tens|hundreds)[ ]of[ ])?(?P<vague>{"|".join(VAGUE)})
     |tens(?=[ ]of)
+    |(?:per|every|a)[ ](?P<single>{"|".join(SCALES)})
     |(?P<scale>thousand|million|billion|trillion)(?=[ -](?:scale|level|size))
     |(?P<number>{ENGLISH})(?:[ -](?P<unit>{units.PATTERN.replace(" ", "[ ]")})|(?P<fold>fold))?
-    )(?![A-Za-z])""",
-    re.VERBOSE | re.IGNORECASE,
+    )(?![a-z])""",
+    re.VERBOSE,
 )
+"""A number in lower case, with the character before it: the search for that one is fast."""
 
 IN_CHINESE = re.compile(
     f"百分之(?P<percent>{CHINESE}(?:点{CHINESE})?)"
     f"|(?P<below>{CHINESE})分之(?P<above>{CHINESE})"
     "|(?P<half>一半|半数)"
     "|(?P<doubled>翻倍|翻番|加倍|翻了一番)"
-    "|[数几上近成](?P<vague>[十百千万亿]+)(?![分计])"
-    "|(?P<scale>[十百千万亿]+)(?=级|量级|规模)"
+    "|[数几上近成](?P<vague>[十百千万亿]{1,4}+)(?![分计])"
+    "|(?P<scale>[十百千万亿]{1,4}+)(?=级|量级|规模)"
     f"|(?P<number>{CHINESE})(?:点(?P<decimals>{CHINESE}))?[余多]?"
     rf"\s?(?P<unit>{units.PATTERN}|{units.COUNTED})"
 )
@@ -88,33 +105,46 @@ IDIOMS = (
 
 def in_words(text: str) -> Iterator[Quantity]:
     """The quantities in English words, in order."""
-    for match in IN_ENGLISH.finditer(text):
+    # Of all characters İ alone becomes two in lower case, which would move the spans.
+    lower = text.replace("İ", "I").lower()
+    for match in IN_ENGLISH.finditer(f" {lower}"):
         value, unit, vague = _english(match)
-        yield Quantity(value, ZERO, unit, match.span(), vague=vague, written=True)
+        # The character before the number and the space before the text make up for each other.
+        span = match.start(), match.end() - 1
+        yield Quantity(value, ZERO, unit, span, vague=vague, written=True)
 
 
 def _english(match: re.Match[str]) -> tuple[Decimal, Unit, bool]:
     """Value, unit and whether only the power of ten is given."""
-    lower = {name: found.casefold() for name, found in match.groupdict().items() if found}
-    if part := lower.get("part"):
-        if "above" not in lower and part in ORDINALS:
-            return Decimal(ORDINALS[part]), COUNT, False
-        above = {"two": 2, "three": 3}.get(lower.get("above", ""), 1)
-        return Decimal(above) / PARTS[part], BARE, False
-    if vague := lower.get("vague"):
-        times = MULTIPLIED.get(lower.get("multiplied", ""), 1)
+    found = {name: text for name, text in match.groupdict().items() if text}
+    if part := found.get("part"):
+        return *_part(part, found.get("above", "")), False
+    if vague := found.get("vague"):
+        times = MULTIPLIED.get(found.get("multiplied", ""), 1)
         return Decimal(VAGUE[vague] * times), COUNT, True
+    if group := found.get("group"):
+        unit = COUNT if group == "dozen" else UNITS["years"]
+        return Decimal(GROUPS[group] * SMALL.get(found.get("groups", "one"), 1)), unit, False
     for name, values, unit in KINDS:
-        if name in lower:
-            return Decimal(values[lower[name]]), unit, False
-    if number := lower.get("number"):
-        unit = TIMES if "fold" in lower else UNITS.get(lower.get("unit", ""), COUNT)
+        if name in found:
+            return Decimal(values[found[name]]), unit, False
+    if number := found.get("number"):
+        unit = TIMES if "fold" in found else UNITS.get(found.get("unit", ""), COUNT)
         return english_value(number), unit, False
-    return english_value(lower.get("scale", "ten")), COUNT, True
+    return english_value(found.get("scale", "ten")), COUNT, True
+
+
+def _part(part: str, above: str) -> tuple[Decimal, Unit]:
+    """Two thirds is a share; a third alone may be one, but mostly is an ordinal."""
+    if not above and part in ORDINALS:
+        return Decimal(ORDINALS[part]), COUNT
+    return Decimal({"two": 2, "three": 3}.get(above, 1)) / PARTS[part], BARE
 
 
 def in_characters(text: str) -> Iterator[Quantity]:
     """The quantities in Chinese numerals, in order; 一 alone is an article and no quantity."""
+    if text.isascii():
+        return
     for match in IN_CHINESE.finditer(text):
         if match["number"] and (match[0].startswith(IDIOMS) or _continues(text, match.start())):
             continue
@@ -152,6 +182,8 @@ def _with_decimals(whole: str, decimals: str) -> Decimal:
 
 def _step(match: re.Match[str]) -> Decimal:
     """The place value of the last character of a numeral: 三十五万 is given to ten thousand."""
+    if match["unit"] == "成":
+        return Decimal(1)
     numeral = match["number"] or ""
     last = numeral[-1:] if numeral[-1:] in "十百千万亿" else ""
     return chinese_value(last) if last and len(numeral) > 1 else ZERO

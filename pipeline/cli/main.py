@@ -51,6 +51,7 @@ for command in (
     past.backfill,
     stages.fetch,
     stages.summarize,
+    stages.check,
     stages.assemble,
     stages.publish,
     decisions.decide,

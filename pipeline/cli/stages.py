@@ -1,4 +1,4 @@
-"""The stages one by one: fetch, summarize, assemble, publish."""
+"""The stages one by one: fetch, summarize, check, assemble, publish."""
 
 import sys
 from datetime import UTC, datetime
@@ -122,16 +122,45 @@ def summarize(
 @click.command()
 @click.argument("snapshot")
 @click.pass_obj
+def check(config: Path | None, snapshot: str) -> None:
+    """Check a snapshot's lines against their abstracts.
+
+    Every candidate is checked; what was found in the lines that the digest shows is listed,
+    errors first. docs/checks.md has the codes.
+    """
+    import contextlib
+
+    from pipeline import configuration
+    from pipeline.cli.findings import listed
+    from pipeline.executors.selection import opened
+    from pipeline.outputs import Outputs
+    from pipeline.stages import check as stage
+
+    settings = configuration.load(config)
+    found = Outputs(settings.outputs).find(snapshot)
+    asks = settings.check.judge and not settings.model.embedded
+    with opened(settings) if asks else contextlib.nullcontext() as chosen:
+        done = stage.check(settings, found, executor=chosen, progress=progress())
+    for line in listed(found, done.findings):
+        click.echo(line)
+    for what in done.left_out:
+        click.echo(f"warning: {found}: {what}", err=True)
+    sys.exit(MISSING if done.left_out else 0)
+
+
+@click.command()
+@click.argument("snapshot")
+@click.pass_obj
 def assemble(config: Path | None, snapshot: str) -> None:
     """Write a snapshot's digest from its lines and decisions."""
     from pipeline import configuration
     from pipeline.outputs import Outputs
-    from pipeline.stages import assemble as stage
+    from pipeline.run import assembled
 
     settings = configuration.load(config)
     found = Outputs(settings.outputs).find(snapshot)
     with found.releasing():
-        digest = stage.assemble(settings, found)
+        digest = assembled(settings, found)
     click.echo(
         f"{found}: {len(digest.papers)} papers, {len(digest.gaps)} gaps, "
         f"{len(digest.undecided)} undecided: {found.digest_html}"

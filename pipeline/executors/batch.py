@@ -4,7 +4,8 @@ What is submitted is written down before each step, so that a killed run submits
 twice: an upload is found again by its file's name, a batch by its file. While a batch runs,
 `BatchRunning` ends the command, and the same command collects later. Every answer goes into
 the cache; what a batch left undone is submitted again, what it answered unusably is asked
-for online, and so is all of the rest after `batch_deadline`.
+for online, and so is all of the rest after `batch_deadline`. Verdicts are always asked for
+online: `batch.json` keeps one batch for a snapshot, and it is that of its lines.
 """
 
 import asyncio
@@ -43,9 +44,10 @@ from pipeline.llm.budget import Budget
 from pipeline.llm.prices import BATCH_SHARE, priced
 from pipeline.llm.remembered import remembered
 from pipeline.llm.tokens import count_request
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import Failure, Usage, fingerprint, utc, utc_text
 from pipeline.settings import ProviderSettings
+from pipeline.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from pipeline.llm.batches import BatchApi, RemoteBatch, Result
@@ -91,7 +93,7 @@ class Batch:
     def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
         """Deliver one outcome for each job, or raise `BatchRunning` once all are submitted.
 
-        Where the provider takes no batch, all is asked for online.
+        Where the provider takes no batch, or verdicts are asked for, all is asked for online.
         """
         to_ask = iter(jobs)
         first = next(to_ask, None)
@@ -99,7 +101,7 @@ class Batch:
             return
         to_ask = itertools.chain([first], to_ask)
         snapshot = self._outputs.snapshot(first.topic, first.snapshot)
-        if not self._submit and snapshot.batch() is None:
+        if first.answers == "verdicts" or (not self._submit and snapshot.batch() is None):
             self._online.run(to_ask, deliver, paid=paid, redo=redo)
             return
         waiting: Waiting = {}

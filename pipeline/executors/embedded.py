@@ -8,26 +8,15 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from pipeline.exchange import Deliver, Job, Outcome, Paid
+from pipeline.exchange import Deliver, Job, Outcome, Paid, failed
 from pipeline.glossary import Glossary
-from pipeline.records import EMBEDDED, Lines, Paper
+from pipeline.records import EMBEDDED, Failure, Lines, Paper
+from pipeline.sentences import sentences
 from pipeline.text import one_line
 
 MOST_KEYWORDS = 5
 SHORT, LONG = 50, 320
 """Characters between which a sentence reads as one line."""
-
-ABBREVIATIONS = (
-    r"e\.g|i\.e|et al|figs?|eqs?|sec|refs?|vs|cf|resp|approx|dr|prof|st|no|thm"  # any case
-)
-ABBREVIATED = re.compile(rf"(?<![\w.])(?:(?i:{ABBREVIATIONS})|(?:[A-Z]\.)*[A-Z])\.$")
-LONGEST_ABBREVIATION = 12
-"""Characters, with room for `U.S.A.`; so far back an end is looked at."""
-
-MATHEMATICS = re.compile(r"\$(?!\s)[^$]{1,200}(?<!\s)\$(?!\d)")
-"""Pandoc's rule, which tells `$x$` from prices: no blank inside the signs, no digit after."""
-
-SENTENCE_END = re.compile(r"[.!?][\"')\]]*(?=\s)")
 
 CUES = (
     (r"\b(we|this (paper|work|study)|here,? we)\b.{0,40}?\b(propos|introduc|present|develop)", 5),
@@ -55,6 +44,9 @@ CUES = (
 WEIGHED = tuple((re.compile(cue, re.IGNORECASE), weight) for cue, weight in CUES)
 
 
+NO_JUDGE = Failure(kind="unavailable", reason="the embedded model gives no second opinion")
+
+
 class Embedded:
     """The executor of the embedded model; `now` is kept as the time of its lines."""
 
@@ -63,9 +55,15 @@ class Embedded:
         self._now = now
 
     def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
-        """Deliver the lines of each job's paper, in order; all is made anew, nothing is paid."""
+        """Deliver the lines of each job's paper, in order; all is made anew, nothing is paid.
+
+        It judges no lines: a job that asks for verdicts fails.
+        """
         del paid, redo
         for job in jobs:
+            if job.answers == "verdicts":
+                deliver(failed(job, NO_JUDGE))
+                continue
             made = lines(job.paper, self._glossary)
             deliver(Outcome(paper=job.paper.id, model=EMBEDDED, lines=made, created=self._now))
 
@@ -104,23 +102,6 @@ def keywords(paper: Paper, glossary: Glossary) -> str:
     if whole:
         return "关键词：" + "、".join(whole[:MOST_KEYWORDS])
     return "学科分类：" + "、".join(map(one_line, paper.categories or (paper.primary_category,)))
-
-
-def sentences(text: str) -> list[str]:
-    """The sentences of a text on one line; mathematics and abbreviations do not end one."""
-    # Of the same length, so that positions stay those of the text.
-    visible = MATHEMATICS.sub(lambda formula: "$" * len(formula[0]), text)
-    found, start = [], 0
-    for end in SENTENCE_END.finditer(visible):
-        back = max(start, end.start() - LONGEST_ABBREVIATION)
-        if ABBREVIATED.search(text, back, end.start() + 1):
-            continue
-        if text[end.end() + 1 : end.end() + 2].islower():
-            continue
-        found.append(text[start : end.end()].strip())
-        start = end.end()
-    rest = text[start:].strip()
-    return [*found, rest] if rest else found
 
 
 def _score(sentence: str) -> float:

@@ -2,7 +2,7 @@
 
 Workers take jobs from one iterator as they become free, so little more than `concurrency`
 jobs are in memory. An answer is in the cache, and its cost in the books, before it is looked
-at; one without usable lines is asked for again with what was wrong, at most twice. A
+at; one that cannot be used is asked for again with what was wrong, at most twice. A
 provider that is down is left for the next one in `[[model.fallback]]`.
 """
 
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from pipeline.cache import AnswerCache
 from pipeline.errors import AnswerRejected, PaperlineError
 from pipeline.exchange import (
+    VERDICT_IN_WORDS,
     Answer,
+    AnswerKind,
     Deliver,
     Job,
     Kept,
@@ -40,6 +42,9 @@ ASKS = 3
 
 MOST_REPEATED = 2000
 """Characters of an unusable answer that the model is shown again, and that are paid for again."""
+
+EACH: dict[AnswerKind, str] = {"lines": "one line each", "verdicts": f"each {VERDICT_IN_WORDS}"}
+"""What stands under the keys of an answer."""
 
 READY = 1.5
 """Workers for each request that may be under way: some keep answers while others wait to ask."""
@@ -177,6 +182,7 @@ class Online:
                     asked.fingerprint(),
                     asked.model,
                     answer,
+                    answers=job.answers,
                 )
             )
             try:
@@ -230,7 +236,7 @@ def _asking_again(request: Request, answer: Answer, error: AnswerRejected) -> Re
         return request
     correction = (
         f"That cannot be used: {error.what}. Answer again with the JSON object alone, "
-        f"with the keys {' and '.join(request.languages)}, one line each."
+        f"with the keys {' and '.join(request.languages)}, {EACH[request.answers]}."
     )
     turns = [Message(role="user", content=correction)]
     if answer.content and answer.finish_reason == "stop":

@@ -184,7 +184,7 @@ def body_of(
     if abilities.form == "json_object":
         body["response_format"] = {"type": "json_object"}
     elif abilities.form == "json_schema":
-        schema = {"name": "lines", "strict": True, "schema": request.answer_schema()}
+        schema = {"name": request.answers, "strict": True, "schema": request.answer_schema()}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     return body
 
@@ -194,10 +194,10 @@ def _told(request: Request, form: Form) -> tuple[Message, ...]:
     if form == "json_schema":
         return request.messages
     first, *rest = request.messages
-    keys = ", ".join(f'"{language}": "..."' for language in request.languages)
-    demand = f"Answer with one JSON object and nothing else: {{{keys}}}"
-    if demand.partition(": ")[2] in first.content:
+    form_in_words = request.answer_in_words()
+    if form_in_words in first.content:
         return request.messages
+    demand = f"Answer with one JSON object and nothing else: {form_in_words}"
     return first.but(content=f"{first.content}\n{demand}"), *rest
 
 

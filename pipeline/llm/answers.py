@@ -1,8 +1,7 @@
 """A provider's answer -> lines, or the reason why it holds none that can be used."""
 
 import functools
-import re
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
@@ -11,9 +10,10 @@ from pipeline.exchange import Answer, Request
 from pipeline.llm.mending import doubled, line_mended, unwrapped
 from pipeline.records import Language, Lines
 from pipeline.text import CONTROL
+from pipeline.wording import ECHO, FAILURES, HAN, LABEL, LATIN, MARKUP
 
-HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-LATIN = re.compile(r"[A-Za-z]")
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
 LANGUAGE_NAMES: dict[Language, str] = {"en": "English", "zh": "Simplified Chinese"}
 
 LONGEST = 1000
@@ -22,35 +22,13 @@ LONGEST = 1000
 LONGEST_ANSWER = 20_000
 """Characters of an answer's content; what is longer is not looked at."""
 
-FAILURES = re.compile(
-    r"(i'?m sorry|i am sorry|sorry[,.]|i (can't|cannot|can not|could not|am unable)|as an ai\b"
-    r"|error:|exception:|traceback|request timed out|summary generation failed"
-    r"|(n/?a|null|none|undefined|todo|tbd|no summary( available)?)[.!]?$"
-    r"|抱歉|很抱歉|对不起|我无法|我不能|无法(生成|总结|提供|完成|满足)|作为(一个|一名)?(AI|人工智能)"
-    r"|错误[:：]|请求超时|(摘要|总结)?生成失败|暂无(摘要|总结|简介))",
-    re.IGNORECASE,
-)
-"""How a line begins that is an apology or an error message, and no summary."""
-
-LABEL = re.compile(r"(title|abstract|标题|题目|摘要)\s*[:：]", re.IGNORECASE)
-"""How a line begins that repeats the question."""
-
-ECHO = 40
-"""Characters of a prompt's instructions that a line repeats only where it is an echo."""
-
-TAGS = "a|b|br|code|div|em|i|li|ol|p|script|span|strong|sub|sup|think|u|ul"
-MARKUP = re.compile(
-    rf"\*\*|```|^[-*+•#>]\s|</?(?:{TAGS})\s*/?>|<(?:{TAGS})\s[^<>]*=", re.IGNORECASE
-)
-"""Markdown and HTML; `a < b and c > d` is none."""
-
 DEFECTS = {
     "refusal": "the model refused to answer",
     "filter": "a content filter stopped the answer",
     "length": "the answer was cut because it reached the tokens allowed",
-    "empty": "the answer, or one of its lines, was empty or null",
+    "empty": "the answer, one of its lines or a reason was empty, or the answer null",
     "not-json": "the answer was no JSON object",
-    "wrong-shape": "a language was missing, or was no text",
+    "wrong-shape": "a language was missing, or was no text or no verdict",
     "lines": "a line had a line break or a control character",
     "too-long": f"a line had more than {LONGEST} characters, or the answer {LONGEST_ANSWER}",
     "wrong-language": "a line was not in its language",
@@ -66,6 +44,19 @@ def lines_of(answer: Answer, request: Request) -> tuple[Lines, tuple[str, ...]]:
 
     Raises `AnswerRejected`, whose text a model can be told when it is asked again.
     """
+    parsed, mended = _parsed(content_of(answer), request)
+    if _swapped(parsed):
+        parsed, mended = {"en": parsed["zh"], "zh": parsed["en"]}, [*mended, "swapped"]
+    lines: Lines = {}
+    for language in request.languages:
+        lines[language], taken = line_mended(parsed[language], language)
+        mended += [code for code in taken if code not in mended]
+        _check(language, lines[language], request)
+    return lines, tuple(mended)
+
+
+def content_of(answer: Answer) -> str:
+    """What a whole answer says. Raises `AnswerRejected` where it is none."""
     if answer.refusal:
         raise AnswerRejected("refusal", "the answer was a refusal")
     if answer.finish_reason == "content_filter":
@@ -77,34 +68,33 @@ def lines_of(answer: Answer, request: Request) -> tuple[Lines, tuple[str, ...]]:
         raise AnswerRejected("empty", "the answer was empty")
     if len(content) > LONGEST_ANSWER:
         raise AnswerRejected("too-long", "the answer was much longer than two lines")
-    parsed, mended = _parsed(content, request)
-    if _swapped(parsed):
-        parsed, mended = {"en": parsed["zh"], "zh": parsed["en"]}, [*mended, "swapped"]
-    lines: Lines = {}
-    for language in request.languages:
-        lines[language], taken = line_mended(parsed[language])
-        mended += [code for code in taken if code not in mended]
-        _check(language, lines[language], request)
-    return lines, tuple(mended)
+    return content
 
 
 def _parsed(content: str, request: Request) -> tuple[Lines, list[str]]:
-    """The texts by language, from the first form of the content that holds them."""
-    names = " and ".join(request.languages)
+    """The texts by language, and what was mended."""
+    found, mended = validated(content, _model(request.languages), "a text")
+    if found.model_extra:
+        mended.append("extra-keys")
+    return {language: getattr(found, language) for language in request.languages}, mended
+
+
+def validated(content: str, model: type[Parsed], each: str) -> tuple[Parsed, list[str]]:
+    """The first form of the content that is JSON of the model, and what was mended in it.
+
+    `each` says what its keys hold. Raises `AnswerRejected`.
+    """
+    names = " and ".join(model.model_fields)
     fault = AnswerRejected("not-json", f"the answer was not a JSON object with the keys {names}")
     for text, taken in unwrapped(content):
         mended_text, latex = doubled(text)
         mended = [*taken, "latex"] if latex else [*taken]
         try:
-            found = _model(request.languages).model_validate_json(mended_text)
+            return model.model_validate_json(mended_text), mended
         except ValidationError as error:
             if all(e["type"] != "json_invalid" for e in error.errors(include_input=False)):
-                what = f"the JSON did not have the keys {names}, each with a text"
+                what = f"the JSON did not have the keys {names}, each with {each}"
                 fault = AnswerRejected("wrong-shape", what)
-            continue
-        if found.model_extra:
-            mended.append("extra-keys")
-        return {language: getattr(found, language) for language in request.languages}, mended
     raise fault
 
 

@@ -2,12 +2,16 @@
 
 Of the whole content: thinking and fences around the JSON, prose around its one object,
 LaTeX whose backslashes JSON would take for control characters. Of a line: stray white
-space and Markdown. What cannot be mended stays as it is, for `answers.py` to reject.
+space, Markdown, and the typography of Chinese. What cannot be mended stays as it is, for
+`answers.py` to reject.
 """
 
 import json
 import re
 from collections.abc import Iterator
+
+from pipeline import typography
+from pipeline.records import Language
 
 MENDED = {
     "thinking": "a `<think>` block before the JSON",
@@ -19,8 +23,10 @@ MENDED = {
     "whitespace": "white space around a line, runs of blanks in it",
     "invisible": "characters that no reader sees: zero-width ones, turns of direction",
     "markdown": "a bullet, a heading mark or bold type",
+    "punctuation": "half-width punctuation in Chinese text, made full-width",
+    "spacing": "blanks between Chinese and Latin text, set where one belongs, else taken away",
 }
-"""Code in `mended` of a summary -> what was taken away."""
+"""Code in `mended` of a summary -> what was taken away or put right."""
 
 THINKING = re.compile(r"\A\s*<(think|thinking|reasoning)>.*?</\1>\s*", re.DOTALL | re.IGNORECASE)
 FENCED = re.compile(r"\A\s*```[\w-]*[ \t]*\r?\n(.*?)\r?\n?[ \t]*```\s*\Z", re.DOTALL)
@@ -115,8 +121,11 @@ def doubled(text: str) -> tuple[str, bool]:
     return UNDOUBLED.sub(mend, text), changed
 
 
-def line_mended(line: str) -> tuple[str, tuple[str, ...]]:
-    """A line without stray white space and Markdown, and the codes of what was taken away."""
+def line_mended(line: str, language: Language) -> tuple[str, tuple[str, ...]]:
+    """A line without stray white space and Markdown, and the codes of what was mended.
+
+    A Chinese one has the typography of Chinese then.
+    """
     text = INVISIBLE.sub("", line)
     mended: list[str] = ["invisible"] if text != line else []
     plain = BLANKS.sub(" ", text).strip()
@@ -125,4 +134,8 @@ def line_mended(line: str) -> tuple[str, tuple[str, ...]]:
     text = BOLD.sub(r"\1", BULLET.sub("", plain))
     if text != plain:
         mended.append("markdown")
-    return text.strip(), tuple(mended)
+    text = text.strip()
+    if language == "zh":
+        text, taken = typography.mended(text)
+        mended += taken
+    return text, tuple(mended)

@@ -1,7 +1,8 @@
-"""1-papers, 2-summaries and 4-decisions -> 5-digest: the digest as it stands.
+"""1-papers to 4-decisions -> 5-digest: the digest as it stands.
 
 A paper shows its decided lines; else, once published, the published ones; else those of
-the snapshot's active prompt and model; else the embedded ones, which is a gap.
+the snapshot's active prompt and model; else the embedded ones, which is a gap. A candidate
+that was not checked is not shown.
 """
 
 import time
@@ -10,16 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pipeline import ledger
+from pipeline.candidates import active, checked, stand_ins
 from pipeline.decisions import present
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.errors import UsageError
+from pipeline.outputs import Outputs
 from pipeline.records import (
-    EMBEDDED,
     LANGUAGES,
     Decision,
     Digest,
     DigestLine,
     Entry,
     Failure,
+    Finding,
     Language,
     Lines,
     Paper,
@@ -35,6 +38,7 @@ from pipeline.records import (
 from pipeline.settings import Settings
 from pipeline.site.markdown import digest_markdown
 from pipeline.site.page import digest_page
+from pipeline.snapshot import Snapshot
 from pipeline.version import VERSION
 
 MOST_EARLIER = 30
@@ -51,6 +55,7 @@ class _Material:
     by_id: Mapping[str, Summary]
     decided: Mapping[str, tuple[Decision, str | None]]
     published: Mapping[str, Entry]
+    findings: tuple[Finding, ...]
     withdrawals: Mapping[str, Withdrawal]
 
 
@@ -58,12 +63,41 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
     """Choose the lines and write the digest's three files. Hold `snapshot.releasing()`.
 
     The policy of the first assembly stays with the digest, so changing the setting
-    later releases nothing by itself. Raises `DamagedFile`, `OutputError`.
+    later releases nothing by itself. Raises `UsageError` where nothing was checked yet,
+    `DamagedFile`, `OutputError`.
     """
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     run, papers = snapshot.run(), snapshot.papers()
-    before = snapshot.digest()
-    releases = snapshot.publications()
+    if "summarize" in run.stages and "check" not in run.stages:
+        raise UsageError(
+            "the lines were not checked yet",
+            where=str(snapshot),
+            next_step=f"Run paperline check {snapshot}",
+        )
+    digest, material = _composed(settings, snapshot, run, papers)
+    write(snapshot, digest)
+    stage = Stage(
+        complete=True,
+        inputs=_inputs(snapshot, material),
+        counts={
+            "papers": len(digest.papers),
+            "excluded": len(digest.excluded),
+            "gaps": len(digest.gaps),
+            "undecided": len(digest.undecided),
+        },
+        started=started,
+        seconds=round(time.monotonic() - clock, 3),
+        versions={"paperline": VERSION},
+    )
+    snapshot.write_run(run.but(stages={**run.stages, "assemble": stage}))
+    return digest
+
+
+def _composed(
+    settings: Settings, snapshot: Snapshot, run: Run, papers: list[Paper]
+) -> tuple[Digest, _Material]:
+    """The digest, and what it was chosen from."""
+    before, releases = snapshot.digest(), snapshot.publications()
     earlier = _earlier(settings, snapshot)
     material = _material(settings, snapshot, run, earlier)
     entries, excluded = [], []
@@ -86,24 +120,10 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
         model=run.model or "",
         papers=tuple(entries),
         excluded=tuple(excluded),
+        findings=_about(entries, material),
         earlier=tuple(s.name for s in earlier[:MOST_EARLIER]),
     )
-    write(snapshot, digest)
-    stage = Stage(
-        complete=True,
-        inputs=_inputs(snapshot, material),
-        counts={
-            "papers": len(entries),
-            "excluded": len(excluded),
-            "gaps": len(digest.gaps),
-            "undecided": len(digest.undecided),
-        },
-        started=started,
-        seconds=round(time.monotonic() - clock, 3),
-        versions={"paperline": VERSION},
-    )
-    snapshot.write_run(run.but(stages={**run.stages, "assemble": stage}))
-    return digest
+    return digest, material
 
 
 def write(snapshot: Snapshot, digest: Digest) -> None:
@@ -131,8 +151,10 @@ def _inputs(snapshot: Snapshot, material: _Material) -> dict[str, str]:
     """
     lines = [material.active, material.stand_ins]
     carried = [d.to_json() for d, origin in material.decided.values() if origin]
+    findings = [finding.to_json() for finding in material.findings]
     return {
         "summaries": fingerprint([{p: s.id for p, s in chosen.items()} for chosen in lines]),
+        "findings": fingerprint(findings),
         "decisions": fingerprint([d.to_json() for d in snapshot.decisions()]),
         "carried": fingerprint(sorted(carried)),
         "withdrawn": fingerprint([[id_, w.version] for id_, w in material.withdrawals.items()]),
@@ -159,25 +181,30 @@ def _earlier(settings: Settings, snapshot: Snapshot) -> list[Snapshot]:
 def _material(
     settings: Settings, snapshot: Snapshot, run: Run, earlier: list[Snapshot]
 ) -> _Material:
-    summaries = snapshot.summaries()
-    stand_ins = {s.paper: s for s in summaries if s.origin == "embedded"}
-    active = stand_ins if run.model == EMBEDDED else _active(run, summaries)
+    summaries = checked(run, snapshot.summaries())
+    shown = active(run, summaries)
     decisions = snapshot.decisions()
     touched = {decision.paper for decision in decisions}
-    carried = _carried(earlier[:1], active)
+    carried = _carried(earlier[:1], shown)
     decided: dict[str, tuple[Decision, str | None]] = {
         **{paper: before for paper, before in carried.items() if paper not in touched},
         **{paper: (decision, None) for paper, decision in present(decisions).items()},
     }
     releases = snapshot.publications()
     published = releases[-1].digest.papers if releases else ()
+    picked = stand_ins(summaries)
+    may_be_shown = {summary.id for summary in [*shown.values(), *picked.values()]}
+    may_be_shown |= {decision.summary or "" for decision, _ in decided.values()}
     return _Material(
         run=run,
-        active=active,
-        stand_ins=stand_ins,
+        active=shown,
+        stand_ins=picked,
         by_id={s.id: s for s in summaries},
         decided=decided,
         published={entry.paper.id: entry for entry in published},
+        findings=tuple(
+            f for f in snapshot.findings() if f.summary is None or f.summary in may_be_shown
+        ),
         withdrawals=_withdrawn_since(settings, snapshot, run),
     )
 
@@ -192,16 +219,20 @@ def _withdrawn_since(settings: Settings, snapshot: Snapshot, run: Run) -> dict[s
     return {paper.id: later[paper.id] for paper in snapshot.each_paper() if paper.id in later}
 
 
-def _active(run: Run, summaries: list[Summary]) -> dict[str, Summary]:
-    """The lines of the active prompt and model.
+def _about(entries: list[Entry], material: _Material) -> tuple[Finding, ...]:
+    """The findings about the lines that are shown; what an editor rewrote has none."""
+    shown = {entry.paper.id: entry for entry in entries}
 
-    Those of its exact text come before later ones, those of the model before a fallback's.
-    """
-    of_prompt = [s for s in summaries if s.prompt == run.prompt]
-    fallbacks = [s for s in of_prompt if s.model in run.fallbacks]
-    candidates = [s for s in of_prompt if s.model == run.model]
-    exact = [s for s in candidates if s.prompt_fingerprint == run.prompt_fingerprint]
-    return {s.paper: s for s in [*fallbacks, *candidates, *exact]}
+    def holds(finding: Finding) -> bool:
+        entry, active = shown.get(finding.paper), material.active.get(finding.paper)
+        about = finding.summary or (active.id if active else None)
+        if entry is None or about is None or entry.summary != about:
+            return False
+        language = finding.language
+        line = entry.lines.get(language) if language else None
+        return language is None or (line is not None and line.origin != "editor")
+
+    return tuple(finding for finding in material.findings if holds(finding))
 
 
 def _carried(

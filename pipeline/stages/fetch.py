@@ -16,7 +16,7 @@ from itertools import takewhile
 from pipeline import ledger
 from pipeline.choice import Choice, Chooser, versioned
 from pipeline.errors import ArxivUnavailable, UsageError
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import (
     ARXIV_ID,
     Fetch,
@@ -29,6 +29,7 @@ from pipeline.records import (
     utc_text,
 )
 from pipeline.settings import Settings, TopicSettings
+from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source
 from pipeline.version import VERSION
 

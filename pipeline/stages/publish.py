@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from pipeline.ledger import noticed
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.records import Digest, Publication, Reason, Withdrawal, utc
 from pipeline.settings import Settings
 from pipeline.site.build import pages
+from pipeline.snapshot import Snapshot
 
 
 def record(snapshot: Snapshot, digest: Digest, now: datetime) -> bool:

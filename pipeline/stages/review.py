@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from pipeline.errors import UsageError
-from pipeline.outputs import Snapshot
 from pipeline.records import Action, Decision, Digest, Language, Lines, utc
+from pipeline.snapshot import Snapshot
 from pipeline.text import CONTROL, one_line
 
 

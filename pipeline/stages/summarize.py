@@ -17,7 +17,7 @@ from pipeline import prompts
 from pipeline.exchange import Executor, Job, Outcome
 from pipeline.executors.embedded import lines as embedded_lines
 from pipeline.glossary import Glossary
-from pipeline.outputs import Outputs, Snapshot
+from pipeline.outputs import Outputs
 from pipeline.progress import Progress
 from pipeline.records import (
     EMBEDDED,
@@ -36,6 +36,7 @@ from pipeline.records import (
     utc,
 )
 from pipeline.settings import Settings
+from pipeline.snapshot import Snapshot
 from pipeline.version import VERSION
 
 MOST_NIGHTS = 3
@@ -320,12 +321,7 @@ def _stage(
     settings: Settings, run: Run, done: Summarized, wanted: Wanted, started: datetime
 ) -> Stage:
     """What `run.json` keeps of the stage; its usage is what the books say, killed runs included."""
-    begun = run.stages["fetch"].started if "fetch" in run.stages else started
-    usage, models = Usage(), dict[str, Usage]()
-    for spend in Outputs(settings.outputs).spent_since(begun):
-        if (spend.topic, spend.snapshot) == (run.topic, run.snapshot):
-            usage = usage.plus(spend.usage)
-            models[spend.model] = models.get(spend.model, Usage()).plus(spend.usage)
+    usage, models = Outputs(settings.outputs).spent_by(run, "summarize")
     return Stage(
         complete=True,
         inputs={"papers": run.papers_sha256},

@@ -1,0 +1,221 @@
+"""Names of a line that the paper does not have, or spells differently.
+
+In a Chinese line every Latin word counts but plain lower-case ones; in an English line what
+looks like a name: inner capitals, digits, a capital that does not begin a sentence. A name
+is known if the paper has it in any case, number or hyphenation, in parts, as an acronym of
+words side by side or written out. Quantities are for the check of numbers.
+"""
+
+import re
+from collections.abc import Iterator
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from pipeline.checks.abbreviations import ALWAYS, LONG_FORMS
+from pipeline.checks.rules import Found, Rules
+from pipeline.checks.vocabulary import DIGITS, NAME, Vocabulary, fold, vocabulary
+from pipeline.records import Language, Lines, Paper
+
+MOST = 8
+"""Unknown names of one line that are reported; a line with more is beyond a list of them."""
+
+READ = 2_000
+"""Characters of a line that are searched for names; a longer one is `too-long` anyway."""
+
+COMPARED = 2_000
+"""Names of the paper that an unknown one is compared with."""
+
+HAN = re.compile("[\u4e00-\u9fff]")
+POSSESSIVE = re.compile(r"['’]s?$")
+QUANTITY = re.compile(
+    r"[0-9.]+(?:k|x|fps|[kmgt]?hz|dbm?|[munp]?s|[munck]?m|[kmgt]b|[kmgt]?bps|[kmu]g|[kmg]?w"
+    r"|[kmg]wh|[km]?v|[kmgt]?ev|pp|px|p|h|min|[kmgtp]?flops|st|nd|rd|th|bits?|qa|t|°?c)?"
+)
+SIZE = re.compile(r"([0-9.]+)b")
+SIZE_FOLLOWS = re.compile(
+    r"(?:(?:to|and|or|vs|versus|billion|b|[0-9.]+b?) )*?(?:b|billion|[0-9.]+b) "
+)
+NUMBER = re.compile(r"[0-9.]+")
+JOINERS = re.compile(r"[-\u2010-\u2013_&'’]|\.(?![0-9])")
+ENDINGS = "i?ans?|ese|ish|ics?|als?|ed|ing|es|ies|ations?|ive|ity|ments?|ers?|ly|ness"
+ENDING = re.compile(rf"(?:{ENDINGS})$")
+VOWEL = re.compile(r"(?:[aey]s?|s)$")
+VARIABLES = frozenset("NKMTDPQXYZnkmtdpqxyz")
+"""Letters that stand for a number in a compound: N-shot, K-means."""
+
+LATEX = frozenset("$\\{}")
+SENTENCE_END = re.compile(r"(?:^|[.!?:;])[\s\"'“”‘(]*$")
+
+
+def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
+    """`name-unknown` and `name-misspelled`."""
+    del rules  # names are the same whatever the prompt
+    known = vocabulary(paper)
+    for language, line in lines.items():
+        yield from _unknown(paper, known, language, line)
+
+
+def _unknown(paper: Paper, known: Vocabulary, language: Language, line: str) -> Iterator[Found]:
+    told: set[str] = set()
+    chinese = bool(HAN.search(line))
+    for match in NAME.finditer(line, 0, READ):
+        written = match[0]
+        if written in told:
+            continue
+        if not looks_like_a_name(written, line, match.start(), chinese=chinese):
+            continue
+        name = POSSESSIVE.sub("", written)
+        if is_known(name, known) or _in_latex(line, match):
+            continue
+        told.add(written)
+        span = (match.start(), match.start() + len(name))
+        yield _found(paper, known, language, name, span)
+        if len(told) == MOST:
+            return
+
+
+def looks_like_a_name(written: str, line: str, start: int, *, chinese: bool) -> bool:
+    """Whether the word that begins there in the line is to be looked up."""
+    if len(written) == 1 or _is_word(written) or not any(map(str.isalpha, written)):
+        return False
+    if chinese or any(c.isupper() or c.isdigit() for c in written[1:]):
+        return True
+    return written[0].isupper() and not SENTENCE_END.search(line[max(0, start - 6) : start])
+
+
+def _in_latex(line: str, match: re.Match[str]) -> bool:
+    """Whether it is a part of a name that is written in LaTeX, which another check reports."""
+    around = line[max(0, match.start() - 1) : match.start()] + line[match.end() : match.end() + 1]
+    return not LATEX.isdisjoint(around)
+
+
+def _found(
+    paper: Paper, known: Vocabulary, language: Language, name: str, span: tuple[int, int]
+) -> Found:
+    right = nearest(name, known)
+    if right is None:
+        return Found("name-unknown", f"{name} is not in the paper", language, span)
+    start = paper.abstract.find(right)
+    where = "the abstract" if start >= 0 else "the paper"
+    return Found(
+        "name-misspelled",
+        f"{name} is not in the paper; {where} has {right}",
+        language,
+        span,
+        (start, start + len(right)) if start >= 0 else None,
+    )
+
+
+def is_known(name: str, known: Vocabulary) -> bool:
+    """Whether the paper has the name, or it follows from what the paper has."""
+    if f" {name.lower()} " in known.text:
+        return True
+    key = " ".join(fold(name).split())
+    if QUANTITY.fullmatch(key) or f" {key.lstrip('0123456789.')} " in known.text:
+        return True
+    return _has(name, key, known) or _has_parts(name, known)
+
+
+def _has(name: str, key: str, known: Vocabulary) -> bool:
+    """Whether the paper has the name, which is `key` when folded, as a whole."""
+    text = known.text
+    if not key or f" {key} " in text or key in ALWAYS:
+        return True
+    one = key if name.isupper() or key.endswith("ss") else key.removesuffix("s")
+    if f" {one} " in text or any(f" {form}" in text for form in LONG_FORMS.get(one, ())):
+        return True
+    return (
+        (f"{name}s" in known.raw and f" {key}s " in text)
+        or _continues(key, text)
+        or (name[1:].islower() and name.isalpha() and _is_inflected(key, text))
+        or _is_size(key, text)
+        or not known.joined.isdisjoint((key.replace(" ", ""), one.replace(" ", "")))
+        or _is_acronym(key, known)
+    )
+
+
+def _has_parts(name: str, known: Vocabulary) -> bool:
+    """Whether all parts are there; a number belongs to the part before it.
+
+    A lower-case part of a compound with another is a word, not a name: `24B-parameter`.
+    """
+    parts = [part for part in JOINERS.split(name) if part]
+    if len(parts) < 2:
+        return False
+    if "_" in name and max(map(len, parts)) == 1:
+        return True  # a variable: T_n
+    initials = "".join(part[0] for part in parts).lower()
+    if len(initials) > 2 and f" {initials} " in known.text:
+        return True
+    groups = [parts[0]]
+    for part in parts[1:]:
+        if NUMBER.fullmatch(part):
+            groups[-1] += f" {part}"
+        else:
+            groups.append(part)
+    if QUANTITY.fullmatch(parts[0].lower()):
+        del groups[0]
+    if not all(map(_is_word, parts)):
+        groups = [group for group in groups if not _is_word(group)]
+    return groups != [name] and all(_has_part(group, known) for group in groups)
+
+
+def _is_word(part: str) -> bool:
+    return part.islower() and part.isalpha()
+
+
+def _has_part(part: str, known: Vocabulary) -> bool:
+    return part in VARIABLES or _has(part, " ".join(fold(part).split()), known)
+
+
+def _continues(key: str, text: str) -> bool:
+    """Whether the paper has it as the family of a name (Qwen of Qwen3) or as its number."""
+    if key[0].isdigit():
+        at = text.find(f"{key} ")
+        return at > 0 and text[at - 1].isalpha()
+    at = text.find(f" {key}") + len(key) + 1
+    return at > len(key) and key[-1].isalpha() and text[at].isdigit()
+
+
+def _is_inflected(key: str, text: str) -> bool:
+    """Whether the word is there with another ending: China for Chinese."""
+    stem = ENDING.sub("", key)
+    other = f"(?:{ENDINGS}|[aey]?s?)"
+    if stem == key:
+        stem, other = VOWEL.sub("", key), f"(?:{ENDINGS})"
+    return len(stem) > 3 and bool(re.search(rf" {re.escape(stem)}{other} ", text))
+
+
+def _is_acronym(key: str, known: Vocabulary) -> bool:
+    """Whether it is the initials of words side by side, and not nearly what the paper says."""
+    forms = [
+        form
+        for form in (key, key.removesuffix("s"))
+        if 2 < len(form) < 9 and form.isalpha() and form in known.initials
+    ]
+    return bool(forms) and not any(_closest(form, known, 1) for form in forms)
+
+
+def _is_size(key: str, text: str) -> bool:
+    """Whether `1b` is written as 1 billion, or as a part of 1-3B."""
+    size = SIZE.fullmatch(key)
+    at = text.find(f" {size[1]} ") if size else -1
+    return at >= 0 and bool(SIZE_FOLLOWS.match(text, at + len(key) + 1))
+
+
+def nearest(name: str, known: Vocabulary) -> str | None:
+    """The paper's name that this one must be a misspelling of, as the paper writes it."""
+    key = fold(name).replace(" ", "")
+    letters = DIGITS.sub("", key)
+    if letters != key and letters in known.letters:
+        return known.letters[letters]
+    if len(key) < 4:
+        return None
+    return _closest(key, known, 1 if len(key) < 8 else 2 if len(key) < 13 else 3)
+
+
+def _closest(key: str, known: Vocabulary, farthest: int) -> str | None:
+    candidates = known.keys[:COMPARED]
+    best = process.extractOne(key, candidates, scorer=OSA.distance, score_cutoff=farthest)
+    return known.names[best[0]] if best else None

@@ -1,0 +1,188 @@
+"""The files of one snapshot: reading gives records, writing replaces or appends whole.
+
+Its folder is `outputs/<topic>/<YYYYMMDD_HHMM>/`; `outputs.py` finds and makes snapshots.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from pipeline import files
+from pipeline.errors import DamagedFile
+from pipeline.exchange import BatchState
+from pipeline.records import (
+    RESTORE,
+    Decision,
+    Digest,
+    Finding,
+    Kind,
+    Paper,
+    Publication,
+    Record,
+    Run,
+    Summary,
+    each_record,
+)
+
+PAPERS = "1-papers.jsonl"
+
+SHORT_WAIT = 30.0
+"""Seconds to wait for a lock that is held for moments: a decision, a release."""
+
+
+class Snapshot:
+    """The files of one snapshot. Reading gives records; writing replaces or appends whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.topic = folder.parent.name
+        self.name = folder.name
+        self.digest_json = folder / "5-digest.json"
+        self.digest_md = folder / "5-digest.md"
+        self.digest_html = folder / "5-digest.html"
+        self._papers = folder / PAPERS
+        self._summaries = folder / "2-summaries.jsonl"
+        self._findings = folder / "3-findings.jsonl"
+        self._decisions = folder / "4-decisions.jsonl"
+        self._published = folder / "6-published.jsonl"
+        self._run = folder / "run.json"
+        self._batch = folder / "batch.json"
+
+    def __str__(self) -> str:
+        return f"{self.topic}/{self.name}"
+
+    def papers(self) -> list[Paper]:
+        """The snapshot's papers in digest order. Raises `DamagedFile`, also where one is lost."""
+        return list(self.each_paper())
+
+    def each_paper(self) -> Iterator[Paper]:
+        """As `papers`, one by one: the file is checked as a whole before the first."""
+        if not self._papers.exists() or sha256(self._papers) != self.run().papers_sha256:
+            raise DamagedFile(
+                "is not what was fetched",
+                where=str(self._papers),
+                next_step="Restore it from a backup",
+            )
+        yield from each_record(files.each_line(self._papers), Paper, where=str(self._papers))
+
+    def summaries(self) -> list[Summary]:
+        """All candidates, oldest first; empty before the first summarize."""
+        return list(self.each_summary())
+
+    def each_summary(self) -> Iterator[Summary]:
+        """As `summaries`, one by one."""
+        where = str(self._summaries)
+        return each_record(files.each_line(self._summaries), Summary, where=where)
+
+    @contextlib.contextmanager
+    def adding_summaries(self) -> Iterator[Callable[[Summary], None]]:
+        """A function that adds candidates behind those that are there; one that is there stays.
+
+        The file is replaced when the block ends, and stays as it was where it raises. Hold
+        the topic's lock: nothing but summarize writes it.
+        """
+        known = set()
+        with files.replacing(self._summaries) as file:
+            for summary in self.each_summary():
+                known.add(summary.id)
+                file.write(summary.to_json() + "\n")
+
+            def add(summary: Summary) -> None:
+                if summary.id not in known:
+                    known.add(summary.id)
+                    file.write(summary.to_json() + "\n")
+
+            yield add
+
+    def findings(self) -> list[Finding]:
+        """What the checks found when they last ran. Raises `DamagedFile`."""
+        remedy = f"Move it away: paperline check {self} makes it again"
+        return records_in(self._findings, Finding, remedy)
+
+    def write_findings(self, findings: Iterable[Finding]) -> None:
+        """Replace what the checks found. Hold `releasing()`."""
+        files.replace(self._findings, as_lines(findings))
+
+    def decisions(self) -> list[Decision]:
+        """Every decision, in the order in which they were taken."""
+        return records_in(self._decisions, Decision)
+
+    def append_decision(self, decision: Decision) -> None:
+        """Append and sync. Hold `releasing()`."""
+        files.append_lines(self._decisions, [decision.to_json()])
+
+    def digest(self) -> Digest | None:
+        """The digest as last assembled, or None. Raises `DamagedFile`."""
+        if not self.digest_json.exists():
+            return None
+        return Digest.from_json(
+            files.read_text(self.digest_json),
+            where=str(self.digest_json),
+            remedy=f"Move it away: paperline assemble {self} makes it again",
+        )
+
+    def write_digest(self, digest: Digest, *, markdown: str, html: str) -> None:
+        """Replace the three forms; the JSON last, so it vouches for the other two."""
+        files.replace(self.digest_md, markdown)
+        files.replace(self.digest_html, html)
+        files.replace(self.digest_json, digest.to_json() + "\n")
+
+    def publications(self) -> list[Publication]:
+        """Every release, oldest first."""
+        return records_in(self._published, Publication)
+
+    def append_publication(self, publication: Publication) -> None:
+        """Append and sync. Hold `releasing()`."""
+        files.append_lines(self._published, [publication.to_json()])
+
+    def run(self) -> Run:
+        """What was done to the snapshot. Raises `DamagedFile`."""
+        if not self._run.exists():
+            raise DamagedFile(
+                "is missing",
+                where=str(self._run),
+                next_step="Restore it from a backup, or move the snapshot's folder away",
+            )
+        return Run.from_json(files.read_text(self._run), where=str(self._run))
+
+    def write_run(self, run: Run) -> None:
+        """Replace `run.json`."""
+        files.replace(self._run, run.to_json() + "\n")
+
+    def batch(self) -> BatchState | None:
+        """What the snapshot has at a provider, or None. Raises `DamagedFile`."""
+        if not self._batch.exists():
+            return None
+        return BatchState.from_json(files.read_text(self._batch), where=str(self._batch))
+
+    def write_batch(self, state: BatchState | None) -> None:
+        """Replace it, or remove it when nothing is at a provider any more."""
+        if state is None:
+            with files.translated(self._batch):
+                self._batch.unlink(missing_ok=True)
+        else:
+            files.replace(self._batch, state.to_json() + "\n")
+
+    @contextlib.contextmanager
+    def releasing(self) -> Iterator[None]:
+        """Hold the lock under which decisions are appended and digests released."""
+        with files.locked(self.folder / ".lock", timeout=SHORT_WAIT, holder=f"snapshot {self}"):
+            yield
+
+
+def records_in(path: Path, kind: type[Kind], remedy: str = RESTORE) -> list[Kind]:
+    """The records of a file; none where it is not there. Raises `DamagedFile`."""
+    lines = files.whole_lines(path)
+    return list(each_record(lines, kind, where=str(path), remedy=remedy))
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal."""
+    with files.translated(path), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def as_lines(records: Iterable[Record]) -> str:
+    """Records as the text of a JSON Lines file."""
+    return "".join(record.to_json() + "\n" for record in records)

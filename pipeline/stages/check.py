@@ -1,0 +1,236 @@
+"""1-papers, 2-summaries -> 3-findings: what an editor must look at in each candidate.
+
+Every candidate is checked, those of other prompts and models too. What a model said as a
+second opinion is kept until its candidate is asked about again.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import msgspec
+
+from pipeline import candidates, glossary, prompts
+from pipeline.checks import judge, suite
+from pipeline.checks.rules import Form, Found, Rules
+from pipeline.errors import DamagedFile, PromptError
+from pipeline.exchange import Executor, Outcome
+from pipeline.outputs import Outputs
+from pipeline.progress import Progress
+from pipeline.records import (
+    Finding,
+    Language,
+    Run,
+    Stage,
+    Summary,
+    Usage,
+    fingerprint,
+    utc,
+)
+from pipeline.settings import CheckSettings, Settings
+from pipeline.snapshot import Snapshot
+from pipeline.stages.judge import judged
+from pipeline.version import VERSION
+
+log = logging.getLogger(__name__)
+
+OPINIONS = ("judge-unsupported", "judge-missing")
+"""The codes of a second opinion, which no run without a model can find again."""
+
+
+@dataclass
+class Checked:
+    """What one pass came to: all findings, and what asking for second opinions cost.
+
+    `left_out` says what could not be asked or known, and why.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    left_out: tuple[str, ...] = ()
+
+
+def check(
+    settings: Settings, snapshot: Snapshot, *, executor: Executor | None, progress: Progress
+) -> Checked:
+    """Check every candidate, with a second opinion on the active ones where `[check] judge` is on.
+
+    `executor` is needed for that alone. Raises `DamagedFile`, `OutputError`, `PromptError`.
+    """
+    opinions: dict[str, list[Found]] | None = None
+    usage, left_out = Usage(), tuple[str, ...]()
+    if executor is not None and _asks(settings):
+        papers = {paper.id: paper for paper in snapshot.each_paper()}
+        shown = candidates.active(snapshot.run(), snapshot.each_summary())
+        asked = [(papers[id_], summary) for id_, summary in shown.items() if id_ in papers]
+        done = judged(settings, snapshot, asked, executor=executor, progress=progress)
+        opinions = {id_: _opinion(outcome) for id_, outcome in done.outcomes.items()}
+        failures = [outcome.failure for outcome in done.outcomes.values() if outcome.failure]
+        counted = Counter(failure.reason for failure in failures)
+        left_out = tuple(
+            f"no second opinion on {count} candidates: {reason}"
+            for reason, count in counted.items()
+        )
+        usage = done.usage
+    with snapshot.releasing():
+        checked = renew(settings, snapshot, opinions=opinions, left_out=left_out)
+    checked.usage = usage
+    return checked
+
+
+def is_stale(snapshot: Snapshot) -> bool:
+    """Whether there are candidates that were never checked, or the findings are lost."""
+    run, summaries = snapshot.run(), snapshot.summaries()
+    if "check" not in run.stages or len(candidates.checked(run, summaries)) < len(summaries):
+        return True
+    try:
+        return len(snapshot.findings()) != run.stages["check"].counts["findings"]
+    except DamagedFile as error:
+        log.warning("%s: the findings are made again: %s", snapshot, error)
+        return True
+
+
+def renew(
+    settings: Settings,
+    snapshot: Snapshot,
+    *,
+    opinions: Mapping[str, Sequence[Found]] | None = None,
+    left_out: tuple[str, ...] = (),
+) -> Checked:
+    """Check every candidate without asking a model, and write the findings.
+
+    Hold `snapshot.releasing()`. `opinions`: second opinions by candidate, where they were
+    asked for just now; else earlier ones are kept.
+    """
+    started, clock = utc(datetime.now(UTC)), time.monotonic()
+    run, summaries = snapshot.run(), snapshot.summaries()
+    rules, unknown = _rules(settings, {summary.prompt for summary in summaries})
+    shown = candidates.active(run, summaries)
+    said, judged_now = _opinions(settings, snapshot, run, shown, opinions)
+    findings: list[Finding] = []
+    severities, papers = settings.check.severity, {p.id: p for p in snapshot.each_paper()}
+    for summary in summaries:
+        paper, opinion = papers[summary.paper], said.get(summary.id, ())
+        findings += suite.of_candidate(paper, summary, rules[summary.prompt], severities)
+        findings += suite.with_severity(opinion, severities, paper=paper.id, summary=summary.id)
+    pairs = [(paper, shown[id_]) for id_, paper in papers.items() if id_ in shown]
+    findings += suite.of_digest(pairs, rules[None], severities)
+    snapshot.write_findings(findings)
+    usage, models = Outputs(settings.outputs).spent_by(run, "check")
+    stage = Stage(
+        complete=not left_out,
+        inputs={
+            "papers": run.papers_sha256,
+            "summaries": candidates.identity(summaries),
+            "judged": judged_now,
+        },
+        settings=_obeyed(settings, rules),
+        counts={
+            "candidates": len(summaries),
+            "findings": len(findings),
+            **Counter(f"{finding.severity}s" for finding in findings),
+        },
+        left_out=(*unknown, *left_out),
+        usage=usage,
+        models=models,
+        started=started,
+        seconds=round(time.monotonic() - clock, 3),
+        versions={"paperline": VERSION},
+    )
+    snapshot.write_run(run.but(stages={**run.stages, "check": stage}))
+    return Checked(findings, left_out=stage.left_out)
+
+
+def _asks(settings: Settings) -> bool:
+    """Whether second opinions are wanted; the embedded model has none."""
+    return settings.check.judge and not settings.model.embedded
+
+
+def _obeyed(settings: Settings, rules: Mapping[str | None, Rules]) -> str:
+    """Fingerprint of what the checks were held to, the prompts' forms included."""
+    forms = {name or "": [r.form.sentences, dict(r.form.length)] for name, r in rules.items()}
+    terms = rules[None].glossary
+    told = msgspec.to_builtins(settings.check)
+    return fingerprint([told, forms, terms.terms, terms.alternatives])
+
+
+def _opinion(outcome: Outcome) -> list[Found]:
+    if outcome.failure is not None:
+        return [Found("judge-missing", f"no second opinion: {outcome.failure.reason}")]
+    return list(judge.check(outcome.verdicts or {}, outcome.model))
+
+
+def _opinions(
+    settings: Settings,
+    snapshot: Snapshot,
+    run: Run,
+    shown: Mapping[str, Summary],
+    asked: Mapping[str, Sequence[Found]] | None,
+) -> tuple[Mapping[str, Sequence[Found]], str]:
+    """Second opinions by candidate, and the fingerprint of those that were asked about.
+
+    A candidate on show that was never asked about says so, so that no gate takes it for
+    supported.
+    """
+    if not _asks(settings):
+        return {}, ""
+    everything = candidates.identity(shown.values())
+    kept = _kept(snapshot)
+    if asked is not None:
+        return {**kept, **asked}, everything
+    before = run.stages["check"].inputs.get("judged", "") if "check" in run.stages else ""
+    if before != everything:
+        unasked = Found("judge-missing", f"no second opinion yet: run paperline check {snapshot}")
+        models = (s for s in shown.values() if s.origin == "model" and s.id not in kept)
+        kept |= {summary.id: [unasked] for summary in models}
+    return kept, before
+
+
+def _kept(snapshot: Snapshot) -> dict[str, list[Found]]:
+    """The second opinions that the findings hold from an earlier time, by candidate."""
+    kept: dict[str, list[Found]] = {}
+    for finding in snapshot.findings():
+        if finding.code in OPINIONS and finding.summary is not None:
+            found = Found(finding.code, finding.message, finding.language)
+            kept.setdefault(finding.summary, []).append(found)
+    return kept
+
+
+def _rules(
+    settings: Settings, names: set[str | None]
+) -> tuple[dict[str | None, Rules], tuple[str, ...]]:
+    """What the lines of each prompt are held to, None for the embedded model's.
+
+    The lines of a prompt that is gone or damaged are held to the settings alone, and that is
+    told.
+    """
+    terms, chosen = glossary.load(settings.prompts), settings.check
+    form = Form(length=_length(chosen, None))
+    made: dict[str | None, Rules] = {
+        None: Rules(glossary=terms, form=form, openings=chosen.openings, extractive=True)
+    }
+    unknown = []
+    for name in sorted(filter(None, names)):
+        try:
+            prompt = prompts.load(settings.prompts, name)
+        except PromptError as error:
+            log.warning("lines by %s are held to the settings' form: %s", name, error)
+            unknown.append(f"prompt {name}: {error}")
+            own = form
+        else:
+            length = _length(chosen, prompt)
+            own = Form(prompt.sentences, length, prompt.instructions)
+        made[name] = Rules(glossary=terms, form=own, openings=chosen.openings)
+    return made, tuple(unknown)
+
+
+def _length(
+    chosen: CheckSettings, prompt: prompts.Prompt | None
+) -> dict[Language, tuple[int, int]]:
+    """The shortest and longest line of each language: the prompt's own, else the settings'."""
+    words = prompt.words if prompt and prompt.words else chosen.words
+    characters = prompt.characters if prompt and prompt.characters else chosen.characters
+    return {"en": words, "zh": characters}
