@@ -8,7 +8,7 @@ UV ?= uv
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --python-version 3.11 --universal pyproject.toml
 
-BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/rivals.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/rivals.py benchmarks/corruptions.py,$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

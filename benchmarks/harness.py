@@ -96,13 +96,14 @@ def serving(*arguments: str) -> Iterator[Server]:
 def corpus(count: int) -> list[Paper]:
     """The first papers of the test bed's corpus, about which its server has something to say."""
     with gzip.open(TESTBED / "corpus" / "papers.jsonl.gz", "rt", encoding="utf-8") as lines:
-        found = [_paper(json.loads(line)) for line in itertools.islice(lines, count)]
+        found = [paper_of(json.loads(line)) for line in itertools.islice(lines, count)]
     if len(found) < count:
         raise ValueError(f"the corpus has {len(found)} papers, {count} are needed")
     return found
 
 
-def _paper(said: dict[str, Any]) -> Paper:
+def paper_of(said: dict[str, Any]) -> Paper:
+    """The paper that a line of the test bed's corpus tells of."""
     address = f"https://arxiv.org/abs/{said['id']}v{said['version']}"
     return Paper(
         id=said["id"],

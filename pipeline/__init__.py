@@ -1,8 +1,9 @@
 """paperline: each night's arXiv abstracts as a reviewed, bilingual digest.
 
-arXiv ──fetch──▶ 1-papers ──summarize──▶ 2-summaries
-                                              │      editors' decisions
-                                              ▼              ▼
+arXiv ──fetch──▶ 1-papers ──summarize──▶ 2-summaries ──check──▶ 3-findings
+                                              │                      │
+                                              │             editors' decisions
+                                              ▼                      ▼
 site ◀──publish── 6-published ◀─gate── 5-digest ◀──assemble── 4-decisions
 
 Stages (`stages/`) read files and write files, and never call each other; `run.py`

@@ -12,6 +12,7 @@ import msgspec
 from pipeline import glossary, prompts
 from pipeline.errors import PaperlineError
 from pipeline.settings import Settings
+from pipeline.stages.judge import judging_prompt
 
 
 class Finding(NamedTuple):
@@ -54,6 +55,7 @@ def _prompts(settings: Settings) -> Finding:
         names = sorted({topic.prompt for topic in settings.topic})
         for name in names:
             prompts.load(settings.prompts, name)
+        judging_prompt(settings)
         terms = len(glossary.load(settings.prompts).terms)
     except PaperlineError as error:
         return Finding("prompts", False, str(error))

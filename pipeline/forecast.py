@@ -6,22 +6,27 @@ from datetime import datetime
 
 from pipeline import glossary, prompts
 from pipeline.cache import AnswerCache
-from pipeline.exchange import Job
+from pipeline.exchange import Job, Request
 from pipeline.llm.abilities import Known, request_to
 from pipeline.llm.prices import BATCH_SHARE, priced
 from pipeline.llm.remembered import remembered
 from pipeline.llm.tokens import count_request
 from pipeline.outputs import Outputs
-from pipeline.records import Count, Paper, Record, Usage
+from pipeline.records import Count, Lines, Paper, Record, Usage
 from pipeline.run import as_it_was, recent, to_heal, unfinished
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
 from pipeline.stages.fetch import preview
+from pipeline.stages.judge import job_for as judge_job
+from pipeline.stages.judge import judging_prompt
 from pipeline.stages.summarize import job_for, wanted_for
 
 LINES_TOKENS = 118
 """Tokens of an answer with two lines, until the books tell what a model uses."""
+
+VERDICTS_TOKENS = 50
+"""Tokens of a second opinion on two lines, of which most need no reason."""
 
 NOT_YET = "00000000_0000"
 """Stands for the name of a snapshot that is not there yet."""
@@ -111,21 +116,44 @@ def _counted(settings: Settings, topic: str, jobs: list[Job], asked: set[str]) -
         return Forecast(topic=topic, papers=len(jobs), cached=0, usage=usage)
     answer = _answer_tokens(settings)
     share = BATCH_SHARE if settings.model.executor == "batch" else 1.0
+    judging = judging_prompt(settings)
     with contextlib.closing(AnswerCache(settings.cache)) as cache:
         known = Known(cache)
         for job in jobs:
-            requests = [
-                request_to(provider, job, known, first=index == 0)
-                for index, provider in enumerate(settings.model.providers)
-            ]
-            key = requests[0].fingerprint()
-            if key in asked or remembered(job, requests, cache):
+            requests = _requests(settings, job, known)
+            key, done = requests[0].fingerprint(), remembered(job, requests, cache)
+            if key in asked or done:
                 cached += 1
-                continue
+            else:
+                usage = usage.plus(_cost(settings, requests[0], answer).at(share))
+            if judging and key not in asked:
+                lines = done.lines if done else None
+                question = _question(settings, judging, job, lines)
+                about = _requests(settings, question, known)
+                if not (lines and remembered(question, about, cache)):
+                    # Always online, so never at the price of a batch.
+                    usage = usage.plus(_cost(settings, about[0], VERDICTS_TOKENS))
             asked.add(key)
-            tokens = Usage(prompt_tokens=count_request(requests[0]), completion_tokens=answer)
-            usage = usage.plus(priced(tokens, settings.model, settings.model.name).at(share))
     return Forecast(topic=topic, papers=len(jobs), cached=cached, usage=usage)
+
+
+def _requests(settings: Settings, job: Job, known: Known) -> list[Request]:
+    """What each provider would be asked, in the order in which they are."""
+    return [
+        request_to(provider, job, known, first=index == 0)
+        for index, provider in enumerate(settings.model.providers)
+    ]
+
+
+def _question(settings: Settings, judging: prompts.Prompt, job: Job, lines: Lines | None) -> Job:
+    """The question about lines; those that are not there yet are taken for as long as a title."""
+    stand_in: Lines = dict.fromkeys(job.languages, job.paper.title)
+    return judge_job(settings, job.topic, NOT_YET, judging, job.paper, lines or stand_in)
+
+
+def _cost(settings: Settings, request: Request, answer: int) -> Usage:
+    tokens = Usage(prompt_tokens=count_request(request), completion_tokens=answer)
+    return priced(tokens, settings.model, settings.model.name)
 
 
 def _answer_tokens(settings: Settings) -> int:

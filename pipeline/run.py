@@ -40,6 +40,7 @@ from pipeline.sources.source import Source, open_source
 from pipeline.stages import check as checks
 from pipeline.stages.assemble import assemble, is_stale, write
 from pipeline.stages.fetch import fetch
+from pipeline.stages.judge import judging_prompt
 from pipeline.stages.publish import build_site, record, record_withdrawals
 from pipeline.stages.summarize import summarize, worth_asking
 
@@ -134,6 +135,7 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
     settings = night.settings
     # Before arXiv is asked: a prompt that cannot be used must not cost a night.
     prompts.load(settings.prompts, prompt or topic.prompt)
+    judging_prompt(settings)
     outputs = Outputs(settings.outputs)
     with outputs.working_on(topic.name):
         work = Work()

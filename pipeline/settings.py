@@ -241,7 +241,10 @@ class ReviewSettings(Section, frozen=True, kw_only=True):
 
     policy: Annotated[
         Policy,
-        _help("all: every paper must be settled; flagged: those with a gap; none: nothing need be"),
+        _help(
+            "all: every paper must be settled; flagged: those with a gap, an error or a warning; "
+            "none: nothing need be"
+        ),
     ] = "all"
 
 

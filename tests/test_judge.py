@@ -21,10 +21,11 @@ from pipeline.llm import limits, provider
 from pipeline.llm.verdicts import LONGEST_WHY, verdicts_of
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
+from pipeline.prompts import load
 from pipeline.records import Language, Lines, Paper, Run, Summary, Usage, summary_id
 from pipeline.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings
 from pipeline.snapshot import Snapshot
-from pipeline.stages.judge import Judged, judged
+from pipeline.stages.judge import PROMPT, Judged, judged
 from pipeline.text import CONTROL, one_line
 from tests.conftest import REPOSITORY
 from tests.jobs import KEY, fingerprint_of, job, paper
@@ -97,7 +98,14 @@ class Bench:
             budget=BudgetSettings(usd_per_run=budget),
         )
         with selection.opened(settings) as executor:
-            return judged(settings, self.snapshot, candidates, executor=executor, progress=Plain())
+            return judged(
+                settings,
+                self.snapshot,
+                load(settings.prompts, PROMPT, answers="verdicts"),
+                candidates,
+                executor=executor,
+                progress=Plain(),
+            )
 
     def booked(self) -> list[tuple[str, str, str]]:
         spent = self.outputs.spent_since(datetime(2026, 1, 1, tzinfo=UTC))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -730,3 +731,25 @@ def test_the_demonstration_needs_no_network_and_no_key(machine: Machine, tmp_pat
     assert len(pages) == 2
     assert all(Path(page).is_file() for page in pages)
     assert machine.model.bodies == []
+
+
+def test_a_wrong_line_is_found_named_and_held_back_until_an_editor_has_seen_it(
+    machine: Machine,
+) -> None:
+    machine.configure(policy="flagged", limit="1")
+
+    def lines(body: dict[str, Any]) -> Response:
+        right = json.loads(
+            json.loads(good_lines(body).get_data())["choices"][0]["message"]["content"]
+        )
+        return completion(json.dumps({**right, "zh": "方法与结果的一句话，误差下降 98.76%。"}))
+
+    machine.model.always = lines
+    said = machine.paperline("run", "--at", FIRST_NIGHT)
+    assert ", 0 gaps, 1 error, " in said
+    assert "waiting for 1 decision" in said
+    (held,) = papers(machine)
+    table = machine.paperline("check", "demo/latest").splitlines()
+    assert re.fullmatch(rf"error +{held} +zh +number-unknown +98\.76% is neither .*", table[0])
+    assert table[-1] == "demo/20260115_0405: 1 candidate checked, 1 error, 0 warnings, 1 note"
+    assert "published" in machine.paperline("decide", "demo/latest", held, "approve")

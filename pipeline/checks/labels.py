@@ -32,11 +32,13 @@ LOOK_BACK = 24
 """Characters before a number in which its label is looked for."""
 
 NUMBER = r"\d+(?:\.\d+)*"
-VERSION = re.compile(rf"(?>{NUMBER})(?!\s?(?:[A-Za-z%％]|[十百千万亿]))")
+VERSION = re.compile(rf"(?>{NUMBER})(?![A-Za-z]|\s?(?:[kKMBT](?![A-Za-z])|[%％十百千万亿]))")
 MALFORMED = (
-    re.compile(r"0(?<![\d.,:A-Za-z-]0)\d++(?:\.\d++)?(?![\d:A-Za-z]|-\d\d-)"),  # 00.79, 026
+    re.compile(
+        r"0(?<![\d.,:A-Za-z}\u2009\u202f-]0)\d++(?:\.\d++)?(?![\d:A-Za-z]|-\d\d-)"
+    ),  # 00.79, 026
     re.compile(r"\d(?<![\d.,]\d)\d{0,2}(?:,\d{3}){0,9},\d{4,}"),  # 3,3355
-    re.compile(r"@\d+"),
+    re.compile(r"@\d++(?:\.\d++)?"),
 )
 """What no number is that was copied rightly; after an `@` a number is a name, as in pass@10."""
 
@@ -82,7 +84,7 @@ def _strange(
         if match.re is WITH_LETTERS:
             known = match.start() in taken or _is_named(match[0], together)
         else:
-            known = re.search(re.escape(match[0]) + r"(?!\d)", together) is not None
+            known = re.search(rf"(?<!\d(?=\d)){re.escape(match[0])}(?!\d)", together) is not None
         if not known:
             message = f"{match[0]} is not in the paper"
             yield Found("number-unknown", message, language, match.span())

@@ -30,6 +30,9 @@ ABOUT = Decimal("0.1")
 SCALES = range(-12, 13)
 """Powers of ten by which a scale may be wrong."""
 
+LEAST_SHARE = Decimal("0.001")
+"""A share below it is not read as the inverse of a multiple."""
+
 GROUPED = 10_000
 """From here on a number of two digits and zeros is taken for rounded: 2,369,883 as 240 万."""
 
@@ -75,7 +78,7 @@ def _vague(line: Quantity, source: Quantity) -> Relation:
 def comparable(line: Quantity, source: Quantity) -> bool:
     """Whether their units allow that both are one; a missing unit goes with nearly any."""
     if source.inside and source.value < LEAST_SCALED and line.unit != BARE:
-        return False  # the 3 of `3D` counts nothing
+        return line.unit.name == "bit"  # the 3 of `3D` counts nothing, the 8 of `INT8` does
     if line.unit.name == source.unit.name or line.unit == BARE:
         return True
     if source.unit == BARE:
@@ -131,8 +134,8 @@ def _readings(line: Quantity, source: Quantity) -> Iterator[tuple[Decimal, Decim
     """The values that the line may stand for in the unit of the source, each with its step."""
     factor = _factor(line, source)
     value, step = line.value * factor, line.step * factor
-    share = line.unit == PERCENT and source.unit == BARE and source.value <= 1
-    if {line.unit, source.unit} != {PERCENT, TIMES} and not share:
+    share = line.unit in (PERCENT, POINTS) and source.unit == BARE and source.value <= 1
+    if {line.unit, source.unit} != {PERCENT, TIMES} and not (share and line.unit == PERCENT):
         yield value, step
     if share:
         yield value / HUNDRED, step / HUNDRED
@@ -144,7 +147,7 @@ def _readings(line: Quantity, source: Quantity) -> Iterator[tuple[Decimal, Decim
     if line.unit == TIMES and source.unit == PERCENT:
         yield value * HUNDRED, step * HUNDRED
         yield (value - 1) * HUNDRED, step * HUNDRED
-    if source.unit == TIMES and 0 < value < 1 and (not step or not 1 % value):
+    if source.unit == TIMES and LEAST_SHARE < value < 1 and (not step or not 1 % value):
         yield round(1 / value, 3), step
     if line.unit.name == "tenth" and source.unit == PERCENT:
         yield value * 10, step * 10
@@ -153,11 +156,12 @@ def _readings(line: Quantity, source: Quantity) -> Iterator[tuple[Decimal, Decim
 def _near(value: Decimal, source: Decimal, step: Decimal, bound: str) -> Relation:
     if value == source:
         return Relation.SAME
-    distance, last = abs(value - source), _last_place(value)
-    if bound == "more" and value < source < value + last:
+    if bound == "more" and value < source < value + _last_place(value):
         return Relation.ROUNDED
-    if not value or distance > abs(source) * (ABOUT if bound else CLOSE):
+    distance = abs(value - source)
+    if not value or distance > source * (ABOUT if bound else CLOSE):
         return Relation.NONE
+    last = _last_place(value)
     grouped = value >= GROUPED and last < value.scaleb(-1)
     coarse = max(step, last) if bound or grouped else step
     if distance * 2 <= coarse:
@@ -174,7 +178,8 @@ def _last_place(value: Decimal) -> Decimal:
 
 
 def _scaled(line: Quantity, source: Quantity) -> bool:
-    if line.unit == UNITS["成"]:
+    same = line.unit.name == source.unit.name or BARE in (line.unit, source.unit)
+    if line.unit == UNITS["成"] or not same:
         return False
     factor = _factor(line, source)
     value, known = line.value * factor, source.value * _factor(source, line)
@@ -183,9 +188,11 @@ def _scaled(line: Quantity, source: Quantity) -> bool:
     shift = known.adjusted() - value.adjusted()
     if shift == 0 or shift not in SCALES:
         return False
+    moved = value.scaleb(shift)
+    if abs(moved - known) > known * CLOSE:
+        return False
     digits = len(value.normalize().as_tuple().digits)
     if digits < 2 and max(value, known) < LEAST_SCALED:
         return False
-    moved = value.scaleb(shift)
     step = (line.step * factor).scaleb(shift)
     return moved == known or (digits > 1 and abs(moved - known) * 2 <= step)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from pipeline.checks.derived import derivation
-from pipeline.checks.known import Known, Source
+from pipeline.checks.known import WORDS, Known, Source
 from pipeline.checks.labels import misnamed
 from pipeline.checks.matching import Relation, relation, shift
 from pipeline.checks.quantities import Quantity, fractions, in_digits, plain
@@ -21,7 +21,7 @@ from pipeline.checks.units import BARE, COUNT, PERCENT, TIMES
 from pipeline.checks.written import in_characters, in_words
 from pipeline.records import Language, Lines, Paper
 
-LONGEST, MOST_JUDGED = 2_000, 40
+LONGEST, MOST_JUDGED = 2_000, 30
 """Characters of a line, and quantities in them, that are looked at: a line with more is too long.
 
 Of 2,727 lines by models the longest has 497, and the fullest 28.
@@ -55,7 +55,7 @@ LOOK_BACK = 16
 
 SCALES: dict[Language, tuple[tuple[int, str], ...]] = {
     "en": ((12, "trillion"), (9, "billion"), (6, "million")),
-    "zh": ((8, "亿"), (4, "万")),
+    "zh": ((12, "万亿"), (8, "亿"), (4, "万")),
 }
 """Powers of ten that a language has words for, the largest first."""
 
@@ -75,7 +75,7 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
     for language, other in itertools.permutations(quoted, 2):
         for quantity in _missing(quoted[language], quoted[other], lines[language]):
             if (language, quantity.span) not in reported:
-                text = lines[language][slice(*quantity.span)].strip()
+                text = quantity.quoted(lines[language])
                 message = f"{text} is not in the {OTHER_LINE[other]} line"
                 yield Found("number-differs", message, language, quantity.span)
 
@@ -88,7 +88,7 @@ def quantities(line: str, language: Language) -> list[Quantity]:
     written = in_words(text) if language == "en" else in_characters(text)
     more = (one for one in written if one.span[0] not in taken)
     found += itertools.islice(more, MOST_JUDGED)
-    return sorted(found, key=lambda quantity: quantity.span)
+    return sorted(found, key=lambda quantity: quantity.span)[:MOST_JUDGED]
 
 
 def bound_of(line: str, span: Span) -> str:
@@ -137,12 +137,13 @@ def _judged(quantity: Quantity, line: str, language: Language, known: Known) -> 
         return
     bound, countable = bound_of(line, quantity.span), _countable(quantity)
     best, source = _best(quantity, known.digits, bound)
-    if best <= Relation.ROUNDED or (countable and known.writes(int(quantity.value))):
+    worded = countable or (quantity.value in WORDS and _is_ordinal(line, quantity.span))
+    if best <= Relation.ROUNDED or (worded and known.writes(int(quantity.value))):
         return
     best, source = min((best, source), _best(quantity, known.words, bound), key=_relation)
     if best <= Relation.ROUNDED:
         return
-    text = line[slice(*quantity.span)].strip()
+    text = quantity.quoted(line)
     if source is not None and not (countable and best == Relation.SCALE):
         code, message = _told(best, text, source, language)
         yield Found(code, message, language, quantity.span, source.span)
@@ -198,6 +199,11 @@ def _told(best: Relation, text: str, source: Source, language: Language) -> tupl
 
 def _countable(quantity: Quantity) -> bool:
     return quantity.value in SMALL and quantity.unit in (BARE, COUNT) and not quantity.vague
+
+
+def _is_ordinal(line: str, span: Span) -> bool:
+    start, end = span
+    return line.endswith(("第", "第 "), 0, start) or line.endswith(("st", "nd"), start, end)
 
 
 def _weighty(quantity: Quantity) -> bool:

@@ -34,6 +34,10 @@ class Quantity(NamedTuple):
     written: bool = False
     inside: bool = False
 
+    def quoted(self, text: str) -> str:
+        """The quantity as `text`, which it was read from, has it: in one line."""
+        return " ".join(text[slice(*self.span)].split())
+
 
 LETTER_SCALES = {"k": 3, "K": 3, "M": 6, "mn": 6, "B": 9, "bn": 9, "T": 12}
 """Powers of ten of the letters that stand for a scale behind a number."""
@@ -51,7 +55,7 @@ DIGITS = re.compile(
     (?P<exponent>[eE][-+]?\d{{1,2}}(?!\w|\.\d)
       |\s{{0,6}}[×*·]\s{{0,6}}10(?:{EXPONENT})
       |(?<=10)(?<![\d.]10)(?:{EXPONENT}))?
-    (?P<more>\+(?![/-])|[余多])?
+    (?P<more>\+(?![/-])|[余多]|\s[余多](?=[十百千万亿]))?
     (?:[\s-]{{0,3}}(?P<english>(?:{"|".join(SCALES)}|bn|mn|[kKMBT])(?![A-Za-z]))
       |\s?(?P<chinese>[十百千万亿]{{1,3}}(?![分米克瓦赫])))?
     (?P<further>\+(?![/-])|[余多])?
@@ -62,14 +66,14 @@ DIGITS = re.compile(
 """A number in digits with scale and unit: `1.2 billion`, `85.1%`, `14 万余张`, `3×10^{-5}`."""
 
 COUNTED = re.compile(rf"\s?(?:{units.COUNTED})")
-LIST_MARK = re.compile(r"(?:(?:^|[:：;；,，。、.]\s?)\d{1,2}[)）]|(?<![\w}$])[（(]\d{1,2}[)）])")
+LIST_MARK = re.compile(r"(?:(?:^|[:：;；,，。、.]\s?)1?\d[)）]|(?<![\w}$])[（(]1?\d[)）])")
 """A number that only counts the items of a list: `1)`, (2)."""
 
 PREFIX = re.compile(r"[A-Za-z₀-₉][A-Za-z₀-₉]*[-_.^/]?$")
 LOOSE_PREFIXES = frozenset({"sub-", "mid-", "under-", "over-", "pre-", "post-"})
 """Letters right before a number that make it part of a name, and those that do not."""
 
-SUFFIX = re.compile(r"(?<=[\dkKMBT])(?:[A-Z]|[a-z]{1,3}(?![a-z]))")
+SUFFIX = re.compile(r"(?<=[\dkKMBT])(?!x[A-Z]{1,4}\d)(?:[A-Z]|[a-z]{1,3}(?![a-z]))")
 """Letters right behind a number that make it part of a name; `500token` is none."""
 
 FACTOR = re.compile(r"\bfactors?\s+of\s+[^\w.,;]{0,3}$", re.IGNORECASE)
@@ -132,11 +136,17 @@ def in_digits(text: str, *, most: int) -> list[Quantity]:
     for match in itertools.islice(DIGITS.finditer(text), most):
         quantity = _read(text, match)
         between = text[found[-1].span[1] : match.start()] if found else ""
-        if between and RANGE.fullmatch(between):
+        if between and _makes_a_range(text, found[-1].span[0], between):
             found[-1] = _as_range(found[-1], quantity, _power(match))
         if not _marks_an_item(text, match):
             found.append(quantity)
     return found
+
+
+def _makes_a_range(text: str, start: int, between: str) -> bool:
+    """Whether two numbers are one range by what stands before the first and between them."""
+    both = between == " and " and text.endswith("between ", 0, start)
+    return both or RANGE.fullmatch(between) is not None
 
 
 def _marks_an_item(text: str, match: re.Match[str]) -> bool:
@@ -170,10 +180,11 @@ def _read(text: str, match: re.Match[str]) -> Quantity:
     whole = re.sub(r"\D", "", match["whole"])[:MOST_DIGITS]
     decimals = (match["decimals"] or "")[:MOST_DIGITS]
     power = _power(match)
+    step = Decimal(1).scaleb(power - max(0, len(decimals) - 1))
     return Quantity(
         value=Decimal(whole + decimals).scaleb(power),
-        step=Decimal(1).scaleb(power - max(0, len(decimals) - 1)),
-        unit=_unit(text, match),
+        step=step,
+        unit=_unit(text, match, whole=step >= 1),
         span=(match.start(), match.end()),
         inside=_inside(text, match.start(), match.end()),
     )
@@ -195,7 +206,7 @@ def _power(match: re.Match[str]) -> int:
     return power
 
 
-def _unit(text: str, match: re.Match[str]) -> Unit:
+def _unit(text: str, match: re.Match[str], *, whole: bool) -> Unit:
     if surface := match["unit"]:
         return BARE if _names_a_time(match, surface) else UNITS[surface]
     if match["ordinal"]:
@@ -203,7 +214,7 @@ def _unit(text: str, match: re.Match[str]) -> Unit:
     before = text[max(0, match.start() - LOOK_BACK) : match.start()]
     if "of" in before and FACTOR.search(before):
         return TIMES
-    if match["decimals"] and not (match["english"] or match["chinese"]):
+    if not whole:
         return BARE
     if COUNTED.match(text, match.end()):
         return COUNT
@@ -212,10 +223,10 @@ def _unit(text: str, match: re.Match[str]) -> Unit:
 
 
 def _names_a_time(match: re.Match[str], surface: str) -> bool:
-    """Whether it is a year, a month or a decade, which no unit measures: 2026年, 5月, 1990s."""
+    """Whether it is a year, a month or a decade, which no unit measures: 2026年, 5月1日, 1990s."""
     year = surface == "年" and len(match["whole"]) == len("2026")
     decade = match[0].endswith("0s")
-    return not match["decimals"] and (year or decade or surface == "月")
+    return not match["decimals"] and (year or decade or surface in ("月", "日"))
 
 
 def _inside(text: str, start: int, end: int) -> bool:

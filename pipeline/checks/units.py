@@ -135,8 +135,8 @@ NOT_BEFORE = {
 """Units that are the beginning of another word where one of these characters follows."""
 
 
-BETWEEN_SIDES = r"(?<=[xX×])\s{0,3}\d"
-"""What makes an x the sign between two lengths, `640 x 480`, and no multiple."""
+NO_MULTIPLE = r"(?<=[xX×])\s{0,3}(?:\d|[A-Z]{1,4}\d)"
+"""What makes an x no multiple: the other length in `640 x 480`, the device in `8xH100`."""
 
 
 def _pattern() -> str:
@@ -147,7 +147,7 @@ def _pattern() -> str:
     characters = "|".join(
         re.escape(s) + (f"(?![{NOT_BEFORE[s]}])" if s in NOT_BEFORE else "") for s in chinese
     )
-    return rf"(?:(?:{words})(?![A-Za-z]|\s{{0,3}}clouds?\b)|{characters})(?!{BETWEEN_SIDES})"
+    return rf"(?:(?:{words})(?![A-Za-z]|\s{{0,3}}clouds?\b)|{characters})(?!{NO_MULTIPLE})"
 
 
 PATTERN = _pattern()

@@ -39,6 +39,7 @@ MULTIPLES = {
     "fivefold": 5,
     "tenfold": 10,
 }
+SINGLE = SCALES | {"dozen": 12}
 GROUPS = {"dozen": 12, "decade": 10, "decades": 10, "century": 100, "centuries": 100}
 VAGUE = {
     "dozens": 10,
@@ -53,7 +54,6 @@ MULTIPLIED = {"tens": 10, "hundreds": 100}
 KINDS = (
     ("multiple", MULTIPLES, TIMES),
     ("ordinal", ORDINALS, COUNT),
-    ("single", SCALES, COUNT),
 )
 """Groups of the expression below whose words have a value and a unit each."""
 
@@ -62,13 +62,13 @@ STARTS = r"ze|on|tw|th|fo|fi|si|se|ei|ni|te|el|hu|mi|bi|tr|do|de|ce|ha|qu|pe|ev|
 
 IN_ENGLISH = re.compile(
     rf"""[^a-z](?={STARTS})(?:
-    (?:(?P<above>one|two|three|a)[ -])?(?P<part>{"|".join(PARTS)})s?
+    (?:per|every|(?:(?P<halved>half)[ ])?a)[ ](?P<single>{"|".join(SINGLE)})
+    |(?:(?P<above>one|two|three|a)[ -])?(?P<part>{"|".join(PARTS)})s?
     |(?P<ordinal>{"|".join(ORDINALS)})
     |(?P<multiple>{"|".join(MULTIPLES)})
     |(?:(?P<groups>two|three|four|five|six)[ ])?(?P<group>{"|".join(GROUPS)})
     |(?:(?P<multiplied>tens|hundreds)[ ]of[ ])?(?P<vague>{"|".join(VAGUE)})
     |tens(?=[ ]of)
-    |(?:per|every|a)[ ](?P<single>{"|".join(SCALES)})
     |(?P<scale>thousand|million|billion|trillion)(?=[ -](?:scale|level|size))
     |(?P<number>{ENGLISH})(?:[ -](?P<unit>{units.PATTERN.replace(" ", "[ ]")})|(?P<fold>fold))?
     )(?![a-z])""",
@@ -122,9 +122,8 @@ def _english(match: re.Match[str]) -> tuple[Decimal, Unit, bool]:
     if vague := found.get("vague"):
         times = MULTIPLIED.get(found.get("multiplied", ""), 1)
         return Decimal(VAGUE[vague] * times), COUNT, True
-    if group := found.get("group"):
-        unit = COUNT if group == "dozen" else UNITS["years"]
-        return Decimal(GROUPS[group] * SMALL.get(found.get("groups", "one"), 1)), unit, False
+    if "single" in found or "group" in found:
+        return *_group(found), False
     for name, values, unit in KINDS:
         if name in found:
             return Decimal(values[found[name]]), unit, False
@@ -132,6 +131,14 @@ def _english(match: re.Match[str]) -> tuple[Decimal, Unit, bool]:
         unit = TIMES if "fold" in found else UNITS.get(found.get("unit", ""), COUNT)
         return english_value(number), unit, False
     return english_value(found.get("scale", "ten")), COUNT, True
+
+
+def _group(found: dict[str, str]) -> tuple[Decimal, Unit]:
+    """A million, half a million, two dozen, three decades."""
+    if single := found.get("single"):
+        return Decimal(SINGLE[single]) / (2 if "halved" in found else 1), COUNT
+    group, times = found["group"], SMALL[found.get("groups", "one")]
+    return Decimal(GROUPS[group] * times), COUNT if group == "dozen" else UNITS["years"]
 
 
 def _part(part: str, above: str) -> tuple[Decimal, Unit]:

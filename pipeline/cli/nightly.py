@@ -46,7 +46,7 @@ def run(
 ) -> None:
     """The nightly job: all stages in order, then earlier gaps.
 
-    Fetches, summarizes, assembles, and publishes as far as the gate allows. Continues a
+    Fetches, summarizes, checks, assembles, and publishes as far as the gate allows. Continues a
     topic's newest unfinished snapshot, else makes a new one if there is something new;
     then asks again for the gaps of the last seven days.
     """
@@ -172,8 +172,15 @@ def _sentence(report: "Report") -> str:
     )
     return (
         f"{report.topic}/{report.snapshot}: {report.new} new, {report.revised} revised{other}, "
-        f"{report.model_lines} lines by a model, {report.gaps} gaps{healed}{late}, {spent}; {state}"
+        f"{report.model_lines} lines by a model, {report.gaps} gaps{_flagged(report)}"
+        f"{healed}{late}, {spent}; {state}"
     )
+
+
+def _flagged(report: "Report") -> str:
+    """What the checks found in the lines."""
+    counts = ((report.errors, "error"), (report.warnings, "warning"))
+    return "".join(f", {n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
 
 
 def _late(report: "Report") -> str:

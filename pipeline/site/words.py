@@ -6,7 +6,17 @@ Every sentence exists in English and in Chinese, and is the same on the page and
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pipeline.records import EMBEDDED, Digest, Entry, FailureKind, Language, Publication, Status
+from pipeline.records import (
+    EMBEDDED,
+    Digest,
+    Entry,
+    FailureKind,
+    Finding,
+    Language,
+    Publication,
+    Severity,
+    Status,
+)
 from pipeline.site.text import local_time
 
 
@@ -55,6 +65,17 @@ GAP: Final[dict[FailureKind, Said]] = {
         "There is no line by the model: it has not been asked yet.",
         "本篇缺模型简介：尚未请求模型撰写。",
     ),
+}
+
+SEVERITY: Final[dict[Severity, Said]] = {
+    "error": Said("Error", "错误"),
+    "warning": Said("Look at this", "请核对"),
+}
+"""What a draft tells editors of; notes are matters of style and stand in the JSON."""
+
+LANGUAGE: Final[dict[Language, Said]] = {
+    "en": Said("English line", "英文句"),
+    "zh": Said("Chinese line", "中文句"),
 }
 
 NO_LINE: Final = Said("There is no line for this paper.", "本篇暂无一句话简介。")
@@ -123,6 +144,14 @@ def origin_note(entry: Entry, language: Language) -> str | None:
 def gap_note(entry: Entry) -> Said | None:
     """Why the model's line is missing, where one was asked for; the details are the operator's."""
     return GAP[entry.gap.kind] if entry.gap else None
+
+
+def findings_about(digest: Digest, entry: Entry) -> list[Finding]:
+    """What an editor must look at in a paper's lines; nothing once the digest is published."""
+    if digest.status != "draft":
+        return []
+    found = [f for f in digest.findings if f.paper == entry.paper.id and f.severity in SEVERITY]
+    return sorted(found, key=lambda finding: list(SEVERITY).index(finding.severity))
 
 
 def withdrawal_note(digest: Digest, entry: Entry) -> Said | None:

@@ -32,7 +32,7 @@ from pipeline.records import (
 )
 from pipeline.settings import CheckSettings, Settings
 from pipeline.snapshot import Snapshot
-from pipeline.stages.judge import judged
+from pipeline.stages.judge import judged, judging_prompt
 from pipeline.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -62,11 +62,12 @@ def check(
     """
     opinions: dict[str, list[Found]] | None = None
     usage, left_out = Usage(), tuple[str, ...]()
-    if executor is not None and _asks(settings):
+    prompt = judging_prompt(settings)
+    if executor is not None and prompt is not None:
         papers = {paper.id: paper for paper in snapshot.each_paper()}
         shown = candidates.active(snapshot.run(), snapshot.each_summary())
         asked = [(papers[id_], summary) for id_, summary in shown.items() if id_ in papers]
-        done = judged(settings, snapshot, asked, executor=executor, progress=progress)
+        done = judged(settings, snapshot, prompt, asked, executor=executor, progress=progress)
         opinions = {id_: _opinion(outcome) for id_, outcome in done.outcomes.items()}
         failures = [outcome.failure for outcome in done.outcomes.values() if outcome.failure]
         counted = Counter(failure.reason for failure in failures)
@@ -144,11 +145,6 @@ def renew(
     return Checked(findings, left_out=stage.left_out)
 
 
-def _asks(settings: Settings) -> bool:
-    """Whether second opinions are wanted; the embedded model has none."""
-    return settings.check.judge and not settings.model.embedded
-
-
 def _obeyed(settings: Settings, rules: Mapping[str | None, Rules]) -> str:
     """Fingerprint of what the checks were held to, the prompts' forms included."""
     forms = {name or "": [r.form.sentences, dict(r.form.length)] for name, r in rules.items()}
@@ -175,7 +171,7 @@ def _opinions(
     A candidate on show that was never asked about says so, so that no gate takes it for
     supported.
     """
-    if not _asks(settings):
+    if not settings.check.judge or settings.model.embedded:
         return {}, ""
     everything = candidates.identity(shown.values())
     kept = _kept(snapshot)

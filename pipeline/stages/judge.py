@@ -10,7 +10,7 @@ from pipeline import prompts
 from pipeline.exchange import Executor, Job, Outcome
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
-from pipeline.records import Paper, Spend, Summary, Usage
+from pipeline.records import Lines, Paper, Spend, Summary, Usage
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 
@@ -31,9 +31,17 @@ class Judged:
     requests: int = 0
 
 
-def judged(
+def judging_prompt(settings: Settings) -> prompts.Prompt | None:
+    """The judging prompt where second opinions are wanted. Raises `PromptError`."""
+    if not settings.check.judge or settings.model.embedded:
+        return None
+    return prompts.load(settings.prompts, PROMPT, answers="verdicts")
+
+
+def judged(  # noqa: PLR0913  the parts of a pass
     settings: Settings,
     snapshot: Snapshot,
+    prompt: prompts.Prompt,
     candidates: Sequence[tuple[Paper, Summary]],
     *,
     executor: Executor,
@@ -43,9 +51,8 @@ def judged(
 
     Withdrawn papers, stand-ins and candidates without a line in a language of the prompt are
     left out: they have no outcome. A provider's failures and a budget that is reached are
-    outcomes. Raises `PromptError`, `OutputError`.
+    outcomes. Raises `PromptError` where the prompt fails on a paper, `OutputError`.
     """
-    prompt = prompts.load(settings.prompts, PROMPT, answers="verdicts")
     outputs = Outputs(settings.outputs)
     jobs = list(_jobs(settings, snapshot, prompt, candidates))
     done = Judged()
@@ -75,17 +82,29 @@ def _jobs(
     candidates: Sequence[tuple[Paper, Summary]],
 ) -> Iterator[Job]:
     for paper, summary in candidates:
-        languages = tuple(language for language in prompt.languages if language in summary.lines)
-        if paper.status == "withdrawn" or summary.origin != "model" or not languages:
+        if paper.status == "withdrawn" or summary.origin != "model":
             continue
-        yield Job(
-            topic=snapshot.topic,
-            snapshot=snapshot.name,
-            paper=paper,
-            messages=prompt.messages(paper, summary.lines),
-            languages=languages,
-            parameters=prompt.parameters,
-            model=settings.model.name,
-            answers="verdicts",
-            summary=summary.id,
-        )
+        job = job_for(settings, snapshot.topic, snapshot.name, prompt, paper, summary.lines)
+        if job.languages:
+            yield job.but(summary=summary.id)
+
+
+def job_for(  # noqa: PLR0913  what a question is made of
+    settings: Settings,
+    topic: str,
+    snapshot: str,
+    prompt: prompts.Prompt,
+    paper: Paper,
+    lines: Lines,
+) -> Job:
+    """The question about the lines of a paper. Raises `PromptError` where the prompt fails."""
+    return Job(
+        topic=topic,
+        snapshot=snapshot,
+        paper=paper,
+        messages=prompt.messages(paper, lines),
+        languages=tuple(language for language in prompt.languages if language in lines),
+        parameters=prompt.parameters,
+        model=settings.model.name,
+        answers="verdicts",
+    )

@@ -1,0 +1,384 @@
+"""The check stage: every candidate is checked, and the gate knows what was found."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from pipeline import candidates
+from pipeline.decisions import waited_for
+from pipeline.errors import UsageError
+from pipeline.exchange import Deliver, Job, Outcome, Paid, Verdict, failed
+from pipeline.outputs import Outputs
+from pipeline.progress import Plain
+from pipeline.records import (
+    Digest,
+    Failure,
+    Finding,
+    Lines,
+    Paper,
+    Run,
+    Severity,
+    Stage,
+    Summary,
+    summary_id,
+)
+from pipeline.run import assembled, release
+from pipeline.settings import CheckSettings, ReviewSettings, Settings
+from pipeline.snapshot import Snapshot
+from pipeline.stages import check as stage
+from pipeline.stages.assemble import assemble
+from pipeline.stages.review import decide
+from tests.conftest import REPOSITORY
+from tests.digests import a_paper
+
+NOW = datetime(2026, 4, 30, 20, 5, tzinfo=UTC)
+RIGHT: Lines = {
+    "en": "A coastal model adapted to one harbour predicts its tide with an error of 4 cm.",
+    "zh": "针对单个港口适配的海岸模型，潮汐预测误差为 4 cm。",
+}
+WRONG: Lines = {**RIGHT, "zh": "針对单个港口适配的海岸模型，潮汐预测误差为 4 cm。"}
+UNSPACED: Lines = {**RIGHT, "zh": "针对单个港口适配的海岸模型，潮汐预测误差为4 cm。"}
+
+
+def summary(paper: Paper, lines: Lines, **changes: Any) -> Summary:
+    made = Summary(
+        id="",
+        paper=paper.id,
+        version=1,
+        lines=lines,
+        origin="model",
+        model="gpt-5-mini",
+        prompt="one_line",
+        prompt_fingerprint="f" * 64,
+        created=NOW,
+    ).but(**changes)
+    parts = made.paper, 1, made.origin, made.model, made.prompt_fingerprint, made.lines
+    return made.but(id=summary_id(*parts))
+
+
+class Opinion:
+    """An executor that has an answer ready for each paper: verdicts, or the failure to get them."""
+
+    def __init__(self, said: dict[str, dict[Any, Verdict] | Failure]) -> None:
+        self.said = said
+        self.asked: list[str] = []
+
+    def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
+        del paid, redo
+        for job in jobs:
+            self.asked.append(job.paper.id)
+            answer = self.said[job.paper.id]
+            if isinstance(answer, Failure):
+                deliver(failed(job, answer))
+            else:
+                deliver(
+                    Outcome(
+                        paper=job.paper.id,
+                        model=job.model,
+                        summary=job.summary,
+                        verdicts=answer,
+                        created=NOW,
+                    )
+                )
+
+    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
+        """Nothing is under way."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Desk:
+    """One snapshot of invented papers, and what is done to it."""
+
+    settings: Settings
+    snapshot: Snapshot
+
+    @property
+    def papers(self) -> list[Paper]:
+        return self.snapshot.papers()
+
+    def write(self, *made: Summary) -> None:
+        """Candidates, as the summarize stage leaves them."""
+        with self.snapshot.adding_summaries() as add:
+            for one in made:
+                add(one)
+        run = self.snapshot.run()
+        if run.prompt is None:
+            run = run.but(prompt="one_line", prompt_fingerprint="f" * 64, model="gpt-5-mini")
+        done = Stage(complete=True, started=NOW, seconds=0.0)
+        self.snapshot.write_run(run.but(stages={**run.stages, "summarize": done}))
+
+    def check(self, executor: Opinion | None = None, **chosen: Any) -> list[Finding]:
+        """What is found; `chosen` are settings of [check], which stay."""
+        if chosen:
+            self.settings = msgspec.structs.replace(self.settings, check=CheckSettings(**chosen))
+        done = stage.check(self.settings, self.snapshot, executor=executor, progress=Plain())
+        assert done.findings == self.snapshot.findings()
+        return done.findings
+
+    def digest(self) -> Digest:
+        with self.snapshot.releasing():
+            return assembled(self.settings, self.snapshot)
+
+    def gate(self) -> list[str]:
+        """The papers that keep the gate shut under `flagged`."""
+        return [entry.paper.id for entry in waited_for(self.digest(), "flagged")]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    settings = Settings(
+        outputs=tmp_path / "outputs",
+        cache=tmp_path / "cache",
+        prompts=REPOSITORY / "prompts",
+        review=ReviewSettings(policy="flagged"),
+    )
+    run = Run(topic="tides", snapshot="20260501_0405", instant=NOW, time_zone="Asia/Shanghai")
+    papers = [a_paper(1), a_paper(2), a_paper(3)]
+    return Desk(settings, Outputs(settings.outputs).create_snapshot(run, papers))
+
+
+def codes(findings: Iterable[Finding]) -> list[tuple[str, str]]:
+    return [(finding.paper[-1], finding.code) for finding in findings]
+
+
+def numbered(number: int, lines: Lines = RIGHT) -> Lines:
+    """The lines with a name of their own, so that no two papers share one."""
+    return {
+        "en": f"Tidal Adapters {number}: {lines['en']}",
+        "zh": f"Tidal Adapters {number}：{lines['zh']}",
+    }
+
+
+class TestTheFile:
+    def test_holds_what_is_wrong_with_its_place_and_weight(self, desk, repository) -> None:
+        (paper, *_) = desk.papers
+        made = summary(paper, WRONG)
+        desk.write(made)
+        (finding,) = desk.check()
+        assert (finding.summary, finding.paper, finding.language) == (made.id, paper.id, "zh")
+        assert (finding.code, finding.severity) == ("traditional", "error")
+        assert finding.span is not None
+        assert WRONG["zh"][slice(*finding.span)] == "針"
+        assert "针" in finding.message
+        schema = json.loads((repository / "docs" / "schema" / "finding.json").read_text())
+        path = desk.snapshot.folder / "3-findings.jsonl"
+        jsonschema.validate(json.loads(path.read_text()), schema)
+
+    def test_is_empty_where_nothing_is_wrong(self, desk) -> None:
+        desk.write(summary(desk.papers[0], RIGHT))
+        assert desk.check() == []
+        assert desk.snapshot.run().stages["check"].counts["candidates"] == 1
+
+    def test_has_every_candidate_of_every_prompt_and_model(self, desk) -> None:
+        paper = desk.papers[0]
+        desk.write(
+            summary(paper, RIGHT),
+            summary(paper, WRONG, model="other"),
+            summary(paper, WRONG, prompt="gone"),
+        )
+        assert codes(desk.check()) == [("1", "traditional"), ("1", "traditional")]
+
+    def test_is_the_same_when_it_is_made_again(self, desk) -> None:
+        desk.write(summary(desk.papers[0], WRONG), summary(desk.papers[1], UNSPACED))
+        assert desk.check() == desk.check()
+
+    @pytest.mark.parametrize("damage", ["lost", "cut", "changed"])
+    def test_is_made_again_before_a_release_where_it_is(self, desk, damage) -> None:
+        desk.write(summary(desk.papers[0], numbered(1, WRONG)))
+        whole = desk.check()
+        path = desk.snapshot.folder / "3-findings.jsonl"
+        text = path.read_text()
+        if damage == "lost":
+            path.unlink()
+        else:
+            path.write_text(text[:40] + "\n" if damage == "cut" else text.replace("error", "worse"))
+        assert desk.gate()[0] == desk.papers[0].id
+        assert desk.snapshot.findings() == whole
+
+
+class TestForm:
+    def test_is_that_of_each_candidates_own_prompt(self, desk, tmp_path) -> None:
+        prompts = tmp_path / "prompts"
+        shutil.copytree(desk.settings.prompts, prompts)
+        (prompts / "three.md.j2").write_text(
+            '+++\nname = "three"\ndescription = "Three sentences."\nsentences = 3\n'
+            'words = [4, 90]\n+++\n{% extends "one_line.md.j2" %}\n'
+        )
+        desk.settings = msgspec.structs.replace(desk.settings, prompts=prompts)
+        long = "Harbours differ in shape. We adapt a coastal model to one. It errs by 4 cm."
+        paper = desk.papers[0]
+        both: Lines = {"en": long}
+        desk.write(summary(paper, both), summary(paper, both, prompt="three"))
+        (finding,) = (f for f in desk.check() if f.code == "sentences")
+        assert finding.summary == desk.snapshot.summaries()[0].id
+
+    def test_is_that_of_the_settings_where_the_prompt_is_gone_and_that_is_told(self, desk) -> None:
+        desk.write(summary(desk.papers[0], RIGHT, prompt="gone"))
+        done = stage.check(desk.settings, desk.snapshot, executor=None, progress=Plain())
+        assert done.findings == []
+        assert "prompt gone: " in done.left_out[0]
+        assert desk.snapshot.run().stages["check"].left_out == done.left_out
+
+
+class TestSeverity:
+    @pytest.mark.parametrize("severity", ["error", "warning", "note"])
+    def test_is_what_the_settings_say(self, desk, severity: Severity) -> None:
+        desk.write(summary(desk.papers[0], UNSPACED))
+        (finding,) = desk.check(severity={"spacing": severity})
+        assert (finding.code, finding.severity) == ("spacing", severity)
+
+    def test_off_finds_nothing(self, desk) -> None:
+        desk.write(summary(desk.papers[0], UNSPACED))
+        assert desk.check(severity={"spacing": "off"}) == []
+
+    def test_of_error_or_warning_holds_a_paper_back_and_a_note_does_not(self, desk) -> None:
+        one, two, three = desk.papers
+        desk.write(
+            summary(one, numbered(1, WRONG)),
+            summary(two, numbered(2, UNSPACED)),
+            summary(three, numbered(3)),
+        )
+        desk.check()
+        assert desk.gate() == [one.id]
+        desk.check(severity={"spacing": "warning", "traditional": "note"})
+        assert desk.gate() == [two.id]
+
+    def test_changed_in_the_settings_releases_nothing_by_itself(self, desk) -> None:
+        for number, paper in enumerate(desk.papers, 1):
+            desk.write(summary(paper, numbered(number, WRONG)))
+        desk.check()
+        desk.settings = msgspec.structs.replace(
+            desk.settings, check=CheckSettings(severity={"traditional": "off"})
+        )
+        assert release(desk.settings, desk.snapshot, NOW).status == "draft"
+        desk.check()
+        assert release(desk.settings, desk.snapshot, NOW).status == "published"
+
+
+class TestTheDigest:
+    def test_carries_what_was_found_in_the_lines_that_it_shows(self, desk) -> None:
+        paper = desk.papers[0]
+        desk.write(summary(paper, RIGHT), summary(paper, WRONG, model="other"))
+        desk.check()
+        assert desk.digest().findings == ()
+        assert desk.digest().flagged == frozenset()
+
+    def test_has_none_about_a_line_that_an_editor_rewrote(self, desk) -> None:
+        paper = desk.papers[0]
+        desk.write(summary(paper, WRONG))
+        desk.check()
+        assert codes(desk.digest().findings) == [("1", "traditional")]
+        with desk.snapshot.releasing():
+            decide(desk.snapshot, paper.id, "edit", editor="Ada", at=NOW, text={"zh": RIGHT["zh"]})
+        assert desk.digest().findings == ()
+
+    def test_says_it_beside_the_line_while_it_is_a_draft(self, desk) -> None:
+        desk.write(*(summary(p, numbered(n, WRONG)) for n, p in enumerate(desk.papers, 1)))
+        desk.check()
+        release(desk.settings, desk.snapshot, NOW)
+        assert "針 (针)" in desk.snapshot.digest_html.read_text()
+        release(desk.settings, desk.snapshot, NOW, policy="none")
+        assert "針 (针)" not in desk.snapshot.digest_html.read_text()
+
+    def test_shows_no_candidate_that_was_not_checked(self, desk) -> None:
+        paper = desk.papers[0]
+        desk.write(summary(paper, RIGHT))
+        desk.check()
+        desk.write(summary(paper, WRONG))
+        with desk.snapshot.releasing():
+            unchecked = assemble(desk.settings, desk.snapshot)
+        assert unchecked.papers[0].lines["zh"].text == RIGHT["zh"]
+        later = desk.digest()
+        assert later.papers[0].lines["zh"].text == WRONG["zh"]
+        assert codes(later.findings) == [("1", "traditional")]
+
+    def test_cannot_be_assembled_from_lines_that_were_never_checked(self, desk) -> None:
+        desk.write(summary(desk.papers[0], RIGHT))
+        with desk.snapshot.releasing(), pytest.raises(UsageError, match="not checked yet"):
+            assemble(desk.settings, desk.snapshot)
+
+    def test_with_one_line_for_two_papers_holds_both_back(self, desk) -> None:
+        one, two, three = desk.papers
+        desk.write(summary(one, RIGHT), summary(two, RIGHT), summary(three, numbered(3)))
+        found = [f for f in desk.check() if f.code == "repeated-line"]
+        assert {(f.paper, f.summary) for f in found} == {(one.id, None), (two.id, None)}
+        assert desk.gate() == [one.id, two.id]
+
+    def test_that_was_published_is_not_published_anew_by_another_check(self, desk) -> None:
+        desk.write(*(summary(p, numbered(n)) for n, p in enumerate(desk.papers, 1)))
+        desk.check()
+        assert release(desk.settings, desk.snapshot, NOW).status == "published"
+        desk.check(severity={"spacing": "error"})
+        later = release(desk.settings, desk.snapshot, NOW + timedelta(days=1))
+        assert later.status == "published"
+        assert len(desk.snapshot.publications()) == 1
+
+
+class TestASecondOpinion:
+    YES: dict[Any, Verdict] = {
+        "en": Verdict(supported=True, why=""),
+        "zh": Verdict(supported=True, why=""),
+    }
+    NO: dict[Any, Verdict] = {**YES, "zh": Verdict(supported=False, why="the abstract says cm")}
+
+    @pytest.fixture
+    def asked(self, desk: Desk) -> Opinion:
+        """Three right candidates; a model objects to the second one, and fails on the third."""
+        desk.write(*(summary(p, numbered(n)) for n, p in enumerate(desk.papers, 1)))
+        one, two, three = (paper.id for paper in desk.papers)
+        down = Failure(kind="unavailable", reason="no answer")
+        return Opinion({one: self.YES, two: self.NO, three: down})
+
+    def test_is_a_finding_and_no_decision(self, desk, asked) -> None:
+        findings = desk.check(asked, judge=True)
+        assert codes(findings) == [("2", "judge-unsupported"), ("3", "judge-missing")]
+        assert findings[0].message == "a second opinion (gpt-5-mini): the abstract says cm"
+        assert desk.snapshot.decisions() == []
+        assert desk.digest().papers[1].lines["zh"].text == numbered(2)["zh"]
+
+    def test_that_could_not_be_had_is_told_and_holds_the_paper_back(self, desk, asked) -> None:
+        settings = msgspec.structs.replace(desk.settings, check=CheckSettings(judge=True))
+        done = stage.check(settings, desk.snapshot, executor=asked, progress=Plain())
+        assert done.left_out == ("no second opinion on 1 candidates: no answer",)
+        desk.settings = settings
+        assert desk.gate() == [desk.papers[1].id, desk.papers[2].id]
+
+    def test_is_kept_where_no_model_can_be_asked(self, desk, asked) -> None:
+        findings = desk.check(asked, judge=True)
+        assert desk.check() == findings
+
+    def test_is_missing_of_a_candidate_that_came_later(self, desk, asked) -> None:
+        desk.check(asked, judge=True)
+        paper = desk.papers[0]
+        desk.write(summary(paper, {**numbered(1), "en": f"In short: {numbered(1)['en']}"}))
+        assert ("1", "judge-missing") in codes(desk.check())
+
+    def test_is_asked_for_only_where_the_settings_say_so(self, desk, asked) -> None:
+        assert desk.check(asked) == []
+        assert asked.asked == []
+
+    def test_is_asked_for_only_on_what_the_digest_shows(self, desk, asked) -> None:
+        desk.write(summary(desk.papers[0], WRONG, model="other"))
+        desk.check(asked, judge=True)
+        assert asked.asked == [paper.id for paper in desk.papers]
+
+
+def test_the_candidates_that_were_checked_are_the_first_ones_as_they_were(desk) -> None:
+    one, two, _ = desk.papers
+    desk.write(summary(one, RIGHT))
+    desk.check()
+    run, first = desk.snapshot.run(), desk.snapshot.summaries()
+    later = [*first, summary(two, RIGHT)]
+    assert candidates.checked(run, later) == first
+    assert list(candidates.checked(run, later[::-1])) == []
