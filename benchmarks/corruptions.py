@@ -8,6 +8,7 @@ same for the same line and seed.
 import random
 import re
 from collections.abc import Callable, Sequence
+from string import ascii_lowercase
 from typing import NamedTuple
 
 from opencc import OpenCC
@@ -129,8 +130,10 @@ def _is_in_paper(number: str, paper: Paper) -> bool:
     """Whether the paper has the number somewhere, in digits or in a word for it."""
     text = " ".join((paper.title, paper.abstract, paper.comments or "", paper.venue or ""))
     words = WORDS.get(number, ())
+    share = f"0.{number.zfill(2)}" if number.isdigit() else number  # 94% may stand there as 0.94
     plain = text.replace("{,}", ",").casefold()
-    return bool(re.search(rf"(?<![\d.]){re.escape(number)}(?!\d)", plain)) or any(
+    forms = "|".join(map(re.escape, (number, share)))
+    return bool(re.search(rf"(?<![\d.])(?:{forms})(?!\d)", plain)) or any(
         word in plain for word in words
     )
 
@@ -193,8 +196,13 @@ def _by_table(
 
 
 def scale_shifted(subject: Subject, rng: random.Random) -> str | None:
-    """亿 becomes 万, a billion a million, 1,000 a 1."""
-    return _by_table(subject, rng, SCALES)
+    """亿 becomes 万, a billion a million, 10,000 a 10; nothing that the paper has elsewhere."""
+    wrong = _by_table(subject, rng, SCALES)
+    if wrong is None:
+        return None
+    number = NUMBER.search(wrong, max(0, _first_change(subject.line, wrong) - len("100,000")))
+    small = number is not None and _is_in_paper(number[0], subject.paper)
+    return None if small and len(wrong) < len(subject.line) - 2 else wrong
 
 
 def unit_changed(subject: Subject, rng: random.Random) -> str | None:
@@ -205,15 +213,17 @@ def unit_changed(subject: Subject, rng: random.Random) -> str | None:
     wrong = _by_table(subject, rng, UNITS)
     if wrong is None:
         return None
-    place = next(
-        i for i, pair in enumerate(zip(wrong, subject.line, strict=False)) if len({*pair}) > 1
-    )
-    number = re.search(r"[\d.,]+\s?$", subject.line[:place])
+    number = re.search(r"[\d.,]+\s?$", subject.line[: _first_change(subject.line, wrong)])
     text = f"{subject.paper.title} {subject.paper.abstract} {subject.paper.comments}"
     twice = (
         number and len(re.findall(rf"(?<![\d.]){re.escape(number[0].strip())}(?![\d])", text)) > 1
     )
     return None if twice else wrong
+
+
+def _first_change(line: str, wrong: str) -> int:
+    pairs = enumerate(zip(line, wrong, strict=False))
+    return next((i for i, (was, becomes) in pairs if was != becomes), min(len(line), len(wrong)))
 
 
 def _names(subject: Subject) -> list[re.Match[str]]:
@@ -261,7 +271,7 @@ def name_misspelled(subject: Subject, rng: random.Random) -> str | None:
     if not places:
         return None
     place = rng.choice(places)
-    letter = rng.choice([x for x in "abcdefghijklmnopqrstuvwxyz" if x != match[0][place].lower()])
+    letter = rng.choice([x for x in ascii_lowercase if x != match[0][place].lower()])
     wrong = letter.upper() if match[0][place].isupper() else letter
     return _replaced(subject.line, match, match[0][:place] + wrong + match[0][place + 1 :])
 

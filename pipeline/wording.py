@@ -1,5 +1,6 @@
 """Patterns of wording and script, for whoever judges a line: answers to a model and checks."""
 
+import functools
 import re
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -32,6 +33,12 @@ WORD = re.compile(r"[a-z']+")
 
 def has_one(line: str, words: frozenset[str], chinese: tuple[str, ...]) -> bool:
     """Whether a line has one of some English words, in small letters, or of Chinese ones."""
-    if not words.isdisjoint(WORD.findall(line.lower())):
+    if not words.isdisjoint(_words(line)):
         return True
     return not line.isascii() and any(word in line for word in chinese)
+
+
+@functools.lru_cache(maxsize=4)
+def _words(line: str) -> list[str]:
+    """The English words of a line, remembered for those who ask about the same one next."""
+    return WORD.findall(line.lower())

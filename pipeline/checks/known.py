@@ -6,9 +6,10 @@ import re
 from decimal import Decimal
 from typing import NamedTuple
 
+from pipeline.checks import units
 from pipeline.checks.quantities import Quantity, fractions, in_digits, plain
 from pipeline.checks.rules import Span
-from pipeline.checks.units import Unit
+from pipeline.checks.units import BARE, COUNT, Unit
 from pipeline.checks.written import in_characters, in_words
 from pipeline.records import Paper
 
@@ -56,6 +57,13 @@ WRITTEN = {count: re.compile(f"(?:{form})", re.IGNORECASE) for count, form in WO
 HINTED = {count: re.compile(rf"\b(?:{form})", re.IGNORECASE) for count, form in HINTS.items()}
 
 
+UNIT_ENDS = re.compile(r"\w")
+BARE_ENDS = re.compile(
+    rf"[.,]?\d|[A-Za-z%°×+^/-]|\s{{0,3}}(?:{units.PATTERN}|thousand|[mbtr]+illion|times|\(?±|\^)"
+)
+"""What makes another quantity of one that ends there: more digits, a unit, a scale."""
+
+
 class Source(NamedTuple):
     """A quantity of the paper, and the text that it stands in."""
 
@@ -90,6 +98,21 @@ class Known:
     def texts(self) -> list[str]:
         """Abstract, title, comments and venue."""
         return [text for text, _ in self._texts]
+
+    def quotes(self, text: str, unit: Unit) -> bool:
+        """Whether the paper has a quantity of the unit word for word; a fast way to most.
+
+        False says nothing.
+        """
+        more = BARE_ENDS if unit in (BARE, COUNT) else UNIT_ENDS
+        for where, _ in self._texts:
+            at = where.find(text)
+            if at < 0:
+                continue
+            apart = not at or where[at - 1] in " ("
+            if apart and not more.match(where, at + len(text)):
+                return True
+        return False
 
     @functools.cached_property
     def digits(self) -> list[Source]:

@@ -57,13 +57,15 @@ def misnamed(
 ) -> Iterator[Found]:
     """The numbers of a line that name something else than in the paper's `texts`."""
     for quantity in found:
+        if quantity.unit != BARE or quantity.written or quantity.inside:
+            continue
         start = quantity.span[0]
         label = BEFORE.search(line[max(0, start - LOOK_BACK) : start])
-        if label is None or quantity.unit != BARE or quantity.written or quantity.inside:
+        number = VERSION.match(line, start) if label else None
+        if label is None or number is None or f"{label[0]}{number[0]} " in texts[0]:
             continue
-        number = VERSION.match(line, start)
         known = _numbers_behind(_words(label), texts)
-        if number and known and number[0] not in known and not _is_measured(number[0], texts):
+        if known and number[0] not in known and not _is_measured(number[0], texts):
             told = " and ".join(dict.fromkeys(known))
             message = f"{label[0].strip()} {number[0]}: the paper has {told} there"
             yield Found("number-unknown", message, language, number.span())

@@ -27,6 +27,9 @@ CLOSE = Decimal("0.06")
 ABOUT = Decimal("0.1")
 """The same where the line says about, nearly, over."""
 
+BOUNDED = Decimal("0.25")
+"""The same of a large number that is a bound on the right side: over a billion, of 1.2 billion."""
+
 SCALES = range(-12, 13)
 """Powers of ten by which a scale may be wrong."""
 
@@ -158,18 +161,18 @@ def _near(value: Decimal, source: Decimal, step: Decimal, bound: str) -> Relatio
         return Relation.SAME
     if bound == "more" and value < source < value + _last_place(value):
         return Relation.ROUNDED
-    distance = abs(value - source)
+    distance, last = abs(value - source), _last_place(value)
+    right = (bound == "over" and value < source) or (bound == "under" and value > source)
+    if right and value >= LEAST_SCALED and distance < min(last, source * BOUNDED):
+        return Relation.ROUNDED
     if not value or distance > source * (ABOUT if bound else CLOSE):
         return Relation.NONE
-    last = _last_place(value)
     grouped = value >= GROUPED and last < value.scaleb(-1)
     coarse = max(step, last) if bound or grouped else step
-    if distance * 2 <= coarse:
-        return Relation.ROUNDED
-    if distance < coarse:
-        right = (bound == "over" and value < source) or (bound == "under" and value > source)
-        return Relation.ROUNDED if right or bound == "about" else Relation.MISROUNDED
-    return Relation.NONE
+    if distance >= coarse and distance * 2 > coarse:
+        return Relation.NONE
+    wrong = distance * 2 > coarse and not (right or bound == "about")
+    return Relation.MISROUNDED if wrong else Relation.ROUNDED
 
 
 def _last_place(value: Decimal) -> Decimal:

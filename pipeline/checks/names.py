@@ -61,7 +61,7 @@ def _unknown(paper: Paper, known: Vocabulary, language: Language, line: str) -> 
     chinese = bool(HAN.search(line))
     for match in NAME.finditer(line, 0, READ):
         written = match[0]
-        if written in told:
+        if (written.islower() and written.isalpha()) or written in told:
             continue
         if not looks_like_a_name(written, line, match.start(), chinese=chinese):
             continue

@@ -84,10 +84,12 @@ def quantities(line: str, language: Language) -> list[Quantity]:
     """The quantities that a line quotes, those inside names too, in order."""
     text = plain(line[:LONGEST])
     found = in_digits(text, most=MOST_JUDGED)
-    taken = {place for one in found for place in range(*one.span)}
     written = in_words(text) if language == "en" else in_characters(text)
-    more = (one for one in written if one.span[0] not in taken)
-    found += itertools.islice(more, MOST_JUDGED)
+    more = list(itertools.islice(written, MOST_JUDGED))
+    if not more:
+        return found
+    taken = {place for one in found for place in range(*one.span)}
+    found += (one for one in more if one.span[0] not in taken)
     return sorted(found, key=lambda quantity: quantity.span)[:MOST_JUDGED]
 
 
@@ -117,6 +119,8 @@ def _digits(value: Decimal) -> str:
 def _of_line(
     line: str, language: Language, found: Sequence[Quantity], known: Known
 ) -> Iterator[Found]:
+    if not found:
+        return
     named = list(misnamed(line, language, found, known.texts))
     yield from named
     settled = [finding.span for finding in named if finding.span]
@@ -131,19 +135,17 @@ def _of_line(
 
 
 def _judged(quantity: Quantity, line: str, language: Language, known: Known) -> Iterator[Found]:
-    if quantity.written and quantity.value in EXEMPT and quantity.unit in (BARE, COUNT):
+    text = quantity.quoted(line)
+    if _is_plainly_there(quantity, text, line, known):
         return
-    if (quantity.value, quantity.unit) in known.exact and not quantity.vague:
-        return
-    bound, countable = bound_of(line, quantity.span), _countable(quantity)
+    bound = bound_of(line, quantity.span)
     best, source = _best(quantity, known.digits, bound)
-    worded = countable or (quantity.value in WORDS and _is_ordinal(line, quantity.span))
-    if best <= Relation.ROUNDED or (worded and known.writes(int(quantity.value))):
+    if best <= Relation.ROUNDED:
         return
     best, source = min((best, source), _best(quantity, known.words, bound), key=_relation)
     if best <= Relation.ROUNDED:
         return
-    text = quantity.quoted(line)
+    countable = _countable(quantity)
     if source is not None and not (countable and best == Relation.SCALE):
         code, message = _told(best, text, source, language)
         yield Found(code, message, language, quantity.span, source.span)
@@ -157,6 +159,20 @@ def _judged(quantity: Quantity, line: str, language: Language, known: Known) -> 
     elif not known.has_beyond(text):
         message = f"{text} is neither in the abstract nor in title, comments or venue"
         yield Found("number-unknown", message, language, quantity.span)
+
+
+def _is_plainly_there(quantity: Quantity, text: str, line: str, known: Known) -> bool:
+    """Whether the paper has the very same, or it is too small a count to say anything."""
+    counts = quantity.written and quantity.unit in (BARE, COUNT)
+    if counts and quantity.value in EXEMPT:
+        return True
+    worded = quantity.value in WORDS and _is_ordinal(line, quantity.span)
+    if (worded or _countable(quantity)) and known.writes(int(quantity.value)):
+        return True
+    if quantity.vague:
+        return False
+    quoted = not quantity.written and known.quotes(text, quantity.unit)
+    return quoted or (quantity.value, quantity.unit) in known.exact
 
 
 def _relation(pair: tuple[Relation, Source | None]) -> Relation:

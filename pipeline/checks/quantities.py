@@ -5,6 +5,7 @@ LaTeX. What is a number and what is part of a name is told by what touches it: `
 `3D` and `R2` hold no quantity of their own.
 """
 
+import functools
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -69,6 +70,7 @@ COUNTED = re.compile(rf"\s?(?:{units.COUNTED})")
 LIST_MARK = re.compile(r"(?:(?:^|[:：;；,，。、.]\s?)1?\d[)）]|(?<![\w}$])[（(]1?\d[)）])")
 """A number that only counts the items of a list: `1)`, (2)."""
 
+NO_DIGIT = re.compile(r"\D")
 PREFIX = re.compile(r"[A-Za-z₀-₉][A-Za-z₀-₉]*[-_.^/]?$")
 LOOSE_PREFIXES = frozenset({"sub-", "mid-", "under-", "over-", "pre-", "post-"})
 """Letters right before a number that make it part of a name, and those that do not."""
@@ -107,6 +109,7 @@ PLAIN = {
     "\\ ": " ",
 }
 FULL_WIDTH = str.maketrans("０１２３４５６７８９％．＋", "0123456789%.+")
+FULL_WIDTH_ONE = re.compile("[０-９％．＋]")
 EXPONENT_SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−–", "0123456789+---")
 
 
@@ -114,7 +117,7 @@ def plain(text: str) -> str:
     """`text` with the LaTeX of numbers in plain signs, of the same length: spans stay right."""
     if "\\" in text or "$" in text:
         text = LATEX.sub(_plain, text)
-    return text if text.isascii() else text.translate(FULL_WIDTH)
+    return text.translate(FULL_WIDTH) if FULL_WIDTH_ONE.search(text) else text
 
 
 def _plain(match: re.Match[str]) -> str:
@@ -177,17 +180,23 @@ def _as_range(first: Quantity, second: Quantity, power: int) -> Quantity:
 
 
 def _read(text: str, match: re.Match[str]) -> Quantity:
-    whole = re.sub(r"\D", "", match["whole"])[:MOST_DIGITS]
-    decimals = (match["decimals"] or "")[:MOST_DIGITS]
-    power = _power(match)
-    step = Decimal(1).scaleb(power - max(0, len(decimals) - 1))
-    return Quantity(
-        value=Decimal(whole + decimals).scaleb(power),
-        step=step,
-        unit=_unit(text, match, whole=step >= 1),
-        span=(match.start(), match.end()),
-        inside=_inside(text, match.start(), match.end()),
-    )
+    whole, decimals, power = match["whole"], match["decimals"] or "", _power(match)
+    if not whole.isdecimal():
+        whole = NO_DIGIT.sub("", whole)
+    decimals = decimals[:MOST_DIGITS]
+    value = Decimal(whole[:MOST_DIGITS] + decimals)
+    step = _power_of_ten(power - max(0, len(decimals) - 1))
+    span = match.span()
+    unit = _unit(text, match, whole=step >= 1)
+    inside = _inside(text, *span)
+    if power:
+        value = value.scaleb(power)
+    return Quantity(value, step, unit, span, inside=inside)
+
+
+@functools.lru_cache(maxsize=200)
+def _power_of_ten(power: int) -> Decimal:
+    return Decimal(1).scaleb(power)
 
 
 def _power(match: re.Match[str]) -> int:

@@ -38,6 +38,9 @@ BLANKS = {code: " " for code in range(128) if not chr(code).isalnum() and chr(co
 LEFT_OUT: dict[int, str | None] = dict.fromkeys(map(ord, "$^{}\\"))
 COMMAND = re.compile(r"\\(?:([A-Za-z]+)\*?[ ]?|['`\"^~=.])")
 POINT = re.compile(r"\.(?:(?![0-9])|(?<![0-9]\.))")
+CHINESE = re.compile(r"[\u3001-\u3011\u4e00-\u9fff，：；（）！？“”]+")
+"""What no word that is looked up is made of; left out first, since that is faster."""
+
 FOREIGN = re.compile(r"[^\x00-\x7f]+")
 OTHERS = re.compile(r"[^a-zA-Z0-9.]")
 NAMED = frozenset(GREEK.values()) | {"varepsilon", "varphi", "vartheta", "varrho"}
@@ -49,7 +52,7 @@ def fold(text: str) -> str:
     if "\\" in text or "$" in text:
         text = COMMAND.sub(_command, text.replace("}{", "} {")).translate(LEFT_OUT)
     if not text.isascii():
-        text = FOREIGN.sub(_spelled, text)
+        text = FOREIGN.sub(_spelled, CHINESE.sub(" ", text))
     plain = POINT.sub(" ", text.lower().translate(BLANKS))
     return f" {' '.join(plain.split()) if '      ' in plain else plain} "
 

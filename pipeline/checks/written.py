@@ -86,6 +86,9 @@ IN_CHINESE = re.compile(
     f"|(?P<number>{CHINESE})(?:点(?P<decimals>{CHINESE}))?[余多]?"
     rf"\s?(?P<unit>{units.PATTERN}|{units.COUNTED})"
 )
+NUMERALS = frozenset("二两三四五六七八九十百千万亿半翻零〇")
+"""No quantity is written without one of these; 一 alone is none."""
+
 IDIOMS = (
     "三维",
     "二维",
@@ -150,7 +153,7 @@ def _part(part: str, above: str) -> tuple[Decimal, Unit]:
 
 def in_characters(text: str) -> Iterator[Quantity]:
     """The quantities in Chinese numerals, in order; 一 alone is an article and no quantity."""
-    if text.isascii():
+    if text.isascii() or NUMERALS.isdisjoint(text):
         return
     for match in IN_CHINESE.finditer(text):
         if match["number"] and (match[0].startswith(IDIOMS) or _continues(text, match.start())):
