@@ -1,18 +1,26 @@
 """Where each topic stands, read from the files alone; fast, since people ask often."""
 
+from collections import Counter
+
 from pipeline.decisions import waited_for
 from pipeline.outputs import Outputs
-from pipeline.records import Count, Record, SnapshotName, Utc
+from pipeline.records import Count, Digest, Record, SnapshotName, Utc
 from pipeline.snapshot import Snapshot
+from pipeline.text import amount
 
 
 class PaperStatus(Record, frozen=True, kw_only=True):
-    """One paper of a digest: the action in force on it, if any, and its gap's reason."""
+    """One paper of a digest: the action in force on it, if any, and its gap's reason.
+
+    `errors` and `warnings` count what the checks found in the lines that are shown.
+    """
 
     id: str
     title: str
     decision: str | None
     gap: str | None
+    errors: Count = 0
+    warnings: Count = 0
 
 
 class SnapshotStatus(Record, frozen=True, kw_only=True):
@@ -35,14 +43,27 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
     command: str | None
     papers: tuple[PaperStatus, ...]
 
+    @property
+    def errors(self) -> int:
+        """What the checks found wrong in all lines that are shown."""
+        return sum(paper.errors for paper in self.papers)
+
+    @property
+    def warnings(self) -> int:
+        """What an editor should look at, in all lines that are shown."""
+        return sum(paper.warnings for paper in self.papers)
+
     def sentence(self) -> str:
         """The state in one line."""
         name = f"{self.topic}/{self.snapshot}"
         gaps = f", {self.gaps} gaps" if self.gaps else ""
-        count = "1 decision" if self.waiting_for == 1 else f"{self.waiting_for} decisions"
-        waiting = f", waiting for {count}" if self.waiting_for else ""
+        waiting = (
+            f", waiting for {amount(self.waiting_for, 'decision')}" if self.waiting_for else ""
+        )
         next_step = f"; next: {self.command}" if self.command else ""
-        return f"{name}: {self.state}, {len(self.papers)} papers{gaps}{waiting}{next_step}"
+        counts = ((self.errors, "error"), (self.warnings, "warning"))
+        found = "".join(f", {amount(number, what)}" for number, what in counts if number)
+        return f"{name}: {self.state}, {len(self.papers)} papers{gaps}{found}{waiting}{next_step}"
 
 
 def overview(outputs: Outputs) -> list[SnapshotStatus]:
@@ -91,17 +112,26 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
         gaps=len(digest.gaps),
         waiting_for=len(waiting),
         command=command,
-        papers=tuple(
-            PaperStatus(
-                id=e.paper.id,
-                title=e.paper.title,
-                decision=e.decision.action if e.decision else None,
-                gap=e.gap.reason if e.gap else None,
-            )
-            for e in digest.papers
-        )
-        + tuple(
-            PaperStatus(id=d.paper, title=titles[d.paper], decision=d.action, gap=None)
-            for d in digest.excluded
-        ),
+        papers=_papers(digest, titles),
     )
+
+
+def _papers(digest: Digest, titles: dict[str, str]) -> tuple[PaperStatus, ...]:
+    """The papers of a digest, then those that an editor left out, whose titles are given."""
+    found = Counter((finding.paper, finding.severity) for finding in digest.findings)
+    shown = (
+        PaperStatus(
+            id=e.paper.id,
+            title=e.paper.title,
+            decision=e.decision.action if e.decision else None,
+            gap=e.gap.reason if e.gap else None,
+            errors=found[e.paper.id, "error"],
+            warnings=found[e.paper.id, "warning"],
+        )
+        for e in digest.papers
+    )
+    excluded = (
+        PaperStatus(id=d.paper, title=titles[d.paper], decision=d.action, gap=None)
+        for d in digest.excluded
+    )
+    return (*shown, *excluded)

@@ -21,5 +21,10 @@ def one_line(text: str) -> str:
     return " ".join("".join(filter(_harmless, line)).split())
 
 
+def amount(number: int, what: str) -> str:
+    """How many of a thing, in words: 1 error, 2 errors."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _harmless(character: str) -> bool:
     return unicodedata.category(character) not in ("Cc", "Cs") and character not in BIDI_CONTROLS

@@ -19,9 +19,9 @@ NAME = "20260501_0405"
 TIME = datetime(2026, 4, 30, tzinfo=UTC)
 
 
-def recorded_papers(testbed: Path) -> Iterator[Paper]:
-    """The test bed's papers, with times of our own."""
-    with gzip.open(testbed / "corpus" / "papers.jsonl.gz", "rt", encoding="utf-8") as file:
+def recorded_papers(testbed: Path, name: str = "papers.jsonl.gz") -> Iterator[Paper]:
+    """The papers of a file of the test bed, with times of our own."""
+    with gzip.open(testbed / "corpus" / name, "rt", encoding="utf-8") as file:
         for line in file:
             found = json.loads(line)
             yield Paper(

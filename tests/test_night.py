@@ -703,7 +703,10 @@ def test_status_tells_what_is_waited_for_and_the_next_command(machine: Machine) 
     said = machine.paperline("status")
     answer = json.loads(machine.paperline("status", "demo/latest", "--json"))
     jsonschema.validate(answer, schema("status-answer"))
-    assert "demo/20260115_0405: draft, 9 papers, waiting for 9 decisions" in said
+    errors = sum(paper["errors"] for paper in answer[0]["papers"])
+    assert errors >= 9  # all nine have one Chinese line
+    assert f"demo/20260115_0405: draft, 9 papers, {errors} errors, " in said
+    assert "waiting for 9 decisions" in said
     assert "paperline decide demo/20260115_0405" in said
 
 

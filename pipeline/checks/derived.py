@@ -1,4 +1,4 @@
-"""Quantities that follow from those of a paper by a complement, a difference or a sum.
+"""Quantities that follow from those of a paper by a complement, a difference, a sum or a ratio.
 
 Nobody can tell whether such a quantity was meant or is a slip, so it is a note.
 """
@@ -32,6 +32,7 @@ KIN: dict[Unit, tuple[Unit, ...]] = {
     POINTS: (PERCENT, POINTS, BARE),
     BARE: (BARE, PERCENT, POINTS),
     COUNT: (COUNT,),
+    TIMES: (COUNT, BARE),
 }
 """Units of the paper's quantities that one of this unit may follow from."""
 
@@ -51,7 +52,11 @@ def derivation(quantity: Quantity, sources: Sequence[Source]) -> str:
         if not _are_compared(one, other):
             continue
         first, second = one.quantity.value, other.quantity.value
-        if _equal(abs(first - second), quantity):
+        if quantity.unit == TIMES:
+            small, large = sorted((first, second))
+            if small and _equal(large / small, quantity):
+                return f"the ratio of {one.text} and {other.text}"
+        elif _equal(abs(first - second), quantity):
             return f"the difference of {one.text} and {other.text}"
         if quantity.unit == COUNT and _equal(first + second, quantity):
             return f"the sum of {one.text} and {other.text}"

@@ -40,7 +40,7 @@ WORDS = {
 """How an abstract writes a small count: a fast way to what `written.py` reads."""
 
 HINTS = {
-    3: "tri(?:ad|angle|ple|plicate|nary|modal|lingual|partite|plane|o\\b)|ternary|iii\\b|3-?d\\b",
+    3: "tri(?:-|ad|angle|ple|plicate|nary|modal|lingual|partite|plane|o\\b)|ternary|iii\\b|3-?d\\b",
     4: "quad(?:r|\\b)|quart|tetra|iv\\b|4-?d\\b",
     5: "penta|quint",
     6: "hexa|6-?d\\b",
@@ -54,7 +54,13 @@ HINTS = {
 """How a small count may stand in an abstract inside another word: triplet, quadruped, 3D."""
 
 WRITTEN = {count: re.compile(f"(?:{form})", re.IGNORECASE) for count, form in WORDS.items()}
-HINTED = {count: re.compile(rf"\b(?:{form})", re.IGNORECASE) for count, form in HINTS.items()}
+MARKS = "abcdefghijkl"
+"""Letters by which the items of a list are counted: an abstract with a (c) has three."""
+
+HINTED = {
+    count: re.compile(rf"\b(?:{form})|\((?:{count}|{MARKS[count - 1]})\)", re.IGNORECASE)
+    for count, form in HINTS.items()
+}
 
 
 UNIT_ENDS = re.compile(r"\w")

@@ -21,6 +21,9 @@ from pipeline.checks.units import BARE, COUNT, PERCENT, TIMES
 from pipeline.checks.written import in_characters, in_words
 from pipeline.records import Language, Lines, Paper
 
+MOST_NAMED = 5
+"""Quantities that only one line has which a message names."""
+
 LONGEST, MOST_JUDGED = 2_000, 30
 """Characters of a line, and quantities in them, that are looked at: a line with more is too long.
 
@@ -73,11 +76,13 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
             reported.add((language, finding.span))
             yield finding
     for language, other in itertools.permutations(quoted, 2):
-        for quantity in _missing(quoted[language], quoted[other], lines[language]):
-            if (language, quantity.span) not in reported:
-                text = quantity.quoted(lines[language])
-                message = f"{text} is not in the {OTHER_LINE[other]} line"
-                yield Found("number-differs", message, language, quantity.span)
+        line = lines[language]
+        missing = _missing(quoted[language], quoted[other], line)
+        if alone := [one for one in missing if (language, one.span) not in reported]:
+            told = ", ".join(dict.fromkeys(one.quoted(line) for one in alone[:MOST_NAMED]))
+            verb = "is" if len(alone) == 1 else "are"
+            message = f"{told} {verb} not in the {OTHER_LINE[other]} line"
+            yield Found("number-differs", message, language, alone[0].span)
 
 
 def quantities(line: str, language: Language) -> list[Quantity]:

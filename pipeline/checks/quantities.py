@@ -89,7 +89,7 @@ RANGE = re.compile(
 )
 
 LATEX = re.compile(
-    r"\\(?:times|sim|approx|pm|geq?|leq?)(?![A-Za-z])|\\[%$,;: ]"
+    r"\{?\\(?P<sign>times|sim|approx|pm|geq?|leq?)(?![A-Za-z])\}?|\\[%$,;: ]"
     r"|(?P<square>\$\^(?:2|\{2\})\$)|\$(?!\s)(?P<math>[^$]{1,200})(?<!\s)\$(?!\d)"
 )
 PLAIN = {
@@ -125,7 +125,7 @@ def _plain(match: re.Match[str]) -> str:
         return "²".ljust(len(match[0]))
     if match["math"]:
         return f" {LATEX.sub(_plain, match['math'])} "
-    sign = PLAIN[match[0]]
+    sign = PLAIN[f"\\{match['sign']}" if match["sign"] else match[0]]
     return sign.rjust(len(match[0])) if sign in "%$" else sign.ljust(len(match[0]))
 
 

@@ -18,7 +18,7 @@ from pipeline.checks.quantities import Quantity
 from pipeline.checks.units import BARE, COUNT, PERCENT, TIMES, UNITS, Unit
 
 ZERO = Decimal(0)
-PARTS = {"half": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "tenth": 10}
+PARTS = {"half": 2, "halve": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "tenth": 10}
 MULTIPLES = {
     "twice": 2,
     "double": 2,
@@ -63,7 +63,7 @@ STARTS = r"ze|on|tw|th|fo|fi|si|se|ei|ni|te|el|hu|mi|bi|tr|do|de|ce|ha|qu|pe|ev|
 IN_ENGLISH = re.compile(
     rf"""[^a-z](?={STARTS})(?:
     (?:per|every|(?:(?P<halved>half)[ ])?a)[ ](?P<single>{"|".join(SINGLE)})
-    |(?:(?P<above>one|two|three|a)[ -])?(?P<part>{"|".join(PARTS)})s?
+    |(?:(?P<above>one|two|three|a)[ -])?(?P<part>{"|".join(PARTS)})[sd]?
     |(?P<ordinal>{"|".join(ORDINALS)})
     |(?P<multiple>{"|".join(MULTIPLES)})
     |(?:(?P<groups>two|three|four|five|six)[ ])?(?P<group>{"|".join(GROUPS)})

@@ -58,11 +58,6 @@ def with_model(
     return msgspec.structs.replace(settings, model=chosen)
 
 
-def decisions(count: int) -> str:
-    """How many decisions, in words."""
-    return "1 decision" if count == 1 else f"{count} decisions"
-
-
 def counted(reasons: Iterable[str]) -> str:
     """Each reason once, with how often it is given."""
     return "; ".join(f"{count} × {reason}" for reason, count in Counter(reasons).items())

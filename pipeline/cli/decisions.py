@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from pipeline.cli.common import decisions
+from pipeline.text import amount
 
 if TYPE_CHECKING:
     from pipeline.records import Action, Lines
@@ -60,7 +60,8 @@ def decide(
         )
     digest = release(settings, found, now)
     waiting = len(waited_for(digest, digest.policy))
-    state = "published" if digest.status == "published" else f"waiting for {decisions(waiting)}"
+    left = amount(waiting, "decision")
+    state = "published" if digest.status == "published" else f"waiting for {left}"
     click.echo(f"{found} {paper}: {action}; {state}")
 
 

@@ -17,6 +17,7 @@ def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
     from pipeline import configuration
     from pipeline.outputs import Outputs
     from pipeline.status import overview, snapshot_status
+    from pipeline.text import amount
 
     settings = configuration.load(config)
     outputs = Outputs(settings.outputs)
@@ -27,8 +28,11 @@ def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
     for state in states:
         click.echo(state.sentence())
         for paper in state.papers if snapshot else ():
-            gap = f"  ({paper.gap})" if paper.gap else ""
-            click.echo(f"  {paper.id}  {paper.decision or 'undecided':<9}  {paper.title}{gap}")
+            remarks = [paper.gap] if paper.gap else []
+            counts = ((paper.errors, "error"), (paper.warnings, "warning"))
+            remarks += [amount(number, what) for number, what in counts if number]
+            told = f"  ({'; '.join(remarks)})" if remarks else ""
+            click.echo(f"  {paper.id}  {paper.decision or 'undecided':<9}  {paper.title}{told}")
     if not states:
         click.echo(f"{settings.outputs}: no snapshot yet; paperline run makes one")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pipeline import candidates
 from pipeline.records import Finding, Severity
 from pipeline.snapshot import Snapshot
+from pipeline.text import amount
 
 ORDER: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -20,11 +21,7 @@ def listed(snapshot: Snapshot, findings: Sequence[Finding]) -> Iterator[str]:
         where = f"{finding.paper:<12} {finding.language or '':<2}"
         yield f"{finding.severity:<7} {where} {finding.code:<{code}}  {finding.message}"
     counts = Counter(finding.severity for finding in about)
-    told = ", ".join(_count(counts[severity], severity) for severity in ORDER)
+    told = ", ".join(amount(counts[severity], severity) for severity in ORDER)
     rest = len(findings) - len(about)
-    more = f"; {_count(rest, 'finding')} on other candidates in 3-findings.jsonl" if rest else ""
-    yield f"{snapshot}: {_count(len(summaries), 'candidate')} checked, {told}{more}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    more = f"; {amount(rest, 'finding')} on other candidates in 3-findings.jsonl" if rest else ""
+    yield f"{snapshot}: {amount(len(summaries), 'candidate')} checked, {told}{more}"

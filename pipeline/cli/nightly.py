@@ -11,7 +11,6 @@ from pipeline.cli.common import (
     MISSING,
     at_option,
     counted,
-    decisions,
     executor_option,
     json_option,
     moment,
@@ -20,6 +19,7 @@ from pipeline.cli.common import (
     with_model,
 )
 from pipeline.errors import PaperlineError
+from pipeline.text import amount
 
 if TYPE_CHECKING:
     from pipeline.forecast import Forecast
@@ -161,7 +161,7 @@ def _sentence(report: "Report") -> str:
     state = (
         f"published: {report.site}"
         if report.published
-        else f"waiting for {decisions(report.waiting_for)}: {report.page}"
+        else f"waiting for {amount(report.waiting_for, 'decision')}: {report.page}"
     )
     if not report.made:
         return f"{report.topic}: nothing new{healed}{late}, {spent}; {report.snapshot} {state}"
@@ -180,7 +180,7 @@ def _sentence(report: "Report") -> str:
 def _flagged(report: "Report") -> str:
     """What the checks found in the lines."""
     counts = ((report.errors, "error"), (report.warnings, "warning"))
-    return "".join(f", {n} {what}{'' if n == 1 else 's'}" for n, what in counts if n)
+    return "".join(f", {amount(number, what)}" for number, what in counts if number)
 
 
 def _late(report: "Report") -> str:

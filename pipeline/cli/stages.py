@@ -10,13 +10,13 @@ from pipeline.cli.common import (
     MISSING,
     at_option,
     counted,
-    decisions,
     executor_option,
     moment,
     progress,
     prompt_option,
     with_model,
 )
+from pipeline.text import amount
 
 
 @click.command()
@@ -190,6 +190,7 @@ def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
         if digest.status == "published":
             click.echo(f"{found}: published")
         else:
-            click.echo(f"{found}: waiting for {decisions(len(waited_for(digest, policy)))}")
+            waiting = amount(len(waited_for(digest, policy)), "decision")
+            click.echo(f"{found}: waiting for {waiting}")
     written = build_site(settings)
     click.echo(f"{outputs.site}: {len(written)} files changed")
