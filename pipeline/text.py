@@ -21,6 +21,11 @@ def one_line(text: str) -> str:
     return " ".join("".join(filter(_harmless, line)).split())
 
 
+def shortened(text: str, most: int) -> str:
+    """`text` in at most so many characters; what is cut off shows as `…`."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
 def amount(number: int, what: str) -> str:
     """How many of a thing, in words: 1 error, 2 errors."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -320,6 +320,19 @@ def test_a_quantity_that_only_one_line_quotes_is_a_warning(en, zh, language, mar
     assert finding.message == f"{marked} is not in the {other} line"
 
 
+def test_what_only_one_line_quotes_is_told_together_at_the_place_of_the_first():
+    en = "Spills fall by 37.5% and it sings 3.4x faster."
+    (finding,) = found_in_both(en, "泄漏减少了。")
+    assert finding.message == "37.5%, 3.4x are not in the Chinese line"
+    assert en[slice(*finding.span)].strip() == "37.5%"
+
+
+def test_a_sentence_and_a_list_of_terms_as_they_are_extracted_need_not_quote_the_same():
+    rules = Rules(glossary=Glossary({}), extractive=True)
+    lines = {"en": "Spills fall by 37.5%.", "zh": "关键词：水壶"}
+    assert not list(numbers.check(paper(), lines, rules))
+
+
 def test_lines_that_quote_two_quantities_of_the_paper_differ_twice():
     found = found_in_both("It scores 91.2%.", "它得到 92.3%。")
     assert [(finding.code, finding.language) for finding in found] == [

@@ -66,8 +66,10 @@ OTHER_LINE = {"en": "English", "zh": "Chinese"}
 
 
 def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
-    """The quantities that are not the paper's, and those that only one line quotes."""
-    del rules
+    """The quantities that are not the paper's, and those that only one line quotes.
+
+    A sentence and a list of terms, as they are extracted, need not quote the same.
+    """
     known = Known(paper)
     quoted = {language: quantities(line, language) for language, line in lines.items()}
     reported: set[tuple[Language, Span | None]] = set()
@@ -75,7 +77,7 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
         for finding in _of_line(lines[language], language, found, known):
             reported.add((language, finding.span))
             yield finding
-    for language, other in itertools.permutations(quoted, 2):
+    for language, other in () if rules.extractive else itertools.permutations(quoted, 2):
         line = lines[language]
         missing = _missing(quoted[language], quoted[other], line)
         if alone := [one for one in missing if (language, one.span) not in reported]:

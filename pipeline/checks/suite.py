@@ -21,7 +21,7 @@ from pipeline.checks import (
 from pipeline.checks.codes import CODES
 from pipeline.checks.rules import Found, Rules
 from pipeline.records import LANGUAGES, Finding, Paper, Severity, Summary
-from pipeline.text import one_line
+from pipeline.text import one_line, shortened
 
 CHECKS = (
     numbers.check,
@@ -38,6 +38,9 @@ CHECKS = (
     injection.check,
 )
 """Each: a paper, lines and rules -> what was found."""
+
+LONGEST_MESSAGE = 400
+"""Characters of a finding's message: what it quotes comes from outside, and may be long."""
 
 Severities = Mapping[str, Severity | Literal["off"]]
 """By code, where another severity holds than that of `codes.py`."""
@@ -76,7 +79,7 @@ def with_severity(
                 language=one.language,
                 code=one.code,
                 severity=severity,
-                message=one_line(one.message),
+                message=shortened(one_line(one.message), LONGEST_MESSAGE),
                 span=one.span,
                 source_span=one.source_span,
             )

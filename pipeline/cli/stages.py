@@ -134,6 +134,7 @@ def check(config: Path | None, snapshot: str) -> None:
     from pipeline.cli.findings import listed
     from pipeline.executors.selection import opened
     from pipeline.outputs import Outputs
+    from pipeline.progress import cost
     from pipeline.stages import check as stage
 
     settings = configuration.load(config)
@@ -141,8 +142,10 @@ def check(config: Path | None, snapshot: str) -> None:
     asks = settings.check.judge and not settings.model.embedded
     with opened(settings) if asks else contextlib.nullcontext() as chosen:
         done = stage.check(settings, found, executor=chosen, progress=progress())
-    for line in listed(found, done.findings):
+    *table, last = listed(found, done.findings)
+    for line in table:
         click.echo(line)
+    click.echo(f"{last}, {cost(done.usage)}" if done.usage.tokens else last)
     for what in done.left_out:
         click.echo(f"warning: {found}: {what}", err=True)
     sys.exit(MISSING if done.left_out else 0)

@@ -9,7 +9,7 @@ from pipeline.errors import AnswerRejected
 from pipeline.exchange import VERDICT_IN_WORDS, Answer, Request, Verdict
 from pipeline.llm.answers import content_of, validated
 from pipeline.records import Language
-from pipeline.text import one_line
+from pipeline.text import one_line, shortened
 
 LONGEST_WHY = 300
 """Characters of a reason; the rest is cut off, and the cut is marked."""
@@ -45,6 +45,4 @@ def _verdict(language: Language, found: _Verdict) -> Verdict:
     why = one_line(found.why)
     if not found.supported and not why:
         raise AnswerRejected("empty", f"why was empty, and {language} was not supported")
-    if len(why) > LONGEST_WHY:
-        why = why[: LONGEST_WHY - 1].rstrip() + "…"
-    return Verdict(supported=found.supported, why=why)
+    return Verdict(supported=found.supported, why=shortened(why, LONGEST_WHY))

@@ -61,7 +61,7 @@ def check(
     `executor` is needed for that alone. Raises `DamagedFile`, `OutputError`, `PromptError`.
     """
     opinions: dict[str, list[Found]] | None = None
-    usage, left_out = Usage(), tuple[str, ...]()
+    clock, usage, left_out = time.monotonic(), Usage(), tuple[str, ...]()
     prompt = judging_prompt(settings)
     if executor is not None and prompt is not None:
         papers = {paper.id: paper for paper in snapshot.each_paper()}
@@ -77,7 +77,7 @@ def check(
         )
         usage = done.usage
     with snapshot.releasing():
-        checked = renew(settings, snapshot, opinions=opinions, left_out=left_out)
+        checked = renew(settings, snapshot, opinions=opinions, left_out=left_out, clock=clock)
     checked.usage = usage
     return checked
 
@@ -100,13 +100,14 @@ def renew(
     *,
     opinions: Mapping[str, Sequence[Found]] | None = None,
     left_out: tuple[str, ...] = (),
+    clock: float | None = None,
 ) -> Checked:
     """Check every candidate without asking a model, and write the findings.
 
     Hold `snapshot.releasing()`. `opinions`: second opinions by candidate, where they were
-    asked for just now; else earlier ones are kept.
+    asked for just now, from `clock` on; else earlier ones are kept.
     """
-    started, clock = utc(datetime.now(UTC)), time.monotonic()
+    started, clock = utc(datetime.now(UTC)), time.monotonic() if clock is None else clock
     run, summaries = snapshot.run(), snapshot.summaries()
     rules, unknown = _rules(settings, {summary.prompt for summary in summaries})
     shown = candidates.active(run, summaries)
