@@ -120,9 +120,9 @@ def test_whatever_a_line_and_an_abstract_hold_the_findings_lie_inside_them(piece
 @example(piece="<b>", other="a-")
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_line_or_an_abstract_that_is_made_to_hurt_takes_no_longer_than_50_ms(piece, other):
-    long = attack(piece, other)
-    paper = a_paper()
-    for about, lines in ((paper, long[1]), (long[0], Lines(en=paper.title, zh="三种模型。"))):
+    (long, hurting), paper = attack(piece, other), a_paper()
+    plain: Lines = {"en": paper.title, "zh": "三种模型。"}
+    for about, lines in ((paper, hurting), (long, plain)):
         taken = []
         for _ in range(3):
             began = time.process_time()

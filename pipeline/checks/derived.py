@@ -48,19 +48,19 @@ def derivation(quantity: Quantity, sources: Sequence[Source]) -> str:
             if _equal(_complement(source.quantity), quantity) and _tells_a_decrease(source):
                 times = source.quantity.unit == TIMES
                 return f"{source.text} less" if times else f"100% less {source.text}"
-    for one, other in itertools.pairwise(compared):
-        if not _are_compared(one, other):
-            continue
-        first, second = one.quantity.value, other.quantity.value
-        if quantity.unit == TIMES:
-            small, large = sorted((first, second))
-            if small and _equal(large / small, quantity):
-                return f"the ratio of {one.text} and {other.text}"
-        elif _equal(abs(first - second), quantity):
-            return f"the difference of {one.text} and {other.text}"
-        if quantity.unit == COUNT and _equal(first + second, quantity):
-            return f"the sum of {one.text} and {other.text}"
-    return ""
+    pairs = (pair for pair in itertools.pairwise(compared) if _are_compared(*pair))
+    return next(filter(None, (_from_both(quantity, *pair) for pair in pairs)), "")
+
+
+def _from_both(quantity: Quantity, one: Source, other: Source) -> str:
+    small, large = sorted((one.quantity.value, other.quantity.value))
+    if quantity.unit == TIMES:
+        of_both = "ratio" if small and _equal(large / small, quantity) else ""
+    elif _equal(large - small, quantity):
+        of_both = "difference"
+    else:
+        of_both = "sum" if quantity.unit == COUNT and _equal(large + small, quantity) else ""
+    return f"the {of_both} of {one.text} and {other.text}" if of_both else ""
 
 
 def _complement(quantity: Quantity) -> Decimal:
