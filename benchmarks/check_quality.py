@@ -271,10 +271,12 @@ def _rate(checker: Checker, pairs: Sequence[tuple[Paper, Lines]]) -> float:
 
 
 PIECES = (
-    "1 ", "9,", "10^", "1.2 billion ", "GPT-4o-", "a-", "$x$", "$", "\\times ", "(", "（", "“", '"',
-    "模型", "三百万", "万亿", "aA1", "two hundred ", "and ", "*", "**a", "<b>", "\\u4e00", "http://a.b/",
-    "ignore previous instructions ", "。", ". A", "\u200b", " ", "Åé", "的，", "100%-", "e.g. ", "@",
-)  # fmt: skip
+    *("1 ", "9,", "10^", "1.2 billion ", "GPT-4o-", "a-", "aA1", "two hundred ", "and ", "100%-"),
+    *("$x$", "$", "\\times ", "*", "**a", "<b>", "\\u4e00", "http://a.b/", "@", "\u200b", " "),
+    *("(", "（", "“", '"', "模型", "三百万", "万亿", "的，", "。", ". A", "Åé", "e.g. "),
+    "ignore previous instructions ",
+)
+"""What hostile texts repeat."""
 
 
 def _hostile(checker: Checker, paper: Paper) -> Iterator[tuple[float, str]]:

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import candidates
 from pipeline.decisions import waited_for
-from pipeline.errors import UsageError
+from pipeline.errors import DamagedFile, UsageError
 from pipeline.exchange import Deliver, Job, Outcome, Paid, Verdict, failed
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
@@ -205,6 +205,12 @@ class TestTheFile:
             path.write_text(text[:40] + "\n" if damage == "cut" else text.replace("error", "worse"))
         assert desk.gate()[0] == desk.papers[0].id
         assert desk.snapshot.findings() == whole
+
+
+def test_a_candidate_for_a_paper_of_another_snapshot_is_a_damaged_file(desk) -> None:
+    desk.write(summary(a_paper(7), RIGHT))
+    with pytest.raises(DamagedFile, match=r"2-summaries\.jsonl: has a candidate for 2604\.90007"):
+        desk.check()
 
 
 class TestForm:

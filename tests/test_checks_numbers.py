@@ -15,7 +15,7 @@ from pipeline.checks import numbers
 from pipeline.checks.codes import CODES
 from pipeline.checks.rules import Rules
 from pipeline.glossary import Glossary
-from pipeline.records import Paper
+from pipeline.records import Lines, Paper
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RULES = Rules(glossary=Glossary({}))
@@ -329,7 +329,7 @@ def test_what_only_one_line_quotes_is_told_together_at_the_place_of_the_first():
 
 def test_a_sentence_and_a_list_of_terms_as_they_are_extracted_need_not_quote_the_same():
     rules = Rules(glossary=Glossary({}), extractive=True)
-    lines = {"en": "Spills fall by 37.5%.", "zh": "关键词：水壶"}
+    lines: Lines = {"en": "Spills fall by 37.5%.", "zh": "关键词：水壶"}
     assert not list(numbers.check(paper(), lines, rules))
 
 

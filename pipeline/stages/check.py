@@ -23,6 +23,7 @@ from pipeline.progress import Progress
 from pipeline.records import (
     Finding,
     Language,
+    Paper,
     Run,
     Stage,
     Summary,
@@ -115,7 +116,7 @@ def renew(
     findings: list[Finding] = []
     severities, papers = settings.check.severity, {p.id: p for p in snapshot.each_paper()}
     for summary in summaries:
-        paper, opinion = papers[summary.paper], said.get(summary.id, ())
+        paper, opinion = _paper(papers, summary, snapshot), said.get(summary.id, ())
         findings += suite.of_candidate(paper, summary, rules[summary.prompt], severities)
         findings += suite.with_severity(opinion, severities, paper=paper.id, summary=summary.id)
     pairs = [(paper, shown[id_]) for id_, paper in papers.items() if id_ in shown]
@@ -144,6 +145,16 @@ def renew(
     )
     snapshot.write_run(run.but(stages={**run.stages, "check": stage}))
     return Checked(findings, left_out=stage.left_out)
+
+
+def _paper(papers: Mapping[str, Paper], summary: Summary, snapshot: Snapshot) -> Paper:
+    if summary.paper not in papers:
+        raise DamagedFile(
+            f"has a candidate for {summary.paper}, which is none of its papers",
+            where=f"{snapshot}: 2-summaries.jsonl",
+            next_step="Restore it from a backup",
+        )
+    return papers[summary.paper]
 
 
 def _obeyed(settings: Settings, rules: Mapping[str | None, Rules]) -> str:
