@@ -254,6 +254,12 @@ def test_the_only_sentence_of_an_abstract_is_its_first():
     ]
 
 
+def test_a_first_sentence_that_is_the_title_too_is_a_copy_of_the_first_sentence():
+    paper = a_paper(title=FIRST.rstrip("."), abstract=ABSTRACT)
+    (one,) = copying.check(paper, {"en": FIRST}, RULES)
+    assert one.code == "copied-first"
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -50,6 +50,7 @@ def codes(line: str, language: Language = "en", paper: Paper | None = None) -> l
         ("# A coastal model", "# "),
         ("> A coastal model", "> "),
         ("A [model](https://example.org) is adapted.", "[model](https://example.org)"),
+        ("[A model [ours] of tides](#top) is adapted.", "](#top)"),
         ("| A coastal model | is adapted |", "| "),
         ("A <b>coastal</b> model is adapted.", "<b>"),
         ('A <a href="x">model</a> is adapted.', "<a href="),

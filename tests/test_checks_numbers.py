@@ -327,6 +327,32 @@ def test_what_only_one_line_quotes_is_told_together_at_the_place_of_the_first():
     assert en[slice(*finding.span)].strip() == "37.5%"
 
 
+def test_a_measure_behind_a_multiple_is_no_device():
+    (finding,) = found_in("en", "It reaches a 97× F1-score.", "It reaches a 97% F1-score.")
+    assert finding.code == "number-unit"
+
+
+@pytest.mark.parametrize(
+    ("quantity", "abstract"),
+    [
+        ("一半", "It nearly halves the steam."),
+        ("10⁴ 倍", r"It has ${\sim}10^{4}{\times}$ more steam."),
+        ("超过 10 亿个水壶", "It boils 1.2 billion kettles."),
+        ("三个步骤", "It (a) fills, (b) heats and (c) sings."),
+        ("三级水壶", "It is a tri-level kettle."),
+    ],
+)
+def test_what_an_abstract_says_in_other_words_is_known(quantity, abstract):
+    assert not found_in("zh", in_line("zh", quantity), abstract)
+
+
+def test_a_ratio_of_two_quantities_that_are_compared_is_a_note():
+    abstract = "It takes 250 cups versus 5,000 for others."
+    (finding,) = found_in("zh", "它省下约 20 倍的水。", abstract)
+    assert finding.code == "number-derived"
+    assert finding.message.endswith("it would follow from the ratio of 250 and 5,000")
+
+
 def test_a_sentence_and_a_list_of_terms_as_they_are_extracted_need_not_quote_the_same():
     rules = Rules(glossary=Glossary({}), extractive=True)
     lines: Lines = {"en": "Spills fall by 37.5%.", "zh": "关键词：水壶"}

@@ -42,15 +42,14 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
     if rules.extractive or not line.strip():
         return
     whole = (0, len(line))
-    if _near(len(line), len(paper.title)) and _same(_words(line), _words(paper.title)):
+    source = _source(_words(line), paper.abstract) if _may_be_copied(line, paper.abstract) else None
+    if source and source[0] == 0:
+        message = "the first sentence of the abstract, word for word"
+        yield Found("copied-first", message, "en", whole, source)
+    elif _near(len(line), len(paper.title)) and _same(_words(line), _words(paper.title)):
         yield Found("copied", "the title, word for word", "en", whole)
-    elif _may_be_copied(line, paper.abstract):
-        source = _source(_words(line), paper.abstract)
-        if source and source[0] == 0:
-            message = "the first sentence of the abstract, word for word"
-            yield Found("copied-first", message, "en", whole, source)
-        elif source:
-            yield Found("copied", "a sentence of the abstract, word for word", "en", whole, source)
+    elif source:
+        yield Found("copied", "a sentence of the abstract, word for word", "en", whole, source)
 
 
 def _may_be_copied(line: str, abstract: str) -> bool:

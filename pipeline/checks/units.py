@@ -135,7 +135,7 @@ NOT_BEFORE = {
 """Units that are the beginning of another word where one of these characters follows."""
 
 
-NO_MULTIPLE = r"(?<=[xX×])\s{0,3}(?:\d|[A-Z]{1,4}\d)"
+NO_MULTIPLE = r"(?<=[xX×])\s{0,3}(?:\d|[A-Z]{1,4}\d\d)"
 """What makes an x no multiple: the other length in `640 x 480`, the device in `8xH100`."""
 
 
