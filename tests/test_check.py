@@ -356,7 +356,7 @@ class TestASecondOpinion:
     def test_that_could_not_be_had_is_told_and_holds_the_paper_back(self, desk, asked) -> None:
         settings = msgspec.structs.replace(desk.settings, check=CheckSettings(judge=True))
         done = stage.check(settings, desk.snapshot, executor=asked, progress=Plain())
-        assert done.left_out == ("no second opinion on 1 candidates: no answer",)
+        assert done.left_out == ("no second opinion on 1 candidate: no answer",)
         desk.settings = settings
         assert desk.gate() == [desk.papers[1].id, desk.papers[2].id]
 

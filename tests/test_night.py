@@ -756,3 +756,41 @@ def test_a_wrong_line_is_found_named_and_held_back_until_an_editor_has_seen_it(
     assert re.fullmatch(rf"error +{held} +zh +number-unknown +98\.76% is neither .*", table[0])
     assert table[-1] == "demo/20260115_0405: 1 candidate checked, 1 error, 0 warnings, 1 note"
     assert "published" in machine.paperline("decide", "demo/latest", held, "approve")
+
+
+def test_a_second_opinion_is_foretold_asked_booked_and_told_where_it_cannot_be_had(
+    machine: Machine,
+) -> None:
+    unusable: list[str] = []
+
+    def opinions(body: dict[str, Any]) -> Response:
+        schema = json.dumps(body.get("response_format", {}))
+        if "supported" not in schema:
+            return good_lines(body)
+        title = body["messages"][1]["content"].partition("\n")[0]
+        if not unusable or (title == unusable[0] and len(unusable) < 3):
+            unusable.append(title)
+            return completion("It is all true.")
+        yes = {"supported": True, "why": ""}
+        return completion(json.dumps({"en": yes, "zh": yes}))
+
+    def foretold() -> int:
+        answer = json.loads(machine.paperline("run", "--at", FIRST_NIGHT, "--dry-run", "--json"))
+        usage = answer[0]["usage"]
+        return int(usage["prompt_tokens"] + usage["completion_tokens"])
+
+    machine.configure(concurrency="1")
+    without = foretold()
+    path = machine.folder / "paperline.toml"
+    path.write_text(path.read_text() + "[check]\njudge = true\n", encoding="utf-8")
+    assert foretold() > without * 1.5
+    machine.model.always = opinions
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    assert "check: no second opinion on 1 candidate: " in machine.errors
+    stages = [line.get("stage", "summarize") for line in machine.spent()]
+    assert (stages.count("summarize"), stages.count("check")) == (9, 3 + 8)
+    missing = [f for f in machine.digest()["findings"] if f["code"] == "judge-missing"]
+    assert len(missing) == 1
+    machine.paperline("check", "demo/latest")
+    assert "judge-missing" not in (machine.snapshot() / "3-findings.jsonl").read_text()
+    assert len(machine.spent()) == len(stages) + 1

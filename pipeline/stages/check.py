@@ -34,6 +34,7 @@ from pipeline.records import (
 from pipeline.settings import CheckSettings, Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.judge import judged, judging_prompt
+from pipeline.text import amount
 from pipeline.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def check(
         failures = [outcome.failure for outcome in done.outcomes.values() if outcome.failure]
         counted = Counter(failure.reason for failure in failures)
         left_out = tuple(
-            f"no second opinion on {count} candidates: {reason}"
+            f"no second opinion on {amount(count, 'candidate')}: {reason}"
             for reason, count in counted.items()
         )
         usage = done.usage
