@@ -83,6 +83,8 @@ class Glossary:
         Not those that are a part of an established term: 语言模型 inside 大语言模型. Whether
         the line translates the English term at all is not looked at.
         """
+        if not self._may_have_others(line):
+            return
         expression, meant, inside = self._other_forms
         for found in expression.finditer(line):
             form, start = found[0], found.start()
@@ -121,6 +123,27 @@ class Glossary:
             return None
         found = expression.search(text)
         return found.span() if found else None
+
+    def _may_have_others(self, line: str) -> bool:
+        """Whether a line has any of the other translations: mostly none, which is told faster."""
+        first, starts = self._other_starts
+        places = (found.start() for found in first.finditer(line))
+        return any(form in line for form in starts.get("", ())) or any(
+            line.startswith(starts.get(line[place : place + 2], ()), place) for place in places
+        )
+
+    @functools.cached_property
+    def _other_starts(self) -> tuple[re.Pattern[str], dict[str, tuple[str, ...]]]:
+        """The other translations by their first two characters, and what finds such a pair.
+
+        Those of one character are under `""`.
+        """
+        starts: defaultdict[str, list[str]] = defaultdict(list)
+        for form in self._other_forms[1]:
+            starts[form[:2] if len(form) > 1 else ""].append(form)
+        firsts, seconds = ("".join({pair[i : i + 1] for pair in starts}) for i in (0, 1))
+        pattern = f"[{re.escape(firsts)}](?=[{re.escape(seconds)}])" if seconds else "(?!)"
+        return re.compile(pattern), {start: tuple(forms) for start, forms in starts.items()}
 
     @functools.cached_property
     def _other_forms(

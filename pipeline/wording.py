@@ -31,11 +31,11 @@ MARKUP = re.compile(
 WORD = re.compile(r"[a-z']+")
 
 
-def has_one(line: str, words: frozenset[str], chinese: tuple[str, ...]) -> bool:
+def has_one(line: str, words: frozenset[str], chinese: re.Pattern[str]) -> bool:
     """Whether a line has one of some English words, in small letters, or of Chinese ones."""
     if not words.isdisjoint(_words(line)):
         return True
-    return not line.isascii() and any(word in line for word in chinese)
+    return not line.isascii() and chinese.search(line) is not None
 
 
 @functools.lru_cache(maxsize=4)

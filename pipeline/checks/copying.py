@@ -58,11 +58,11 @@ def _may_be_copied(line: str, abstract: str) -> bool:
         text = " ".join(text.split())
     words = _plain(line).strip("\"' ").split()
     step = max(PROBE, len(words) // MOST_PROBES)
-    probes = [" ".join(words[i : i + PROBE]) for i in range(0, max(1, len(words) - 1), step)]
-    most = len(probes) * (1 - PROBES_FOUND)
+    places = range(0, max(1, len(words) - 1), step)
+    most = len(places) * (1 - PROBES_FOUND)
     missed = 0
-    for probe in probes:
-        if probe not in text:
+    for place in places:
+        if " ".join(words[place : place + PROBE]) not in text:
             missed += 1
             if missed > most:
                 return False

@@ -123,14 +123,14 @@ def _latin_stop(bare: str, paper: Paper, others: list[str]) -> Fault | None:
     tail = bare[-LONGEST_WORD:]
     if ABBREVIATION.search(tail):
         return _broken(bare, tail.rpartition(" ")[2], certain=True)
-    found = LAST_WORD.search(tail)
+    found = LAST_WORD.search(tail, tail.rfind(" ") + 1)
     if not found:
         return None
     word = found[0]
     if OPEN_ENDED.search(tail):
         return _broken(bare, word, certain=False)
     texts = [paper.abstract, paper.title, paper.comments or "", *others]
-    following = set().union(*(_following(word, text) for text in texts))
+    following = set().union(*(_following(word, text) for text in texts if word in text))
     number, chinese = word[-2].isdigit(), HAN.search(bare) is not None
     initial = len(word) == INITIAL and word[0].isupper()
     if not (number or initial or following or chinese):

@@ -9,7 +9,9 @@ from pipeline.checks.rules import Found, Rules
 from pipeline.records import Language, Lines, Paper
 from pipeline.wording import HAN
 
-MARKS = re.compile(r"[.!?。！？]")
+MARKS = re.compile(r"[.!?。！？](?!(?<=\.)[A-Za-z0-9])")
+"""What may end a sentence: a point before a letter or a digit does not."""
+
 QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "「": "」", "『": "』", "«": "»"}
 STOPS = "。！？.!?"
 

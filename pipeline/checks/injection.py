@@ -12,7 +12,7 @@ from pipeline.wording import HAN, has_one
 TOP_LEVEL = (
     r"com|org|net|io|ai|edu|gov|cn|dev|co|info|xyz|app|ru|top|site|shop|link|ly|me|uk|de|fr|jp"
 )
-DOT = re.compile(rf"\.(?:{TOP_LEVEL})\b|@|://|www\.", re.IGNORECASE)
+DOT = re.compile(rf"\.(?:(?:{TOP_LEVEL})\b|(?<=www\.))|@|://", re.IGNORECASE)
 LINK = re.compile(
     r"(?:https?|ftp)://[^\s\u2018-\u201d\u3000-\uffef]+|\bwww\.[A-Za-z0-9][\w.-]*"
     r"|[A-Za-z0-9][A-Za-z0-9_.+-]{0,63}@[A-Za-z][A-Za-z0-9-]{0,63}\.[A-Za-z][A-Za-z.]{1,60}"
@@ -61,7 +61,7 @@ ORDER_WORDS = frozenset(
         *("never", "you", "deserves", "merits"),
     }
 )
-CHINESE_ORDERS = ("请", "务必", "忽略", "无视", "你", "录用", "接收", "满分", "高分")
+CHINESE_ORDERS = re.compile("请|务必|忽略|无视|你|录用|接收|[满高]分")
 """No order is in a line without one of these; looking for them is faster."""
 
 STUDIES = re.compile(
@@ -74,12 +74,21 @@ LONGEST = 20_000
 
 QUOTATION = re.compile(r"“[^“”]*”|\"[^\"]*\"|「[^「」]*」|‘[^‘’]*’|``[^`']*''|(?<!\w)'[^']*'(?!\w)")
 
-COMMANDS = (
-    *("ignore ", "disregard ", "forget ", "override ", "respond ", "reply ", "answer ", "output "),
-    *("as an ai", "<!--", "you must", "you are now", "<script"),
-)
-CHINESE_COMMANDS = ("忽略", "无视", "输出", "务必")
-"""What commands to a model begin with."""
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "ignor": ("ignore ",),
+    "disregard": ("disregard ",),
+    "forget": ("forget ",),
+    "overrid": ("override ",),
+    "respond": ("respond ",),
+    "reply": ("reply ",),
+    "answer": ("answer ",),
+    "output": ("output ",),
+    "as an ai": ("as an ai",),
+    "you ": ("you must", "you are now"),
+    "<": ("<!--", "<script"),
+}
+CHINESE_COMMANDS = {word: (word,) for word in ("忽略", "无视", "输出", "务必")}
+"""What commands to a model begin with, by a part that is looked for faster."""
 EARLIER = r"(?:all|any|previous|prior|above|earlier|preceding|foregoing|your|these)"
 COMMAND = re.compile(
     rf"\b(?:ignore|disregard|forget|override)\s(?:\w+\s){{0,2}}{EARLIER}\s(?:\w+\s){{0,2}}"
@@ -212,17 +221,18 @@ def _command(paper: Paper) -> Command | None:
 def _first_command(text: str) -> re.Match[str] | None:
     """Looked for around its first words only, since few texts have one."""
     lower = text.lower()
-    words = COMMANDS if text.isascii() else COMMANDS + CHINESE_COMMANDS
+    words = COMMANDS if text.isascii() else COMMANDS | CHINESE_COMMANDS
     places: list[int] = []
-    for word in words:
-        place = lower.find(word)
-        if place >= 0:
-            places += itertools.islice(_places(word, lower, place), MOST_PLACES)
+    for part in words:
+        if part in lower:
+            for word in words[part]:
+                places += itertools.islice(_places(word, lower), MOST_PLACES)
     around = (COMMAND.search(text, max(0, place - 10), place + 120) for place in sorted(places))
     return next(filter(None, around), None)
 
 
-def _places(word: str, text: str, place: int) -> Iterator[int]:
+def _places(word: str, text: str) -> Iterator[int]:
+    place = text.find(word)
     while place >= 0:
         yield place
         place = text.find(word, place + 1)

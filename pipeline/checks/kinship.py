@@ -7,6 +7,7 @@ bits; a name or a long number that is shared outweighs several words that are no
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from pipeline.checks.rules import Found, Rules
@@ -32,8 +33,8 @@ ENOUGH = 16.0
 SHOWN = 5
 """Missing words that the message names."""
 
-WORD = re.compile(r"(?<= )(?:[a-z][a-z0-9.]+|[0-9]+[a-z][a-z0-9]*)(?= )")
-NUMBER = re.compile(r"(?<= )[0-9][0-9.]*(?= )")
+WORD = re.compile(r"(?:[a-z](?<= [a-z])[a-z0-9.]+|[0-9](?<= [0-9])[0-9]*[a-z][a-z0-9]*)(?= )")
+NUMBER = re.compile(r"[0-9](?<= [0-9])[0-9.]*(?= )")
 LONG_NUMBER = Weight(5.0, -1.0)
 SHORT_NUMBER = Weight(2.0, -1.0)
 """Many papers have a 10, few the same three digits; and a number may be written another way."""
@@ -66,19 +67,28 @@ def evidence(line: str, text: str, language: Language, glossary: Glossary) -> It
     """What the line's words tell of its paper, whose folded text is given; the surest first."""
     line = line[:READ]
     folded = fold(line)
-    for number in list(dict.fromkeys(NUMBER.findall(folded)))[:MOST]:
+    for number in islice(_distinct(NUMBER, folded), MOST):
         weight = LONG_NUMBER if len(number) > 2 else SHORT_NUMBER
         yield _weighed(number, weight, shared=f" {number} " in text)
     common = common_words(language)
     rare = common[""]
-    for word in list(dict.fromkeys(WORD.findall(folded)))[:MOST]:
+    for word in islice(_distinct(WORD, folded), MOST):
         sought = stem(word)
         whole = len(word) < 4 or not word.isalpha()
         shared = (f" {sought} " if whole else f" {sought}") in text
         yield _weighed(word, common.get(sought, rare), shared=shared)
-    for topic in mentioned(line, topics(glossary))[:MOST]:
+    for topic in islice(mentioned(line, topics(glossary)), MOST):
         shared = any(beginning in text for beginning in topic.beginnings)
         yield _weighed(topic.word, topic.weight, shared=shared)
+
+
+def _distinct(pattern: re.Pattern[str], text: str) -> Iterator[str]:
+    """Each text that the pattern finds, once; the next is looked for when it is asked for."""
+    seen: set[str] = set()
+    for match in pattern.finditer(text):
+        if match[0] not in seen:
+            seen.add(match[0])
+            yield match[0]
 
 
 def _weighed(word: str, weight: Weight, *, shared: bool) -> Evidence:

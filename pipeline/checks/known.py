@@ -53,7 +53,7 @@ HINTS = {
 }
 """How a small count may stand in an abstract inside another word: triplet, quadruped, 3D."""
 
-WRITTEN = {count: re.compile(f"(?:{form})", re.IGNORECASE) for count, form in WORDS.items()}
+WRITTEN = {count: re.compile(form) for count, form in WORDS.items()}
 MARKS = "abcdefghijkl"
 """Letters by which the items of a list are counted: an abstract with a (c) has three."""
 
@@ -121,6 +121,10 @@ class Known:
         return False
 
     @functools.cached_property
+    def _lower(self) -> str:
+        return "\n".join(self.texts).lower()
+
+    @functools.cached_property
     def digits(self) -> list[Source]:
         """Those in digits, in order, the abstract's first."""
         found: list[Source] = []
@@ -150,7 +154,7 @@ class Known:
 
     def writes(self, count: int) -> bool:
         """Whether the paper has a count of `WORDS` as a word."""
-        return any(WRITTEN[count].search(text) for text, _ in self._texts)
+        return WRITTEN[count].search(self._lower) is not None
 
     def hints_at(self, count: int) -> bool:
         """Whether a count from 3 to 12 may stand inside another word of the paper."""

@@ -45,6 +45,9 @@ MALFORMED = (
 WITH_LETTERS = re.compile(
     r"\d(?<![A-Za-z\d.,-]\d)\d*+(?:\.\d++)*+(?=[a-z]?[A-Z])[A-Za-z]{1,3}(?![A-Za-z])"
 )
+MAY_BE_STRANGE = re.compile(r"0(?<![\d.,:A-Za-z}\u2009\u202f-]0)\d|,\d{4}|@\d|\d[a-z]?[A-Z]")
+"""No line without one of these has any of them; one search is faster than four."""
+
 MOST_STRANGE = 20
 """Numbers of a line, written wrongly or with letters, that are looked up in the paper."""
 
@@ -76,6 +79,8 @@ def _strange(
     line: str, language: Language, found: Sequence[Quantity], texts: Sequence[str]
 ) -> Iterator[Found]:
     """Numbers that are written wrongly, or with letters that the paper does not have there."""
+    if not MAY_BE_STRANGE.search(line):
+        return
     patterns = (*MALFORMED, WITH_LETTERS)
     odd = [match for pattern in patterns for match in pattern.finditer(line)][:MOST_STRANGE]
     if not odd:

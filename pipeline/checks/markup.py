@@ -10,7 +10,8 @@ from pipeline.checks.rules import Found, Rules, Span
 from pipeline.records import Language, Lines, Paper
 from pipeline.wording import HAN, TAGS
 
-SUSPECT = re.compile(r"[*`#<|\[~$\\&_{]|%[2-9A-Fa-f]|u[0-9a-fA-F]{4}u|^[-+•·>–—\d]")
+SUSPECT = re.compile(r"[*`#<|\[~$\\&_{%u](?:(?<![%u])|(?<=%)[2-9A-Fa-f]|(?<=u)[0-9a-fA-F]{4}u)")
+BEGINNING = re.compile(r"[-+•·>–—\d]")
 """No line without one of these has anything of what follows, but for control characters."""
 
 HAN_CLASS = HAN.pattern
@@ -62,7 +63,7 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
     for language, line in lines.items():
         if not line.isprintable() or "\ufffd" in line:
             yield from _invisible(language, line)
-        if not SUSPECT.search(line):
+        if not (SUSPECT.search(line) or BEGINNING.match(line)):
             continue
         if span := _markup(line, paper):
             yield _found("markup", "Markdown or HTML", language, line, span)

@@ -41,6 +41,7 @@ JOINERS = re.compile(r"[-\u2010-\u2013_&'’]|\.(?![0-9])")
 ENDINGS = "i?ans?|ese|ish|ics?|als?|ed|ing|es|ies|ations?|ive|ity|ments?|ers?|ly|ness"
 ENDING = re.compile(rf"(?:{ENDINGS})$")
 VOWEL = re.compile(r"(?:[aey]s?|s)$")
+DIGIT = re.compile("[0-9\u00b2\u00b3\u00b9\u2070\u2074-\u2079\u2080-\u2089]")
 VARIABLES = frozenset("NKMTDPQXYZnkmtdpqxyz")
 """Letters that stand for a number in a compound: N-shot, K-means."""
 
@@ -79,7 +80,8 @@ def looks_like_a_name(written: str, line: str, start: int, *, chinese: bool) -> 
     """Whether the word that begins there in the line is to be looked up."""
     if len(written) == 1 or _is_word(written) or not any(map(str.isalpha, written)):
         return False
-    if chinese or any(c.isupper() or c.isdigit() for c in written[1:]):
+    rest = written[1:]
+    if chinese or rest != rest.lower() or DIGIT.search(rest):
         return True
     return written[0].isupper() and not SENTENCE_END.search(line[max(0, start - 6) : start])
 

@@ -30,13 +30,13 @@ LONGEST, MOST_JUDGED = 2_000, 30
 Of 2,727 lines by models the longest has 497, and the fullest 28.
 """
 
-SMALL = range(3, 13)
+SMALL = frozenset(range(3, 13))
 """Counts that a writer may have counted in the abstract: three methods, 五个方面."""
 
 EXEMPT = (0, 1, 2)
 """Counts that, in words, say no more than none, a and both."""
 
-WEIGHTY = SMALL.stop
+WEIGHTY = max(SMALL) + 1
 """From here on a bare number is quoted in both languages or in none."""
 
 OVER = (

@@ -21,13 +21,12 @@ FAILURE_WORDS = frozenset(
     {
         *("failed", "unable", "sorry", "apologize", "apologise", "apologies", "i", "i'm", "http"),
         *("status", "server", "gateway", "unavailable", "timed", "timeout", "requests", "exceeded"),
-        *("reached", "quota", "api", "traceback", "connection", "no", "please"),
+        *("reached", "quota", "api", "traceback", "connection", "summary", "please"),
     }
 )
-CHINESE_FAILURES = (
-    *("抱歉", "对不起", "失败", "超时", "不可用", "暂无", "请提供", "我"),
-    *("网络错误", "服务器错误", "内部错误", "系统错误", "未知错误"),
-    *("无法生成", "无法提供", "无法给出", "无法总结", "无法完成", "无法访问", "无法处理"),
+CHINESE_FAILURES = re.compile(
+    r"抱歉|对不起|失败(?=[\s:：，,。！!]|$)|超时|不可用|暂无|请提供|我|(?:网络|服务器|内部|系统|未知)错误"
+    "|无法(?:生成|提供|给出|总结|完成|访问|处理)"
 )
 """No phrase of INSIDE is in a line without one of these; looking for them is faster."""
 
@@ -94,7 +93,7 @@ TEMPLATE = re.compile(
 )
 """Of a template, of the JSON around the lines, or of a model's own format of a conversation."""
 
-BRACES = frozenset('{}"[<')
+BRACES = re.compile(r"[{}\"\[<]")
 
 CHINESE_ECHO = 20
 """As ECHO, in Chinese characters."""
@@ -149,7 +148,7 @@ def _quoted(line: str, span: Span) -> bool:
 def _prompt(line: str, paper: Paper) -> Span | None:
     start = len(line) - len(line.lstrip())
     found = LABEL.match(line, start) or LABELS.match(line, start)
-    if not found and not BRACES.isdisjoint(line):
+    if not found and BRACES.search(line):
         found = TEMPLATE.search(line)
     if not found or found[0].lower() in paper.abstract.lower():
         return None
@@ -158,6 +157,8 @@ def _prompt(line: str, paper: Paper) -> Span | None:
 
 def _echo(line: str, instructions: str) -> Span | None:
     """A stretch of the instructions that a line repeats; case does not matter."""
+    if not instructions:
+        return None
     told = _plain(instructions)
     text = line.lower()
     # Every stretch that is long enough has one whole block of half its least length.

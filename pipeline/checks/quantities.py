@@ -8,6 +8,7 @@ LaTeX. What is a number and what is part of a name is told by what touches it: `
 import functools
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -22,18 +23,18 @@ class Quantity(NamedTuple):
     """A quantity as a text gives it.
 
     `value` is in `unit`, its scale (thousand, 万) multiplied in; `step` is the place value
-    of its last digit, 0 where it is exact. `vague`: only the power of ten is given (数百万,
-    millions of). `written`: in words or characters, not digits. `inside`: it stands inside
-    a name.
+    of its last digit, 0 where it is exact. `inside`: it stands inside a name. `vague`: only
+    the power of ten is given (数百万, millions of). `written`: in words or characters, not
+    digits.
     """
 
     value: Decimal
     step: Decimal
     unit: Unit
     span: Span
+    inside: bool = False
     vague: bool = False
     written: bool = False
-    inside: bool = False
 
     def quoted(self, text: str) -> str:
         """The quantity as `text`, which it was read from, has it: in one line."""
@@ -51,16 +52,16 @@ MOST_DIGITS = 30
 EXPONENT = r"\s?\^\s?\{?\s?[-\u2212\u2013]?\d{1,2}\s?\}?|[⁺⁻]?[⁰¹²³⁴-⁹]{1,2}"
 DIGITS = re.compile(
     rf"""
-    (?P<whole>\d(?:\d{{0,2}}(?:(?:,|\{{,\}}|[\u2009\u202f]{{1,2}})\d{{3}})++(?!\d)|\d*+))(?P<decimals>\.\d++)?
+    (?P<whole>[0-9](?:\d{{0,2}}(?:(?:,|\{{,\}}|[\u2009\u202f]{{1,2}})\d{{3}})++(?!\d)|\d*+))(?P<decimals>\.\d++)?
     (?P<ordinal>(?:st|nd|rd|th)(?![A-Za-z]))?
     (?P<exponent>[eE][-+]?\d{{1,2}}(?!\w|\.\d)
       |\s{{0,6}}[×*·]\s{{0,6}}10(?:{EXPONENT})
       |(?<=10)(?<![\d.]10)(?:{EXPONENT}))?
-    (?P<more>\+(?![/-])|[余多]|\s[余多](?=[十百千万亿]))?
-    (?:[\s-]{{0,3}}(?P<english>(?:{"|".join(SCALES)}|bn|mn|[kKMBT])(?![A-Za-z]))
+    (?:\+(?![/-])|[余多]|\s[余多](?=[十百千万亿]))?
+    (?:[\s-]{{0,3}}+(?P<english>(?:{"|".join(SCALES)}|bn|mn|[kKMBT])(?![A-Za-z]))
       |\s?(?P<chinese>[十百千万亿]{{1,3}}(?![分米克瓦赫])))?
-    (?P<further>\+(?![/-])|[余多])?
-    (?:[\s-]{{0,3}}(?P<unit>{units.PATTERN}))?
+    (?:\+(?![/-])|[余多])?
+    (?:[\s-]{{0,3}}+(?P<unit>{units.PATTERN}))?
     """,
     re.VERBOSE,
 )
@@ -71,7 +72,8 @@ LIST_MARK = re.compile(r"(?:(?:^|[:：;；,，。、.]\s?)1?\d[)）]|(?<![\w}$])
 """A number that only counts the items of a list: `1)`, (2)."""
 
 NO_DIGIT = re.compile(r"\D")
-PREFIX = re.compile(r"[A-Za-z₀-₉][A-Za-z₀-₉]*[-_.^/]?$")
+PREFIX = re.compile(r"[A-Za-z₀-₉]+[-_.^/]?$")
+BEHIND_LETTERS = re.compile(r"[A-Za-z₀-₉][-_.^/]?$")
 LOOSE_PREFIXES = frozenset({"sub-", "mid-", "under-", "over-", "pre-", "post-"})
 """Letters right before a number that make it part of a name, and those that do not."""
 
@@ -108,16 +110,25 @@ PLAIN = {
     "\\:": " ",
     "\\ ": " ",
 }
-FULL_WIDTH = str.maketrans("０１２３４５６７８９％．＋", "0123456789%.+")
-FULL_WIDTH_ONE = re.compile("[０-９％．＋]")
+FULL_WIDTH = {"％": "%", "．": ".", "＋": "+"}
+OTHER_FORM = re.compile(r"[％．＋\d](?<![0-9])")
+"""A full-width sign, or a digit of any script but the Latin one."""
+
 EXPONENT_SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−–", "0123456789+---")
 
 
 def plain(text: str) -> str:
-    """`text` with the LaTeX of numbers in plain signs, of the same length: spans stay right."""
+    """`text` with the LaTeX of numbers in plain signs, and Latin digits.
+
+    It is of the same length: spans stay right.
+    """
     if "\\" in text or "$" in text:
         text = LATEX.sub(_plain, text)
-    return text.translate(FULL_WIDTH) if FULL_WIDTH_ONE.search(text) else text
+    return text if text.isascii() else OTHER_FORM.sub(_latin, text)
+
+
+def _latin(match: re.Match[str]) -> str:
+    return FULL_WIDTH.get(match[0]) or str(unicodedata.decimal(match[0]))
 
 
 def _plain(match: re.Match[str]) -> str:
@@ -140,7 +151,8 @@ def in_digits(text: str, *, most: int) -> list[Quantity]:
         quantity = _read(text, match)
         between = text[found[-1].span[1] : match.start()] if found else ""
         if between and _makes_a_range(text, found[-1].span[0], between):
-            found[-1] = _as_range(found[-1], quantity, _power(match))
+            power = _power(*match.group("exponent", "english", "chinese"))
+            found[-1] = _as_range(found[-1], quantity, power)
         if not _marks_an_item(text, match):
             found.append(quantity)
     return found
@@ -153,8 +165,10 @@ def _makes_a_range(text: str, start: int, between: str) -> bool:
 
 
 def _marks_an_item(text: str, match: re.Match[str]) -> bool:
-    start, end = match.span("whole")
-    return text[end : end + 1] in (")", "）") and any(
+    if not text.startswith((")", "）"), match.end("whole")):
+        return False
+    start = match.start()
+    return any(
         (found := LIST_MARK.match(text, max(0, start - back))) and found.end() > start
         for back in (0, 1, 2)
         if back or not start
@@ -180,18 +194,21 @@ def _as_range(first: Quantity, second: Quantity, power: int) -> Quantity:
 
 
 def _read(text: str, match: re.Match[str]) -> Quantity:
-    whole, decimals, power = match["whole"], match["decimals"] or "", _power(match)
+    whole, decimals, ordinal, exponent, english, chinese, surface = match.groups()
+    power = _power(exponent, english, chinese)
     if not whole.isdecimal():
         whole = NO_DIGIT.sub("", whole)
-    decimals = decimals[:MOST_DIGITS]
+    decimals = (decimals or "")[:MOST_DIGITS]
     value = Decimal(whole[:MOST_DIGITS] + decimals)
-    step = _power_of_ten(power - max(0, len(decimals) - 1))
-    span = match.span()
-    unit = _unit(text, match, whole=step >= 1)
-    inside = _inside(text, *span)
     if power:
         value = value.scaleb(power)
-    return Quantity(value, step, unit, span, inside=inside)
+    last = power - max(0, len(decimals) - 1)
+    span = start, end = match.span()
+    if surface:
+        unit = BARE if _names_a_time(match, surface) else UNITS[surface]
+    else:
+        unit = COUNT if ordinal else _without_unit(text, start, end, whole=last >= 0)
+    return Quantity(value, _power_of_ten(last), unit, span, _inside(text, start, end))
 
 
 @functools.lru_cache(maxsize=200)
@@ -199,35 +216,32 @@ def _power_of_ten(power: int) -> Decimal:
     return Decimal(1).scaleb(power)
 
 
-def _power(match: re.Match[str]) -> int:
-    """The power of ten that scale and exponent multiply the digits by."""
+def _power(written: str | None, english: str | None, chinese: str | None) -> int:
+    """The power of ten that a written exponent and a scale multiply the digits by."""
     power = 0
-    if written := match["exponent"]:
+    if written:
         base = re.match(r"\s*[×*·]\s*10", written)
         exponent = written[base.end() if base else 0 :].translate(EXPONENT_SIGNS)
         digits = re.sub(r"[^\d+-]", "", exponent)
         # The ten of a bare 10^n is read as its digits already.
         power = int(digits) - (base is None and written[0] not in "eE")
-    if scale := match["english"]:
-        power += LETTER_SCALES.get(scale) or len(str(SCALES[scale])) - 1
-    if scales := match["chinese"]:
-        power += sum(CHINESE_POWERS[scale] for scale in scales)
+    if english:
+        power += LETTER_SCALES.get(english) or len(str(SCALES[english])) - 1
+    if chinese:
+        power += sum(CHINESE_POWERS[scale] for scale in chinese)
     return power
 
 
-def _unit(text: str, match: re.Match[str], *, whole: bool) -> Unit:
-    if surface := match["unit"]:
-        return BARE if _names_a_time(match, surface) else UNITS[surface]
-    if match["ordinal"]:
-        return COUNT
-    before = text[max(0, match.start() - LOOK_BACK) : match.start()]
+def _without_unit(text: str, start: int, end: int, *, whole: bool) -> Unit:
+    """What a number counts that has no unit of its own."""
+    before = text[max(0, start - LOOK_BACK) : start]
     if "of" in before and FACTOR.search(before):
         return TIMES
     if not whole:
         return BARE
-    if COUNTED.match(text, match.end()):
+    if not text[end : end + 2].isascii() and COUNTED.match(text, end):
         return COUNT
-    word = NEXT_WORD.match(text, match.end())
+    word = NEXT_WORD.match(text, end)
     return COUNT if word and word[1].casefold() not in units.NOT_COUNTED else BARE
 
 
@@ -243,6 +257,8 @@ def _inside(text: str, start: int, end: int) -> bool:
     if SUFFIX.match(text, end):
         return True
     if not start or text[start - 1].isspace():
+        return False
+    if not BEHIND_LETTERS.search(text, max(0, start - 2), start):
         return False
     before = PREFIX.search(text[max(0, start - LOOK_BACK) : start])
     return before is not None and before[0].casefold() not in LOOSE_PREFIXES

@@ -10,7 +10,7 @@ and cs.AI; other fields use the words of these less, which makes them tell a lit
 import functools
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,21 +63,24 @@ def topics(glossary: Glossary) -> Mapping[str, tuple[Topic, ...]]:
     starts = _by_start(found)
     english: dict[str, list[str]] = {}
     for term, chinese in glossary.terms.items():
-        if len(chinese) > 1 and not mentioned(chinese, starts):
+        if len(chinese) > 1 and not any(mentioned(chinese, starts)):
             english.setdefault(chinese, []).append(fold(term).rstrip())
     rare = weight(RAREST, KEPT["zh"])
     found += (Topic(word, tuple(terms), rare) for word, terms in english.items())
     return _by_start(found)
 
 
-def mentioned(line: str, starts: Mapping[str, tuple[Topic, ...]]) -> list[Topic]:
-    """The topics of a Chinese line, in a fixed order; of those that begin alike the longest."""
+def mentioned(line: str, starts: Mapping[str, tuple[Topic, ...]]) -> Iterator[Topic]:
+    """The topics of a Chinese line, from left to right, those of one character last.
+
+    Of those that begin alike the longest.
+    """
     pairs = map("".join, itertools.pairwise(line))
-    beginnings = sorted({*pairs, *line} & starts.keys())
-    found = (
-        next((topic for topic in starts[start] if topic.word in line), None) for start in beginnings
-    )
-    return [topic for topic in found if topic]
+    seen: set[str] = set()
+    for start in filter(starts.__contains__, itertools.chain(pairs, line)):
+        if start not in seen:
+            seen.add(start)
+            yield from itertools.islice((t for t in starts[start] if t.word in line), 1)
 
 
 @functools.cache

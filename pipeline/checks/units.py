@@ -143,7 +143,10 @@ def _pattern() -> str:
     """All units, the longest first; Latin ones end where the word ends."""
     latin = sorted((s for s in UNITS if re.match(r"[A-Za-zµμ]", s)), key=len, reverse=True)
     chinese = sorted((s for s in UNITS if s not in latin), key=len, reverse=True)
-    words = "|".join(re.escape(surface) for surface in latin)
+    endings: dict[str, list[str]] = {}  # by first letter: a long list is tried one by one
+    for surface in latin:
+        endings.setdefault(surface[0], []).append(re.escape(surface[1:]))
+    words = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in endings.items())
     characters = "|".join(
         re.escape(s) + (f"(?![{NOT_BEFORE[s]}])" if s in NOT_BEFORE else "") for s in chinese
     )

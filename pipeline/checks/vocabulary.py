@@ -34,7 +34,12 @@ GREEK = {
     ord(letter): unicodedata.name(letter).rpartition(" ")[2].lower().replace("lamda", "lambda")
     for letter in "αβγδεζηθικλμνξοπρστυφχψωΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩ"
 } | {ord("ς"): "sigma"}
-BLANKS = {code: " " for code in range(128) if not chr(code).isalnum() and chr(code) != "."}
+FOLDED = bytes(
+    ord(c.lower()) if c.isascii() and (c.isalnum() or c == ".") else ord(" ")
+    for c in map(chr, range(256))
+)
+"""What each ASCII character becomes; `bytes` are translated many times faster than `str`."""
+
 LEFT_OUT: dict[int, str | None] = dict.fromkeys(map(ord, "$^{}\\"))
 COMMAND = re.compile(r"\\(?:([A-Za-z]+)\*?[ ]?|['`\"^~=.])")
 POINT = re.compile(r"\.(?:(?![0-9])|(?<![0-9]\.))")
@@ -53,7 +58,7 @@ def fold(text: str) -> str:
         text = COMMAND.sub(_command, text.replace("}{", "} {")).translate(LEFT_OUT)
     if not text.isascii():
         text = FOREIGN.sub(_spelled, CHINESE.sub(" ", text))
-    plain = POINT.sub(" ", text.lower().translate(BLANKS))
+    plain = POINT.sub(" ", text.encode("ascii").translate(FOLDED).decode("ascii"))
     return f" {' '.join(plain.split()) if '      ' in plain else plain} "
 
 

@@ -57,7 +57,10 @@ KINDS = (
 )
 """Groups of the expression below whose words have a value and a unit each."""
 
-STARTS = r"ze|on|tw|th|fo|fi|si|se|ei|ni|te|el|hu|mi|bi|tr|do|de|ce|ha|qu|pe|ev|a[\x20-]"
+STARTS = (
+    r"zer|one|tw|th[ior]|fou|fort|fi[fv]|six|sev|eig|nin|ten|ele|hun|mil|bil|tri|do[uz]|dec|cent"
+    r"|hal|qua|per\x20|every|a[\x20-]"
+)
 """How the words for numbers begin: most other words are passed over by these alone."""
 
 IN_ENGLISH = re.compile(
@@ -86,7 +89,7 @@ IN_CHINESE = re.compile(
     f"|(?P<number>{CHINESE})(?:点(?P<decimals>{CHINESE}))?[余多]?"
     rf"\s?(?P<unit>{units.PATTERN}|{units.COUNTED})"
 )
-NUMERALS = frozenset("二两三四五六七八九十百千万亿半翻零〇")
+NUMERALS = re.compile("[二两三四五六七八九十百千万亿半翻零〇]")
 """No quantity is written without one of these; 一 alone is none."""
 
 IDIOMS = (
@@ -153,7 +156,7 @@ def _part(part: str, above: str) -> tuple[Decimal, Unit]:
 
 def in_characters(text: str) -> Iterator[Quantity]:
     """The quantities in Chinese numerals, in order; 一 alone is an article and no quantity."""
-    if text.isascii() or NUMERALS.isdisjoint(text):
+    if text.isascii() or not NUMERALS.search(text):
         return
     for match in IN_CHINESE.finditer(text):
         if match["number"] and (match[0].startswith(IDIOMS) or _continues(text, match.start())):
