@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
-from pipeline import backfill, cache, forecast, records, run, settings, status  # noqa: E402  works from a plain checkout
+from pipeline import backfill, cache, forecast, records, report, settings, status  # noqa: E402  works from a plain checkout
 from pipeline.checks import codes  # noqa: E402
 from pipeline.llm import answers, failures, mending  # noqa: E402
 from pipeline.settings_faults import PATTERNS  # noqa: E402
@@ -36,7 +36,7 @@ SCHEMAS: dict[str, Any] = {
     "waiting": records.Waiting,
     "fetch": records.Fetch,
     "spend": records.Spend,
-    "run-answer": list[run.Report],
+    "run-answer": list[report.Report],
     "backfill-answer": backfill.Filled,
     "dry-run-answer": list[forecast.Forecast],
     "cache-answer": cache.Stats,

@@ -17,7 +17,8 @@ from pipeline.choice import SHOWN, Choice, Chooser
 from pipeline.errors import QueryRefused
 from pipeline.outputs import Outputs
 from pipeline.records import Count, Fetch, Paper, Record, SnapshotName, Usage, Waiting, utc
-from pipeline.run import Missing, Night, Work, give_notice, heal
+from pipeline.report import Missing
+from pipeline.run import Night, Work, give_notice, heal
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.document import Document

@@ -347,13 +347,15 @@ class Stage(Record, frozen=True, kw_only=True):
     `counts` are of that time; `usage` and `models` (the same by model) are of all times, also
     of runs that were killed.
 
-    `inputs` are fingerprints of what it read, by name; `settings` of what it obeyed;
+    `inputs` and `outputs` are fingerprints of what it read and wrote, by name; `settings` of
+    what it obeyed;
     `seconds` is wall time. `left_out` names what came from outside and could not be
     used, with the reason; `complete` is false where anything was.
     """
 
     complete: bool
     inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
     settings: str = ""
     counts: dict[str, int] = {}
     left_out: tuple[str, ...] = ()

@@ -25,15 +25,12 @@ from pipeline.exchange import Executor
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
 from pipeline.records import (
-    Count,
     Digest,
     Policy,
-    Record,
-    SnapshotName,
     Usage,
-    Utc,
     utc,
 )
+from pipeline.report import Missing, Report, described
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
@@ -47,17 +44,6 @@ from pipeline.stages.summarize import summarize, worth_asking
 log = logging.getLogger(__name__)
 
 HEAL_DAYS = 7
-
-
-class Missing(Record, frozen=True, kw_only=True):
-    """One thing that a finished run could not do, and why.
-
-    Without `paper` it concerns the snapshot, without `snapshot` the night's fetch.
-    """
-
-    snapshot: SnapshotName | None = None
-    paper: str | None = None
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -87,43 +73,6 @@ class Work:
     usage: Usage = field(default_factory=Usage)
     missing: list[Missing] = field(default_factory=list)
     trouble: PaperlineError | None = None
-
-
-class Report(Record, frozen=True, kw_only=True):
-    """What a run as of `at` did for one topic: the answer of `paperline run --json`.
-
-    `snapshot` is None when there was nothing new; `made` tells whether this run worked
-    on it. `papers` are the digest's, of which `new`, `revised`, `withdrawn` and `seen`
-    (shown before). Of `asked_again` gaps of earlier nights, `healed` were closed.
-    `errors` and `warnings` count what the checks found in its lines. `waiting_for` counts the
-    papers that keep the gate shut; `page` is the digest's HTML file, `site` the published
-    page, if any. `waiting` papers are over the limit, the first of them since
-    `waiting_since`. Tokens and cost are this run's.
-    """
-
-    topic: str
-    at: Utc
-    snapshot: SnapshotName | None
-    made: bool
-    new: Count = 0
-    revised: Count = 0
-    withdrawn: Count = 0
-    seen: Count = 0
-    papers: Count = 0
-    model_lines: Count = 0
-    gaps: Count = 0
-    asked_again: Count = 0
-    healed: Count = 0
-    errors: Count = 0
-    warnings: Count = 0
-    waiting_for: Count = 0
-    published: bool = False
-    usage: Usage = Usage()
-    page: str | None = None
-    site: str | None = None
-    waiting: Count = 0
-    waiting_since: Utc | None = None
-    missing: tuple[Missing, ...] = ()
 
 
 def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) -> Report:
@@ -167,7 +116,7 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
             waiting_since=min((each.since for each in waiting), default=None),
             missing=tuple(work.missing),
         )
-        return _described(report, settings, snapshots[-1]) if snapshots else report
+        return described(report, settings, snapshots[-1]) if snapshots else report
 
 
 def release(
@@ -205,7 +154,7 @@ def release(
 
 def assembled(settings: Settings, snapshot: Snapshot) -> Digest:
     """The digest as it stands, after what was never checked has been. Hold `releasing()`."""
-    if checks.is_stale(snapshot):
+    if checks.is_stale(settings, snapshot):
         checks.renew(settings, snapshot)
     return assemble(settings, snapshot)
 
@@ -250,6 +199,14 @@ def to_heal(snapshot: Snapshot, now: datetime) -> list[str] | None:
     gaps = {e.paper.id for e in digest.gaps} if digest else run.gaps.keys()
     pending = gaps - run.gaps.keys()
     return [*pending, *(paper for paper in worth_asking(run, now) if paper in gaps)]
+
+
+def lacks_opinions(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether a draft shows lines on which a second opinion is wanted and could not be had."""
+    digest = snapshot.digest() if settings.check.judge else None
+    if digest is None or digest.status == "published":
+        return False
+    return any(finding.code == "judge-missing" for finding in digest.findings)
 
 
 def recent(outputs: Outputs, topic: str, now: datetime) -> list[Snapshot]:
@@ -314,7 +271,7 @@ def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
 def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> bool:
     """Ask for what a snapshot lacks, and release what was cut off; whether there was anything.
 
-    The caller brings the site up to date afterwards.
+    The caller brings the site up to date afterwards. Second opinions are asked for again too.
 
     All of its papers are asked for where none ever was. A batch that still runs is kept in
     `work` as trouble, a prompt that is gone as something missing.
@@ -324,6 +281,8 @@ def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> 
         asked = ask is None or (bool(ask) and not night.settings.model.embedded)
         if asked:
             _ask_again(night, topic, snapshot, ask, work)
+        elif lacks_opinions(night.settings, snapshot):
+            _check(night, snapshot, work)
         if asked or (_summarized(snapshot) and _unreleased(night.settings, snapshot)):
             release(night.settings, snapshot, night.now, site=False)
             return True
@@ -365,36 +324,3 @@ def as_it_was(settings: Settings, model: str | None) -> Settings:
     """The settings with the model that the snapshot's lines are by."""
     renamed = settings.model.renamed(model or settings.model.name)
     return msgspec.structs.replace(settings, model=renamed)
-
-
-def _described(report: Report, settings: Settings, snapshot: Snapshot) -> Report:
-    """The report with the digest of `snapshot` as it stands now."""
-    digest = snapshot.digest()
-    if digest is None:
-        return report.but(snapshot=snapshot.name)
-    site = settings.outputs / "site" / snapshot.topic / f"{snapshot.name}.html"
-    statuses = [entry.paper.status for entry in digest.papers]
-    severities = [finding.severity for finding in digest.findings]
-    origins = [{line.origin for line in entry.lines.values()} for entry in digest.papers]
-    gaps = {
-        Missing(snapshot=snapshot.name, paper=e.paper.id, reason=e.gap.reason): None
-        for e in digest.gaps
-        if e.gap
-    }
-    return report.but(
-        snapshot=snapshot.name,
-        new=statuses.count("new"),
-        revised=statuses.count("revised"),
-        withdrawn=statuses.count("withdrawn"),
-        seen=statuses.count("seen"),
-        papers=len(statuses),
-        model_lines=sum("model" in found for found in origins),
-        gaps=len(digest.gaps),
-        errors=severities.count("error"),
-        warnings=severities.count("warning"),
-        waiting_for=len(waited_for(digest, digest.policy)),
-        published=digest.status == "published",
-        page=str(snapshot.digest_html),
-        site=str(site) if site.is_file() else None,
-        missing=tuple(gaps | dict.fromkeys(report.missing)),
-    )

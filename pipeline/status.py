@@ -102,6 +102,8 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
     state = "correcting" if digest.status == "draft" and snapshot.publications() else digest.status
     titles = {p.id: p.title for p in snapshot.papers()} if digest.excluded else {}
     command = f"paperline decide {name} {waiting[0].paper.id} approve" if waiting else None
+    if waiting and any(finding.code == "judge-missing" for finding in digest.findings):
+        command = f"paperline check {name}"
     return SnapshotStatus(
         topic=run.topic,
         snapshot=run.snapshot,

@@ -33,6 +33,7 @@ from pipeline.records import (
 from pipeline.run import assembled, release
 from pipeline.settings import CheckSettings, ReviewSettings, Settings
 from pipeline.snapshot import Snapshot
+from pipeline.stages import assemble as assembling
 from pipeline.stages import check as stage
 from pipeline.stages.assemble import assemble
 from pipeline.stages.review import decide
@@ -118,12 +119,17 @@ class Desk:
         done = Stage(complete=True, started=NOW, seconds=0.0)
         self.snapshot.write_run(run.but(stages={**run.stages, "summarize": done}))
 
+    def findings(self) -> list[Finding]:
+        found = self.snapshot.findings(self.snapshot.run())
+        assert found is not None
+        return found
+
     def check(self, executor: Opinion | None = None, **chosen: Any) -> list[Finding]:
         """What is found; `chosen` are settings of [check], which stay."""
         if chosen:
             self.settings = msgspec.structs.replace(self.settings, check=CheckSettings(**chosen))
         done = stage.check(self.settings, self.snapshot, executor=executor, progress=Plain())
-        assert done.findings == self.snapshot.findings()
+        assert done.findings == self.findings()
         return done.findings
 
     def digest(self) -> Digest:
@@ -158,6 +164,16 @@ def numbered(number: int, lines: Lines = RIGHT) -> Lines:
         "en": f"Tidal Adapters {number}: {lines['en']}",
         "zh": f"Tidal Adapters {number}：{lines['zh']}",
     }
+
+
+def harm(snapshot: Snapshot, damage: str) -> None:
+    """Lose the findings, cut them off, or make them lighter."""
+    path = snapshot.folder / "3-findings.jsonl"
+    text = path.read_text()
+    if damage == "lost":
+        path.unlink()
+    else:
+        path.write_text(f"{text[:40]}\n" if damage == "cut" else text.replace('"error"', '"note"'))
 
 
 class TestTheFile:
@@ -197,14 +213,13 @@ class TestTheFile:
     def test_is_made_again_before_a_release_where_it_is(self, desk, damage) -> None:
         desk.write(summary(desk.papers[0], numbered(1, WRONG)))
         whole = desk.check()
-        path = desk.snapshot.folder / "3-findings.jsonl"
-        text = path.read_text()
-        if damage == "lost":
-            path.unlink()
-        else:
-            path.write_text(text[:40] + "\n" if damage == "cut" else text.replace("error", "worse"))
+        desk.digest()
+        harm(desk.snapshot, damage)
+        assert assembling.is_stale(desk.settings, desk.snapshot)
+        with desk.snapshot.releasing(), pytest.raises(UsageError, match="what was found is lost"):
+            assemble(desk.settings, desk.snapshot)
         assert desk.gate()[0] == desk.papers[0].id
-        assert desk.snapshot.findings() == whole
+        assert desk.findings() == whole
 
 
 def test_a_candidate_for_a_paper_of_another_snapshot_is_a_damaged_file(desk) -> None:
@@ -260,16 +275,24 @@ class TestSeverity:
         desk.check(severity={"spacing": "warning", "traditional": "note"})
         assert desk.gate() == [two.id]
 
-    def test_changed_in_the_settings_releases_nothing_by_itself(self, desk) -> None:
-        for number, paper in enumerate(desk.papers, 1):
-            desk.write(summary(paper, numbered(number, WRONG)))
+    def test_changed_in_the_settings_makes_no_digest_stale_by_itself(self, desk) -> None:
+        desk.write(*(summary(p, numbered(n, WRONG)) for n, p in enumerate(desk.papers, 1)))
         desk.check()
-        desk.settings = msgspec.structs.replace(
+        assert release(desk.settings, desk.snapshot, NOW).status == "draft"
+        loose = msgspec.structs.replace(
             desk.settings, check=CheckSettings(severity={"traditional": "off"})
         )
-        assert release(desk.settings, desk.snapshot, NOW).status == "draft"
-        desk.check()
-        assert release(desk.settings, desk.snapshot, NOW).status == "published"
+        assert not assembling.is_stale(loose, desk.snapshot)
+
+    @pytest.mark.parametrize(("then", "now"), [("off", "error"), ("error", "off")])
+    def test_that_holds_at_a_release_is_that_of_the_settings_then(self, desk, then, now) -> None:
+        desk.write(*(summary(p, numbered(n, WRONG)) for n, p in enumerate(desk.papers, 1)))
+        desk.check(severity={"traditional": then})
+        desk.settings = msgspec.structs.replace(
+            desk.settings, check=CheckSettings(severity={"traditional": now})
+        )
+        released = release(desk.settings, desk.snapshot, NOW)
+        assert released.status == ("published" if now == "off" else "draft")
 
 
 class TestTheDigest:
@@ -363,6 +386,31 @@ class TestASecondOpinion:
     def test_is_kept_where_no_model_can_be_asked(self, desk, asked) -> None:
         findings = desk.check(asked, judge=True)
         assert desk.check() == findings
+
+    @pytest.mark.parametrize("damage", ["lost", "cut"])
+    def test_that_is_lost_is_missing_on_every_line_until_it_is_asked_for(
+        self, desk, asked, damage
+    ) -> None:
+        desk.check(asked, judge=True)
+        harm(desk.snapshot, damage)
+        assert desk.gate() == [paper.id for paper in desk.papers]
+        desk.check(asked)
+        assert desk.gate() == [desk.papers[1].id, desk.papers[2].id]
+
+    def test_is_missing_of_what_became_active_while_the_model_was_asked(self, desk, asked) -> None:
+        later = [summary(p, numbered(n), model="other") for n, p in enumerate(desk.papers, 1)]
+
+        class Slow(Opinion):
+            def run(self, *arguments: Any, **named: Any) -> None:
+                desk.write(*later)
+                run = desk.snapshot.run()
+                desk.snapshot.write_run(run.but(model="other"))
+                super().run(*arguments, **named)
+
+        findings = desk.check(Slow(asked.said), judge=True)
+        unasked = {finding.summary for finding in findings if finding.code == "judge-missing"}
+        assert {made.id for made in later} <= unasked
+        assert desk.gate() == [paper.id for paper in desk.papers]
 
     def test_is_missing_of_a_candidate_that_came_later(self, desk, asked) -> None:
         desk.check(asked, judge=True)

@@ -23,7 +23,7 @@ ORDER = [
     ["choice"],
     ["executors"],
     ["stages"],
-    ["status"],
+    ["status", "report"],
     ["run", "doctor"],
     ["forecast", "backfill"],
     ["demo"],

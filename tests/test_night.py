@@ -791,6 +791,7 @@ def test_a_second_opinion_is_foretold_asked_booked_and_told_where_it_cannot_be_h
     assert (stages.count("summarize"), stages.count("check")) == (9, 3 + 8)
     missing = [f for f in machine.digest()["findings"] if f["code"] == "judge-missing"]
     assert len(missing) == 1
-    machine.paperline("check", "demo/latest")
-    assert "judge-missing" not in (machine.snapshot() / "3-findings.jsonl").read_text()
+    assert "next: paperline check demo/20260115_0405" in machine.paperline("status")
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    assert "judge-missing" not in {finding["code"] for finding in machine.digest()["findings"]}
     assert len(machine.spent()) == len(stages) + 1

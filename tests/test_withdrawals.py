@@ -11,7 +11,8 @@ from pipeline import run
 from pipeline.executors.selection import opened
 from pipeline.progress import Plain
 from pipeline.records import Policy, Withdrawal
-from pipeline.run import Night, Report, give_notice, release, run_topic
+from pipeline.report import Report
+from pipeline.run import Night, give_notice, release, run_topic
 from pipeline.settings import ModelSettings, ReviewSettings, Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.publish import record_withdrawals

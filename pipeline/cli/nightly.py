@@ -23,7 +23,7 @@ from pipeline.text import amount
 
 if TYPE_CHECKING:
     from pipeline.forecast import Forecast
-    from pipeline.run import Report
+    from pipeline.report import Report
     from pipeline.settings import Settings, TopicSettings
 
 

@@ -68,9 +68,9 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
     """
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     run, papers = snapshot.run(), snapshot.papers()
-    if "summarize" in run.stages and "check" not in run.stages:
+    if "summarize" in run.stages and snapshot.findings(run) is None:
         raise UsageError(
-            "the lines were not checked yet",
+            "the lines were not checked yet, or what was found is lost",
             where=str(snapshot),
             next_step=f"Run paperline check {snapshot}",
         )
@@ -140,6 +140,8 @@ def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
     run = snapshot.run()
     if "assemble" not in run.stages or snapshot.digest() is None:
         return True
+    if "summarize" in run.stages and snapshot.findings(run) is None:
+        return True
     material = _material(settings, snapshot, run, _earlier(settings, snapshot))
     return run.stages["assemble"].inputs != _inputs(snapshot, material)
 
@@ -195,6 +197,7 @@ def _material(
     picked = stand_ins(summaries)
     may_be_shown = {summary.id for summary in [*shown.values(), *picked.values()]}
     may_be_shown |= {decision.summary or "" for decision, _ in decided.values()}
+    found = snapshot.findings(run) or ()
     return _Material(
         run=run,
         active=shown,
@@ -202,9 +205,7 @@ def _material(
         by_id={s.id: s for s in summaries},
         decided=decided,
         published={entry.paper.id: entry for entry in published},
-        findings=tuple(
-            f for f in snapshot.findings() if f.summary is None or f.summary in may_be_shown
-        ),
+        findings=tuple(f for f in found if f.summary is None or f.summary in may_be_shown),
         withdrawals=_withdrawn_since(settings, snapshot, run),
     )
 

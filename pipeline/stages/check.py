@@ -7,7 +7,7 @@ second opinion is kept until its candidate is asked about again.
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -39,6 +39,7 @@ from pipeline.version import VERSION
 
 log = logging.getLogger(__name__)
 
+VERSIONS = {"paperline": VERSION}
 OPINIONS = ("judge-unsupported", "judge-missing")
 """The codes of a second opinion, which no run without a model can find again."""
 
@@ -70,7 +71,8 @@ def check(
         shown = candidates.active(snapshot.run(), snapshot.each_summary())
         asked = [(papers[id_], summary) for id_, summary in shown.items() if id_ in papers]
         done = judged(settings, snapshot, prompt, asked, executor=executor, progress=progress)
-        opinions = {id_: _opinion(outcome) for id_, outcome in done.outcomes.items()}
+        opinions = {summary.id: [] for _, summary in asked}
+        opinions |= {id_: _opinion(outcome) for id_, outcome in done.outcomes.items()}
         failures = [outcome.failure for outcome in done.outcomes.values() if outcome.failure]
         counted = Counter(failure.reason for failure in failures)
         left_out = tuple(
@@ -84,16 +86,19 @@ def check(
     return checked
 
 
-def is_stale(snapshot: Snapshot) -> bool:
-    """Whether there are candidates that were never checked, or the findings are lost."""
+def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether candidates were never checked, the findings are lost, or other rules hold now.
+
+    What was published was published under the rules of its day.
+    """
     run, summaries = snapshot.run(), snapshot.summaries()
-    if "check" not in run.stages or len(candidates.checked(run, summaries)) < len(summaries):
+    if len(candidates.checked(run, summaries)) < len(summaries) or snapshot.findings(run) is None:
         return True
-    try:
-        return len(snapshot.findings()) != run.stages["check"].counts["findings"]
-    except DamagedFile as error:
-        log.warning("%s: the findings are made again: %s", snapshot, error)
-        return True
+    digest, stage = snapshot.digest(), run.stages["check"]
+    if digest is not None and digest.status == "published":
+        return False
+    rules, _ = _rules(settings, {summary.prompt for summary in summaries})
+    return (stage.settings, stage.versions) != (_obeyed(settings, rules), VERSIONS)
 
 
 def renew(
@@ -122,19 +127,19 @@ def renew(
         findings += suite.with_severity(opinion, severities, paper=paper.id, summary=summary.id)
     pairs = [(paper, shown[id_]) for id_, paper in papers.items() if id_ in shown]
     findings += suite.of_digest(pairs, rules[None], severities)
-    snapshot.write_findings(findings)
+    written = snapshot.write_findings(findings)
     usage, models = Outputs(settings.outputs).spent_by(run, "check")
     stage = Stage(
-        complete=not left_out,
+        complete=not (unknown or left_out),
         inputs={
             "papers": run.papers_sha256,
             "summaries": candidates.identity(summaries),
             "judged": judged_now,
         },
+        outputs={"findings": written},
         settings=_obeyed(settings, rules),
         counts={
             "candidates": len(summaries),
-            "findings": len(findings),
             **Counter(f"{finding.severity}s" for finding in findings),
         },
         left_out=(*unknown, *left_out),
@@ -142,7 +147,7 @@ def renew(
         models=models,
         started=started,
         seconds=round(time.monotonic() - clock, 3),
-        versions={"paperline": VERSION},
+        versions=VERSIONS,
     )
     snapshot.write_run(run.but(stages={**run.stages, "check": stage}))
     return Checked(findings, left_out=stage.left_out)
@@ -179,33 +184,34 @@ def _opinions(
     shown: Mapping[str, Summary],
     asked: Mapping[str, Sequence[Found]] | None,
 ) -> tuple[Mapping[str, Sequence[Found]], str]:
-    """Second opinions by candidate, and the fingerprint of those that were asked about.
+    """Second opinions by candidate, and the identity of those on show if all were asked about.
 
-    A candidate on show that was never asked about says so, so that no gate takes it for
-    supported.
+    A candidate on show that was not asked about, or whose opinion is lost, says so: no gate
+    takes it for supported.
     """
     if not settings.check.judge or settings.model.embedded:
         return {}, ""
-    everything = candidates.identity(shown.values())
-    kept = _kept(snapshot)
-    if asked is not None:
-        return {**kept, **asked}, everything
-    before = run.stages["check"].inputs.get("judged", "") if "check" in run.stages else ""
-    if before != everything:
-        unasked = Found("judge-missing", f"no second opinion yet: run paperline check {snapshot}")
-        models = (s for s in shown.values() if s.origin == "model" and s.id not in kept)
-        kept |= {summary.id: [unasked] for summary in models}
-    return kept, before
+    found, stage = snapshot.findings(run), run.stages.get("check")
+    before = stage.inputs.get("judged", "") if stage and found is not None else ""
+    everything, said = candidates.identity(shown.values()), _kept(found or ()) | dict(asked or {})
+    by_model = [summary.id for summary in shown.values() if summary.origin == "model"]
+    if asked is None and before == everything:
+        return said, everything
+    unasked = Found("judge-missing", f"no second opinion yet: run paperline check {snapshot}")
+    missing = [id_ for id_ in by_model if id_ not in said]
+    return said | {
+        id_: [unasked] for id_ in missing
+    }, "" if asked is None or missing else everything
 
 
-def _kept(snapshot: Snapshot) -> dict[str, list[Found]]:
-    """The second opinions that the findings hold from an earlier time, by candidate."""
+def _kept(findings: Iterable[Finding]) -> dict[str, Sequence[Found]]:
+    """The second opinions among findings of an earlier time, by candidate."""
     kept: dict[str, list[Found]] = {}
-    for finding in snapshot.findings():
+    for finding in findings:
         if finding.code in OPINIONS and finding.summary is not None:
             found = Found(finding.code, finding.message, finding.language)
             kept.setdefault(finding.summary, []).append(found)
-    return kept
+    return {**kept}
 
 
 def _rules(
