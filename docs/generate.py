@@ -180,9 +180,10 @@ def checks_page() -> str:
     parts = [
         "# What the checks find",
         NOTICE,
-        "Every candidate is held against its abstract, title and comments. What is found stands in "
-        "`3-findings.jsonl` of the snapshot and in the digest's JSON, with its place in the line. "
-        "An *error* is wrong unless the abstract is, a *warning* is to be looked at, a *note* is "
+        "Every candidate is held against its abstract, title, comments and venue. What is found "
+        "stands in `3-findings.jsonl` of the snapshot and in the digest's JSON, with its place in "
+        "the line. Where other settings hold since, a draft is checked again before its release. "
+        "An *error* is nearly always a fault, a *warning* is to be looked at, a *note* is "
         "a matter of style. Under the policy `flagged` a paper with an error or a warning waits "
         "for an editor. `[check] severity` gives a code another severity, or turns it off: "
         '`severity = { spacing = "off", copied = "warning" }`.',
