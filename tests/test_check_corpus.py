@@ -1,5 +1,6 @@
 """The checks on lines that were really written, where the test bed is beside the checkout."""
 
+import functools
 import gzip
 import json
 from collections.abc import Iterator
@@ -23,8 +24,12 @@ def records(path: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file)
 
 
+@functools.cache
+def rules() -> Rules:
+    return Rules(glossary=glossary.load(REPOSITORY / "prompts"), openings=CheckSettings().openings)
+
+
 def found(paper: Paper, lines: Lines) -> list[Finding]:
-    rules = Rules(glossary=glossary.load(REPOSITORY / "prompts"), openings=CheckSettings().openings)
     made = Summary(
         id="0" * 16,
         paper=paper.id,
@@ -36,7 +41,7 @@ def found(paper: Paper, lines: Lines) -> list[Finding]:
         prompt_fingerprint="f",
         created=TIME,
     )
-    return suite.of_candidate(paper, made, rules, {})
+    return suite.of_candidate(paper, made, rules(), {})
 
 
 @pytest.fixture

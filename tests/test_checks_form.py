@@ -49,6 +49,9 @@ def test_good_lines_raise_nothing():
         ("zh", ZH + "速度也很快。", "速度也很快。"),
         ("zh", "近岸模型适配到了新的港口！误差也减小了", "误差也减小了"),
         ("zh", "近岸模型适配到了“新港口。”误差也减小了。", "误差也减小了。"),
+        ("en", "A model is adapted to the GPU.It beats gauges.", "It beats gauges."),
+        ("en", "A model is adapted by 4.25%.Errors fall.", "Errors fall."),
+        ("zh", "近岸模型用于 GPU.误差也减小了。", "误差也减小了。"),
     ],
 )
 def test_a_second_sentence_is_found(language, line, second):
@@ -67,6 +70,8 @@ def test_a_second_sentence_is_found(language, line, second):
         ),
         ("zh", "用 Fig. 3 与 vs. 的缩写适配近岸模型到新港口。"),
         ("en", "Kelp et al. adapt models, e.g. TideNet-4.1, to U.S. harbours; errors fall."),
+        ("en", "Models are adapted at St.Johns in ports and by E.Coli of reefs."),
+        ("zh", "按 i.i.d.假设与 et al.的工作，在 U.S.市场适配近岸模型。"),
     ],
 )
 def test_brackets_quotes_abbreviations_and_semicolons_end_no_sentence(language, line):
@@ -88,6 +93,7 @@ def test_length_counts_words_of_english_and_characters_of_chinese():
     assert codes("tide " * 60 + "tide.") == ["too-long"]
     assert codes("潮" * 120 + "。", "zh") == ["too-long"]
     assert codes("潮" * 119 + "。", "zh") == []
+    assert found({"en": "Tides."})[0].message == "1 word, at least 4 are asked for"
 
 
 @pytest.mark.parametrize(
@@ -148,6 +154,12 @@ BROKEN = [
     ("zh", "适配近岸模型（共 50 个"),
     ("zh", "把近岸模型适配到误差 4."),
     ("zh", "适配近岸模型到新港口……"),
+    ("en", "A coastal model raises the rate from 4.25 cm to."),
+    ("en", "A coastal model is adapted to improve the."),
+    ("en", "A coastal model cuts all errors by."),
+    ("zh", "近岸模型使速率由 4.25 升至。"),
+    ("zh", "近岸模型的误差低于。"),
+    ("zh", "近岸模型适配到港口，以及。"),
 ]
 
 
@@ -163,6 +175,8 @@ def test_a_line_that_certainly_breaks_off_is_truncated(language, line):
         ("en", "A coastal model is adapted to the harbours of Kelp et al."),
         ("en", "A coastal model is adapted and asks “why?”"),
         ("en", "A coastal model (with gauges is adapted."),
+        ("en", "A coastal model is adapted with."),
+        ("en", "A coastal model is adapted to an error of 4 cm in 5."),
         ("zh", "适配近岸模型以达到训练目的"),
         ("zh", "适配近岸模型以识别攻击行为"),
         ("zh", "低预算下近岸模型的性能饱和"),
@@ -184,6 +198,9 @@ def test_a_line_that_may_break_off_lacks_its_full_stop(language, line):
         ("en", "Is a coastal model of use in harbours?"),
         ("en", "A coastal model is adapted (to 12 harbours.)"),
         ("zh", "近岸模型在新港口真的有用吗？"),
+        ("en", "A coastal model is adapted to maps of 7 × 7."),
+        ("zh", "适配近岸模型以求饱和。"),
+        ("zh", "近岸模型可由此得到。"),
     ],
 )
 def test_a_line_that_ends_as_a_sentence_does_is_whole(language, line):
@@ -210,6 +227,14 @@ def test_the_other_line_shows_that_a_number_goes_on():
     lines: Lines = {"en": "The error falls to 7.", "zh": "误差降到 7.5 cm，优于基线。"}
     (one,) = ending.check(a_paper(abstract=ABSTRACT), lines, RULES)
     assert (one.code, one.language, one.span) == ("truncated", "en", (19, 21))
+
+
+@pytest.mark.parametrize(
+    "line", ["Pigments of tides are chlorophyll a.", "It is what harbours rely on."]
+)
+def test_a_sentence_may_end_in_such_a_word_where_the_paper_has_it_so(line):
+    paper = a_paper(abstract="Chlorophyll a is a pigment that ports rely on, as ever.")
+    assert list(ending.check(paper, {"en": line}, RULES)) == []
 
 
 FIRST = 'Harbours differ in shape, so a state-of-the-art model of "one" says little about the next.'
@@ -285,6 +310,17 @@ def test_typography_is_noted_once_with_the_first_place():
         'blanks beside Latin text at 3 places, first in "用TideNe", which should be "用 TideNe"'
     )
     assert list(typesetting.check(a_paper(), {"en": "tide,model"}, RULES)) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("在港口用 3个X光图像", '"在港口用 3个X光图像", which should be "在港口用 3 个 X光图像"'),
+        ("见 Kelp: 一种模型", '"见 Kelp: 一种模型", which should be "见 Kelp：一种模型"'),
+    ],
+)
+def test_a_message_shows_the_place_with_all_that_is_mended(line, shown):
+    assert next(typesetting.check(a_paper(), {"zh": line}, RULES)).message.endswith(shown)
 
 
 PIECES = [

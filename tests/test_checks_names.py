@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.checks.abbreviations import ALWAYS, LONG_FORMS
-from pipeline.checks.names import MOST, check
+from pipeline.checks.abbreviations import ALWAYS, COUNTRIES, LONG_FORMS
+from pipeline.checks.names import MOST_UNKNOWN, check
 from pipeline.checks.rules import Rules
 from pipeline.checks.vocabulary import fold
 from pipeline.glossary import Glossary
@@ -188,6 +188,69 @@ def test_a_capitalised_word_inside_a_sentence_is_a_name():
     assert unknown("The kettle of Zanzibar sings.", "en") == ["Zanzibar"]
 
 
+SAID_OTHERWISE = [
+    ("Voters in Germany and France sing.", ["German", "Germans", "French"]),
+    ("Swiss and Danish kettles sing.", ["Switzerland", "Denmark"]),
+    ("Households in the USA boil tea.", ["American", "United", "States", "U.S.", "US"]),
+    ("British firms sell kettles.", ["UK", "Kingdom", "England"]),
+    ("Kettles of the European Union sing.", ["EU", "Europe"]),
+    ("Rivers in Poland, Greece and New Zealand sing.", ["Polish", "Greek", "Zealand"]),
+    ("We sample posteriors.", ["Bayesian", "Gaussian", "Markov", "Euclidean", "Bayesian-style"]),
+    ("Kettles sang yesterday.", ["March", "Monday", "Towards", "However"]),
+    ("Eight kettles and 8xH100 cards sing.", ["H100", "H100s"]),
+    ("SAEs find steam.", ["SAE", "SAEs"]),
+    ("A sparse autoencoder finds steam.", ["SAE", "SAEs"]),
+    ("A kettle of 500 million parameters.", ["0.5B"]),
+    ("Trained on COCO.", ["MS-COCO"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("abstract", "name"), [(abstract, name) for abstract, names in SAID_OTHERWISE for name in names]
+)
+def test_what_a_paper_says_in_other_words_is_known(abstract, name):
+    assert unknown(english(name), "en", abstract) == []
+
+
+@pytest.mark.parametrize("name", ["Italy", "Dutch", "Ghana", "H200", "A100", "Vicuna"])
+def test_another_country_or_another_name_of_the_kind_is_unknown(name):
+    abstract = "Voters in Germany sing on 8xH100 cards."
+    (found,) = found_in(english(name), "en", abstract)
+    assert found.message == f"{name} is not in the paper"
+
+
+@pytest.mark.parametrize("abstract", ["It allows us to sing.", "Users adjust it."])
+def test_us_is_no_country_in_small_letters(abstract):
+    assert unknown(english("American"), "en", abstract) == ["American"]
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [("ImageNet-1K", "ImageNet"), ("GPT-4o-mini", "GPT-4o"), ("KettleNet-2", "KettleNet")],
+)
+def test_a_name_with_more_than_the_papers_is_unknown_rather_than_misspelled(name, right):
+    abstract = f"We sing with {right} in kettles."
+    (found,) = found_in(english(name), "en", abstract)
+    assert found.code == "name-unknown"
+    assert found.message.startswith(f"{name} is not in the paper")
+
+
+@pytest.mark.parametrize("line", ['It asks, "Shall kettles sing?".', "It asks: “Who sings?”"])
+def test_the_first_word_of_a_sentence_in_quotation_marks_is_no_name(line):
+    assert unknown(line, "en") == []
+
+
+def test_a_name_in_quotation_marks_is_one():
+    assert unknown('The kettle "Zanzibar" sings.', "en") == ["Zanzibar"]
+
+
+def test_every_country_is_known_by_each_of_its_words():
+    for country in COUNTRIES:
+        words = country.split(",")
+        for word in words[1:]:
+            assert unknown(english(words[0].title()), "en", f"A kettle, {word}.") == []
+
+
 @pytest.mark.parametrize("name", ["gpt4x", "camelCase", "pan-former"])
 def test_lower_case_that_looks_like_a_name_counts_in_a_chinese_line(name):
     assert unknown(chinese(name)) == [name]
@@ -235,7 +298,7 @@ def test_both_languages_are_looked_at():
 def test_a_name_is_reported_once_and_a_line_full_of_names_a_few_times():
     assert unknown("水壶 PanFormer 与 PanFormer 唱歌。") == ["PanFormer"]
     many = "".join(f"壶 Pan{letter}Former " for letter in "ABCDEFGHIJKLMNOPQ")
-    assert len(unknown(many)) == MOST
+    assert len(unknown(many)) == MOST_UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,8 @@ they are held against.
 """
 
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from pipeline.checks import numbers
 from pipeline.checks.codes import CODES
@@ -146,7 +143,7 @@ WRONG = (
     ("en", "the 13th place", "13th"),
     ("zh", "2025 年", "2025 年"),
     ("en", "2023 stoves", "2023"),
-    ("zh", "30 余个城市", "30"),
+    ("zh", "30 余个城市", "30 余"),
     ("zh", "四分之一", "四分之一"),
     ("en", "a quarter", "a quarter"),
     ("zh", "三十年", "三十年"),
@@ -234,27 +231,6 @@ def test_percent_in_place_of_percentage_points_are_a_note():
     )
 
 
-@pytest.mark.parametrize(
-    ("abstract", "quantity", "follows"),
-    [
-        ("It cuts spills by 37.5%.", "62.5%", "100% less 37.5%"),
-        ("It needs 10x less coal.", "90%", "10x less"),
-        ("Spills fall from 40.2% to 31.7%.", "8.5 个百分点", "the difference of 40.2% and 31.7%"),
-        ("It has 120 pots and 46 cups.", "166 个", "the sum of 120 and 46"),
-    ],
-)
-def test_what_follows_by_a_complement_a_difference_or_a_sum_is_a_note(abstract, quantity, follows):
-    finding, text = only("zh", quantity, abstract)
-    assert finding.code == "number-derived"
-    assert finding.message == f"{text} is not in the paper; it would follow from {follows}"
-    assert CODES["number-derived"].severity == "note"
-
-
-def test_a_complement_that_nothing_asks_for_is_an_error():
-    finding, _ = only("zh", "62.5%", "It scores 37.5% on kettles.")
-    assert finding.code == "number-unknown"
-
-
 @pytest.mark.parametrize(("language", "quantity"), [("zh", "七个锅"), ("en", "seven pots")])
 def test_a_small_count_that_the_paper_does_not_state_is_a_warning(language, quantity):
     finding, text = only(language, quantity, "Kettles, pots and cups.")
@@ -268,24 +244,6 @@ def test_a_small_count_that_the_paper_does_not_state_is_a_warning(language, quan
 )
 def test_a_small_count_in_any_word_of_the_paper_raises_nothing(abstract):
     assert not found_in("zh", "它有三个水壶。", abstract)
-
-
-@pytest.mark.parametrize(
-    ("language", "line", "marked", "message"),
-    [
-        ("zh", "水壶用 KettleNet 3.2 唱歌。", "3.2", "KettleNet 3.2: the paper has 3.1 there"),
-        ("en", "It wins Task 6 with steam.", "6", "Task 6: the paper has 4 there"),
-        ("zh", "它在任务 6 中获胜。", "6", "任务 6: the paper has 4 there"),
-        ("zh", "水壶有 45,3000 个锅。", "45,3000", "45,3000 is not in the paper"),
-        ("zh", "泄漏为 07.5%。", "07.5", "07.5 is not in the paper"),
-        ("en", "It reaches pass@5 with steam.", "@5", "@5 is not in the paper"),
-        ("en", "It is a 77XB kettle.", "77XB", "77XB is not in the paper"),
-    ],
-)
-def test_a_number_that_names_has_to_stand_there_in_the_paper(language, line, marked, message):
-    finding = found_in(language, line)[0]
-    assert finding.code == "number-unknown"
-    assert (line[slice(*finding.span)], finding.message) == (marked, message)
 
 
 BOTH = (
@@ -346,13 +304,6 @@ def test_what_an_abstract_says_in_other_words_is_known(quantity, abstract):
     assert not found_in("zh", in_line("zh", quantity), abstract)
 
 
-def test_a_ratio_of_two_quantities_that_are_compared_is_a_note():
-    abstract = "It takes 250 cups versus 5,000 for others."
-    (finding,) = found_in("zh", "它省下约 20 倍的水。", abstract)
-    assert finding.code == "number-derived"
-    assert finding.message.endswith("it would follow from the ratio of 250 and 5,000")
-
-
 def test_a_sentence_and_a_list_of_terms_as_they_are_extracted_need_not_quote_the_same():
     rules = Rules(glossary=Glossary({}), extractive=True)
     lines: Lines = {"en": "Spills fall by 37.5%.", "zh": "关键词：水壶"}
@@ -396,20 +347,6 @@ def test_what_a_paper_says_in_its_way_raises_nothing(abstract, quantity):
     assert not found_in("zh", in_line("zh", quantity), abstract)
 
 
-@pytest.mark.parametrize("number", ["F1@0.5", "pass@10", "100", "3.05"])
-def test_a_number_as_the_paper_has_it_is_never_strange(number):
-    assert not found_in("en", f"It reaches {number} with steam.", f"We reach {number} by boiling.")
-
-
-@pytest.mark.parametrize(
-    ("number", "wrong"),
-    [("F1@0.5", "F1@0.7"), ("100", "00"), ("0.79", "00.79"), ("33,355", "33,3355")],
-)
-def test_a_number_written_wrongly_is_an_error_though_it_is_a_part_of_a_right_one(number, wrong):
-    found = found_in("en", f"It reaches {wrong} with steam.", f"We reach {number} by boiling.")
-    assert [finding.code for finding in found] == ["number-unknown"]
-
-
 @pytest.mark.parametrize(
     "line",
     ["(1) 唱歌，(2) 烧水。", "1）唱歌；2）烧水。", "千万不要烧水。", "这是十分安静的二分类水壶。"],
@@ -422,129 +359,3 @@ def test_what_is_beyond_the_part_of_an_abstract_that_is_read_is_known_as_text():
     abstract = "steam " * 1000 + "and 4,711 pots"
     assert not found_in("zh", "它有 4,711 个锅。", abstract)
     assert [f.code for f in found_in("zh", "它有 4,712 个锅。", abstract)] == ["number-unknown"]
-
-
-FRAGMENTS = st.sampled_from(
-    [
-        *(
-            "1e999999",
-            "9" * 400,
-            "0." + "1" * 300,
-            "10^10^10",
-            "10^{",
-            "10^{-99}",
-            "亿亿亿",
-            "万" * 40,
-        ),
-        *(
-            "百分之",
-            "分之",
-            "零分之三",
-            "三点",
-            "$",
-            "$$",
-            r"\times",
-            r"\pm",
-            r"\%",
-            "\\",
-            "{,}",
-            "{",
-            "}",
-        ),
-        *(
-            "1,234",
-            "0",
-            "00",
-            "0%",
-            "0x",
-            "0/0",
-            "3/0",
-            "-",
-            "–",
-            "to ",
-            "±",
-            "one",
-            "hundred and ",
-        ),
-        *(
-            "twenty-",
-            "-fold",
-            "half ",
-            "tens of ",
-            "dozen",
-            "个",
-            "倍",
-            "%",
-            "年",
-            "成",
-            "数百万",
-            "第",
-        ),
-        *(
-            "Task 3",
-            "任务",
-            "GPT-",
-            "@",
-            "\n",
-            "İ",
-            "ſ",
-            "٣",
-            "１２",
-            "𝟙",
-            "²",
-            "\u2009",
-            "\x00",
-            " ",
-            ".",
-        ),
-    ]
-)
-TEXTS = st.one_of(
-    st.text(max_size=60), st.lists(FRAGMENTS, max_size=12).map("".join), st.just(ABSTRACT)
-)
-
-
-@given(abstract=TEXTS, en=TEXTS, zh=TEXTS)
-@example(abstract="1e999999", en="9" * 9000, zh="亿" * 9000)
-def test_any_text_is_checked_and_every_span_lies_inside_its_text(abstract, en, zh):
-    for finding in found_in_both(en, zh, abstract):
-        start, end = finding.span
-        assert 0 <= start < end <= len({"en": en, "zh": zh}[finding.language])
-        assert "\n" not in finding.message
-        if finding.source_span:
-            start, end = finding.source_span
-            assert 0 <= start < end <= len(abstract)
-
-
-def notations(value):
-    exact = Decimal(value)
-    return (
-        f"{value}",
-        f"{value:,}",
-        f"{exact.scaleb(-3).normalize():f}k",
-        f"{exact.scaleb(-6).normalize():f} million",
-        f"{exact.scaleb(-4).normalize():f} 万",
-        f"{exact.scaleb(-8).normalize():f} 亿",
-        f"{value:,}".replace(",", "{,}"),
-    )
-
-
-@given(value=st.integers(20_000, 99_999_999), data=st.data())
-def test_a_count_in_another_notation_raises_nothing(value, data):
-    one, other = (data.draw(st.sampled_from(notations(value))) for _ in range(2))
-    assert not found_in("zh", f"水壶有 {other} 个锅。", f"A kettle has {one} pots.")
-
-
-@given(thousandths=st.integers(1, 999))
-def test_a_share_and_its_percentage_raise_nothing(thousandths):
-    share = Decimal(thousandths) / 1000
-    percent = f"{(share * 100).normalize():f}%"
-    assert not found_in("zh", f"命中率为 {percent}。", f"The rate is {share}.")
-    assert not found_in("en", f"The rate is {share}.", f"It hits {percent} of pots.")
-
-
-@given(known=st.integers(200, 999), factor=st.integers(12, 80))
-def test_a_number_far_from_all_of_the_paper_always_raises_something(known, factor):
-    far = known * factor // 10 + 7
-    assert found_in("zh", f"水壶有 {far} 个锅。", f"A kettle has {known} pots.")
-    assert found_in("en", f"It has {far} pots.", f"A kettle has {known} pots.")

@@ -1,4 +1,9 @@
-"""Abbreviations of the fields of arXiv, with the long forms for which a line may write them."""
+"""What a line may write though its paper writes it otherwise, or not at all."""
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 ALWAYS = frozenset(["ai", "sota", "vs", "id", "et al", "e g", "i e", "top 1", "top 5", "arxiv"])
 """What every reader knows and no paper need say: they name no method, model or data."""
@@ -65,6 +70,7 @@ LONG_FORMS: dict[str, tuple[str, ...]] = {
     "mllm": ("multimodal", "multi modal", "vision language", "vlm"),
     "mlp": ("perceptron", "fully connected", "feed forward", "feedforward"),
     "moe": ("mixture of expert", "expert"),
+    "ms coco": ("coco",),
     "mri": ("magnetic resonance", "mr"),
     "mt": ("machine translat", "translat"),
     "ner": ("named entity",),
@@ -92,6 +98,7 @@ LONG_FORMS: dict[str, tuple[str, ...]] = {
     "rmse": ("root mean square",),
     "rna": ("transcript",),
     "rnn": ("recurrent",),
+    "sae": ("sparse autoencod",),
     "sft": ("supervised fine", "supervised finetun", "fine tun", "finetun"),
     "sgd": ("stochastic gradient",),
     "snn": ("spiking",),
@@ -104,9 +111,6 @@ LONG_FORMS: dict[str, tuple[str, ...]] = {
     "tts": ("text to speech", "speech synthes"),
     "uav": ("unmanned aerial", "drone"),
     "ui": ("user interface", "interface"),
-    "us": ("united states", "american"),
-    "uk": ("united kingdom", "british"),
-    "eu": ("european",),
     "vae": ("variational auto",),
     "vit": ("vision transformer",),
     "vla": ("vision language action",),
@@ -117,3 +121,93 @@ LONG_FORMS: dict[str, tuple[str, ...]] = {
     "xr": ("extended reality", "mixed reality", "virtual reality", "augmented reality"),
 }
 """An abbreviation, folded, and the folded beginnings of words of which one must be there."""
+
+COUNTRIES = (
+    "germany,german",
+    "france,french",
+    "switzerland,swiss",
+    "united states,US,USA,U.S,america,american",
+    "united kingdom,UK,U.K,britain,british,england,english,scotland,scottish,wales,welsh",
+    "china,chinese,PRC,mandarin,sino",
+    "netherlands,dutch",
+    "denmark,danish",
+    "sweden,swedish",
+    "norway,norwegian",
+    "finland,finnish",
+    "iceland,icelandic",
+    "poland,polish",
+    "czechia,czech",
+    "slovakia,slovak",
+    "slovenia,slovene,slovenian",
+    "hungary,hungarian",
+    "austria,austrian",
+    "greece,greek",
+    "spain,spanish",
+    "portugal,portuguese",
+    "italy,italian",
+    "ireland,irish",
+    "belgium,belgian",
+    "romania,romanian",
+    "bulgaria,bulgarian",
+    "croatia,croatian,croat",
+    "serbia,serbian,serb",
+    "ukraine,ukrainian",
+    "russia,russian",
+    "turkey,turkish,turkiye",
+    "israel,israeli,hebrew",
+    "egypt,egyptian",
+    "iran,iranian,persian,farsi",
+    "iraq,iraqi",
+    "saudi arabia,arab",
+    "india,indian,hindi",
+    "pakistan,pakistani",
+    "bangladesh,bangladeshi,bangla,bengali",
+    "sri lanka",
+    "japan,japanese",
+    "korea,korean,south korea,north korea",
+    "vietnam,vietnamese",
+    "thailand,thai",
+    "philippines,filipino,philippine",
+    "indonesia,indonesian",
+    "malaysia,malaysian,malay",
+    "singapore,singaporean",
+    "taiwan,taiwanese",
+    "hong kong",
+    "australia,australian",
+    "new zealand",
+    "canada,canadian",
+    "mexico,mexican",
+    "brazil,brazilian",
+    "argentina,argentine,argentinian",
+    "chile,chilean",
+    "peru,peruvian",
+    "colombia,colombian",
+    "south africa",
+    "nigeria,nigerian",
+    "kenya,kenyan",
+    "ethiopia,ethiopian,amharic",
+    "europe,european,european union,EU",
+    "africa,african",
+    "asia,asian",
+    "latin america",
+)
+"""Countries and regions, each with its people, its language and its abbreviations: a paper that
+has one of them has them all. Small letters are the folded beginning of a word."""
+
+ORDINARY = _words(
+    "january february march april may june july august september october november december "
+    "monday tuesday wednesday thursday friday saturday sunday spring christmas abelian "
+    "archimedean arrhenius bayes bayesian boltzmann boolean bose brownian cartesian cauchy "
+    "chebyshev coulomb dirac dirichlet einstein euclidean euler eulerian fermi fisher fourier "
+    "galerkin gauss gaussian gibbs hamilton hamiltonian hausdorff hermitian hessian hilbert "
+    "jacobian kepler keplerian lagrange lagrangian laplace laplacian legendre lie lipschitz "
+    "lyapunov markov markovian maxwell mendelian minkowski nash neumann newton newtonian pareto "
+    "platonic poisson riemann riemannian schrodinger shannon socratic sobolev turing weyl "
+    "wiener earth sun moon internet web northern southern eastern western arctic antarctic "
+    "pacific atlantic mediterranean"
+)
+"""Words with a capital that are no names to be checked: months and days, and terms that were
+made of names, which say what a thing is rather than which one."""
+
+VARIANTS = _words("mini nano turbo flash lite tiny preview instruct")
+"""Parts of a compound in small letters that make another model of it: GPT-4o-mini."""

@@ -14,7 +14,7 @@ from pipeline.records import LANGUAGES, Paper, Summary
 NAMED = 3
 """Papers that a message names; of the others it says how many there are."""
 
-MOST = 8
+OTHERS_READ = 8
 """Other translations of one line that are looked at."""
 
 UNSAID = re.compile(r"[\W_]+")
@@ -71,7 +71,7 @@ def _uses(number: int, paper: Paper, line: str, glossary: Glossary) -> Iterator[
     for start, end, found, preferred in glossary.others_in(line):
         if (found, preferred) in seen:
             continue
-        if len(seen) == MOST:
+        if len(seen) == OTHERS_READ:
             return
         seen.add((found, preferred))
         for text in (paper.abstract, paper.title):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from pipeline.checks.abbreviations import LONG_FORMS
 from pipeline.checks.rules import Found, Rules
 from pipeline.checks.topics import Weight, common_words, mentioned, stem, topics
 from pipeline.checks.vocabulary import fold, vocabulary
@@ -21,10 +22,13 @@ LOWEST = -3.0
 the lowest one of its own paper had -2.5; of other papers' lines 3 in 100 have more than -3."""
 
 FEWEST = 3
-"""Words and numbers that a line must have before it is judged."""
+"""Words and numbers that a line must have before it is judged by `LOWEST`."""
 
-READ = 600
-MOST = 60
+NOTHING = -6.0
+"""Bits below which fewer will do if none is shared: those of two rare words."""
+
+LINE_READ = 600
+WORDS_JUDGED = 60
 """Characters of a line that are read, and words of each kind that are judged, at most."""
 
 ENOUGH = 16.0
@@ -35,9 +39,11 @@ SHOWN = 5
 
 WORD = re.compile(r"(?:[a-z](?<= [a-z])[a-z0-9.]+|[0-9](?<= [0-9])[0-9]*[a-z][a-z0-9]*)(?= )")
 NUMBER = re.compile(r"[0-9](?<= [0-9])[0-9.]*(?= )")
+NUMBERS = {1: Weight(2.0, -1.0), 2: Weight(4.0, -1.0)}
 LONG_NUMBER = Weight(5.0, -1.0)
-SHORT_NUMBER = Weight(2.0, -1.0)
-"""Many papers have a 10, few the same three digits; and a number may be written another way."""
+"""By the length of a number. Of the two-digit numbers of a line its own paper has nine in ten,
+another one in a hundred (6 bits); less is assumed, for a missing one too, since a number may be
+written another way."""
 
 
 class Evidence(NamedTuple):
@@ -59,27 +65,43 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
             bits += each.bits
             if bits > ENOUGH:
                 break
-        if len(found) >= FEWEST and bits < LOWEST:
+        if bits < LOWEST and (len(found) >= FEWEST or _nothing(found, bits)):
             yield Found("other-paper", _message(found), language, (0, len(line)))
+
+
+def _nothing(found: list[Evidence], bits: float) -> bool:
+    """Whether the few words that were found are enough to say that nothing is shared."""
+    return bits < NOTHING and not any(each.shared for each in found)
 
 
 def evidence(line: str, text: str, language: Language, glossary: Glossary) -> Iterator[Evidence]:
     """What the line's words tell of its paper, whose folded text is given; the surest first."""
-    line = line[:READ]
+    line = line[:LINE_READ]
     folded = fold(line)
-    for number in islice(_distinct(NUMBER, folded), MOST):
-        weight = LONG_NUMBER if len(number) > 2 else SHORT_NUMBER
+    for number in islice(_distinct(NUMBER, folded), WORDS_JUDGED):
+        weight = NUMBERS.get(len(number), LONG_NUMBER)
         yield _weighed(number, weight, shared=f" {number} " in text)
     common = common_words(language)
     rare = common[""]
-    for word in islice(_distinct(WORD, folded), MOST):
+    for word in islice(_distinct(WORD, folded), WORDS_JUDGED):
         sought = stem(word)
-        whole = len(word) < 4 or not word.isalpha()
-        shared = (f" {sought} " if whole else f" {sought}") in text
-        yield _weighed(word, common.get(sought, rare), shared=shared)
-    for topic in islice(mentioned(line, topics(glossary)), MOST):
+        yield _weighed(word, common.get(sought, rare), shared=_has(word, sought, text))
+    for topic in islice(mentioned(line, topics(glossary)), WORDS_JUDGED):
         shared = any(beginning in text for beginning in topic.beginnings)
         yield _weighed(topic.word, topic.weight, shared=shared)
+
+
+def _has(word: str, sought: str, text: str) -> bool:
+    """Whether the paper has a word, of which `sought` is the stem: SAE for SAEs too, or written
+    out.
+    """
+    if len(word) > 3 and word.isalpha():
+        return f" {sought}" in text or (word in LONG_FORMS and _written_out(word, text))
+    return f" {word} " in text or f" {word}s " in text or _written_out(word, text)
+
+
+def _written_out(word: str, text: str) -> bool:
+    return any(f" {form}" in text for form in LONG_FORMS.get(word.removesuffix("s"), ()))
 
 
 def _distinct(pattern: re.Pattern[str], text: str) -> Iterator[str]:

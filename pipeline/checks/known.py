@@ -9,14 +9,14 @@ from typing import NamedTuple
 from pipeline.checks import units
 from pipeline.checks.quantities import Quantity, fractions, in_digits, plain
 from pipeline.checks.rules import Span
-from pipeline.checks.units import BARE, COUNT, Unit
+from pipeline.checks.units import COUNTS, Unit
 from pipeline.checks.written import in_characters, in_words
 from pipeline.records import Paper
 
-LONGEST = 4_000
+LONGEST_TEXT = 4_000
 """Characters of a text that are read; arXiv's abstracts have at most 1,920."""
 
-MOST_READ, MOST_WORDS = 80, 40
+MOST_READ, MOST_WORDS = 60, 24
 """Quantities of a paper that are read: in digits, and in words.
 
 The fullest of 4,451 abstracts has 40 and 16. Every quantity of a line may have to be compared
@@ -91,14 +91,14 @@ class Source(NamedTuple):
 class Known:
     """The quantities of a paper; those in words are read only where digits do not suffice.
 
-    What is beyond `LONGEST` or `MOST_READ` is known as text only.
+    What is beyond `LONGEST_TEXT` or `MOST_READ` is known as text only.
     """
 
     def __init__(self, paper: Paper) -> None:
         others = (paper.title, paper.comments, paper.venue)
         texts = [paper.abstract, *(text for text in others if text)]
-        self._texts = [(plain(text[:LONGEST]), not i) for i, text in enumerate(texts)]
-        self._rest = " ".join(text[LONGEST:] for text in texts)
+        self._texts = [(plain(text[:LONGEST_TEXT]), not i) for i, text in enumerate(texts)]
+        self._rest = " ".join(text[LONGEST_TEXT:] for text in texts)
 
     @property
     def texts(self) -> list[str]:
@@ -110,7 +110,7 @@ class Known:
 
         False says nothing.
         """
-        more = BARE_ENDS if unit in (BARE, COUNT) else UNIT_ENDS
+        more = BARE_ENDS if unit in COUNTS else UNIT_ENDS
         for where, _ in self._texts:
             at = where.find(text)
             if at < 0:
@@ -144,13 +144,13 @@ class Known:
     @functools.cached_property
     def words(self) -> list[Source]:
         """Those in words, in order, the abstract's first."""
-        each = (
-            Source(quantity, text, in_abstract)
-            for text, in_abstract in self._texts
-            for reader in (in_words, in_characters)
-            for quantity in reader(text)
-        )
-        return list(itertools.islice(each, MOST_WORDS))
+        found: list[Source] = []
+        for text, in_abstract in self._texts:
+            for reader in (in_words, in_characters):
+                read = list(itertools.islice(reader(text), MOST_WORDS - len(found)))
+                several = (*read, *fractions(read, text))
+                found += [Source(one, text, in_abstract) for one in several]
+        return found
 
     def writes(self, count: int) -> bool:
         """Whether the paper has a count of `WORDS` as a word."""

@@ -67,10 +67,10 @@ def misnamed(
         number = VERSION.match(line, start) if label else None
         if label is None or number is None or f"{label[0]}{number[0]} " in texts[0]:
             continue
-        known = _numbers_behind(_words(label), texts)
-        if known and number[0] not in known and not _is_measured(number[0], texts):
-            told = " and ".join(dict.fromkeys(known))
-            message = f"{label[0].strip()} {number[0]}: the paper has {told} there"
+        known = _numbered(_words(label), texts)
+        if known and number[0] not in known.values() and not _is_measured(number[0], texts):
+            told = " and ".join(f'"{name}"' for name in dict.fromkeys(known))
+            message = f"{label[0].strip()} {number[0]} is not in the paper, which has {told}"
             yield Found("number-unknown", message, language, number.span())
     yield from _strange(line, language, found, texts)
 
@@ -111,11 +111,12 @@ def _is_measured(number: str, texts: Sequence[str]) -> bool:
     return len(number) > len("9.9") and any(number in text for text in texts)
 
 
-def _numbers_behind(words: str, texts: Sequence[str]) -> list[str]:
+def _numbered(words: str, texts: Sequence[str]) -> dict[str, str]:
+    """What the paper has numbered with one of the words, and by which number."""
     if not words:
-        return []
+        return {}
     pattern = re.compile(rf"\b(?:{words})s?[\s-]?({NUMBER})(?![\d.]*%)", re.IGNORECASE)
-    return [number for text in texts for number in pattern.findall(text)]
+    return {found[0]: found[1] for text in texts for found in pattern.finditer(text)}
 
 
 def _is_named(token: str, together: str) -> bool:

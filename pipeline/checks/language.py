@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.checks.rules import Found, Rules, Span
 from pipeline.records import Language, Lines, Paper
+from pipeline.wording import HAN
 
 if TYPE_CHECKING:
     from opencc import OpenCC
@@ -21,7 +22,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+")
+HAN_RUN = re.compile(f"{HAN.pattern}+")
 WORD = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff][\w.+-]*", re.ASCII)
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 LETTERS = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]+")
@@ -118,7 +119,7 @@ PLAIN = _words(
 )
 """Ordinary words of abstracts that no ending shows."""
 
-KEPT = _words(
+KEPT_IN_ENGLISH = _words(
     "attention backbone benchmark embedding embeddings harness logits softmax surprisal "
     "tokenization transformers diffusers tensors tensor torchvision vectors"
 )
@@ -127,7 +128,7 @@ KEPT = _words(
 LONE = 6
 """Letters from which an ordinary lower-case word that stands alone is reported."""
 
-MOST = 20
+PARTS_NAMED = 20
 """Parts of one line that a message names."""
 
 
@@ -144,7 +145,7 @@ def _english(paper: Paper, line: str) -> Iterator[Found]:
     yield from scripts
     if any(found.code == "language-wrong" for found in scripts):
         return
-    runs = [] if line.isascii() else list(HAN.finditer(line))
+    runs = [] if line.isascii() else list(HAN_RUN.finditer(line))
     words = WORD.findall(line)
     han = sum(run.end() - run.start() for run in runs)
     if han and han / (han + len(words)) > WRONG_ENGLISH:
@@ -166,7 +167,7 @@ def _other_latin(line: str, words: list[str]) -> Iterator[Found]:
     if len(foreign) < 2:
         return
     if len(foreign) > sum(word in ENGLISH_WORDS for word in lower):
-        shown = ", ".join(dict.fromkeys(foreign[:MOST]))
+        shown = ", ".join(dict.fromkeys(foreign[:PARTS_NAMED]))
         yield Found(
             "language-wrong",
             f"the English line is in another language: it has the words {shown}",
@@ -180,7 +181,7 @@ def _chinese(paper: Paper, line: str) -> Iterator[Found]:
     yield from scripts
     if any(found.code == "language-wrong" for found in scripts):
         return
-    han = sum(map(len, HAN.findall(line)))
+    han = sum(map(len, HAN_RUN.findall(line)))
     words = sum(word not in paper.categories for word in WORD.findall(line))
     if not han:
         if line.strip():
@@ -208,7 +209,7 @@ def _other_scripts(paper: Paper, line: str, language: Language) -> Iterator[Foun
     for run in OTHER_SCRIPT.finditer(line):
         letters.setdefault(SCRIPTS[(run.lastindex or 1) - 1], []).append(run)
     name = "English" if language == "en" else "Chinese"
-    own = sum(map(len, HAN.findall(line))) + sum(map(len, LETTERS.findall(line)))
+    own = sum(map(len, HAN_RUN.findall(line))) + sum(map(len, LETTERS.findall(line)))
     foreign = sum(len(run[0]) for runs in letters.values() for run in runs)
     if foreign / (own + foreign) > WRONG_SCRIPT:
         most = max(letters, key=lambda script: sum(len(run[0]) for run in letters[script]))
@@ -261,7 +262,7 @@ def _running_english(paper: Paper, line: str) -> Found | None:
     """English words that should have been translated, all in one finding."""
     found = [
         (phrase, span)
-        for phrase, span in islice(filter(_untranslated, english_runs(line)), MOST)
+        for phrase, span in islice(filter(_untranslated, english_runs(line)), PARTS_NAMED)
         if not _named(phrase, paper)
     ]
     if not found:
@@ -280,8 +281,8 @@ def _untranslated(run: tuple[str, Span]) -> bool:
 
 
 def _ordinary(word: str) -> bool:
-    if len(word) < LONE or word in KEPT:
-        return word in PLAIN and word not in KEPT
+    if len(word) < LONE or word in KEPT_IN_ENGLISH:
+        return word in PLAIN and word not in KEPT_IN_ENGLISH
     return word in PLAIN or ORDINARY.fullmatch(word) is not None
 
 
@@ -318,7 +319,7 @@ def _unquoted(spans: list[Span], line: str, paper: Paper) -> list[Span]:
     if not held.isascii():  # what it may hold of them is short
         held = " ".join(BEYOND_ASCII.findall(held))
         texts = {text: span for text, span in texts.items() if text not in held}
-    return sorted(texts.values())[:MOST]
+    return sorted(texts.values())[:PARTS_NAMED]
 
 
 @functools.cache

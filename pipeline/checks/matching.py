@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from enum import IntEnum
 
-from pipeline.checks.quantities import Quantity
-from pipeline.checks.units import BARE, COUNT, PERCENT, POINTS, TIMES, UNITS
+from pipeline.checks.quantities import LETTER_SCALES, Quantity
+from pipeline.checks.units import BARE, COUNT, COUNTS, KELVIN, PERCENT, POINTS, TIMES, UNITS
 
 
 class Relation(IntEnum):
@@ -21,6 +21,7 @@ class Relation(IntEnum):
 
 
 HUNDRED = Decimal(100)
+ZERO_CELSIUS = Decimal("273.15")
 CLOSE = Decimal("0.06")
 """The largest relative change that counts as rounding: 4.7 as 5 does, 1.4 as 1 does not."""
 
@@ -30,7 +31,7 @@ ABOUT = Decimal("0.1")
 BOUNDED = Decimal("0.25")
 """The same of a large number that is a bound on the right side: over a billion, of 1.2 billion."""
 
-SCALES = range(-12, 13)
+FARTHEST = 12
 """Powers of ten by which a scale may be wrong."""
 
 LEAST_SHARE = Decimal("0.001")
@@ -39,12 +40,51 @@ LEAST_SHARE = Decimal("0.001")
 GROUPED = 10_000
 """From here on a number of two digits and zeros is taken for rounded: 2,369,883 as 240 万."""
 
+FAR = 4
+"""Powers of ten by which one digit is compared at other scales: from 万 to 亿."""
+
 LEAST_SCALED = 1000
-"""One significant digit is compared at other scales only from here on: 3 and 30 are no slip."""
+MANY_DIGITS = 3
+"""With fewer digits two numbers are compared at other scales only where one is that large, and
+with one digit where the paper's is: 3 and 30, 15 and 150 or 5 and 5,000 are no slip.
+"""
 
 
 def relation(line: Quantity, source: Quantity, bound: str) -> Relation:
     """How `line` relates to `source`; `bound` is what the line says of it, as in `bound_of`."""
+    best = _as_read(line, source, bound)
+    if best > Relation.ROUNDED and line.letter:
+        if _may_mean(line, source):
+            best = min(best, _as_read(_otherwise(line), source, bound))
+    elif best > Relation.ROUNDED and source.letter and _may_mean(source, line):
+        best = min(best, _as_read(line, _otherwise(source), bound))
+    return best
+
+
+def _may_mean(quantity: Quantity, other: Quantity) -> bool:
+    """Whether a K, M or T read otherwise counts or measures about as much as the other does."""
+    unit = UNITS[quantity.letter]
+    counts = quantity.unit == unit
+    if not (other.unit in COUNTS if counts else other.unit.name == unit.name):
+        return False
+    power = LETTER_SCALES[quantity.letter]
+    known = other.value if counts else other.value * other.unit.factor
+    moved = quantity.value.scaleb(power if counts else -power)
+    return abs(moved - known) <= known * BOUNDED
+
+
+def _otherwise(quantity: Quantity) -> Quantity:
+    """What a K, M or T may mean as well: 15 K is a temperature, or 15,000."""
+    unit, power = UNITS[quantity.letter], LETTER_SCALES[quantity.letter]
+    if quantity.unit == unit:
+        unit = COUNT
+    else:
+        power = -power
+    value, step = quantity.value.scaleb(power), quantity.step.scaleb(power)
+    return quantity._replace(value=value, step=step, unit=unit)
+
+
+def _as_read(line: Quantity, source: Quantity, bound: str) -> Relation:
     if line.vague or source.vague:
         return _vague(line, source)
     if not comparable(line, source):
@@ -52,6 +92,8 @@ def relation(line: Quantity, source: Quantity, bound: str) -> Relation:
         return Relation.UNIT if wrong else Relation.NONE
     if line.unit == source.unit != TIMES:
         best = _near(line.value, source.value, line.step, bound)
+        if best == Relation.NONE and _is_score(line, source):
+            best = _near(line.value / HUNDRED, source.value, line.step / HUNDRED, bound)
     else:
         known = source.value * _factor(source, line)
         best = min(_near(value, known, step, bound) for value, step in _readings(line, source))
@@ -61,6 +103,11 @@ def relation(line: Quantity, source: Quantity, bound: str) -> Relation:
         return Relation.SCALE if _scaled(line, source) else best
     points = best <= Relation.ROUNDED and {line.unit, source.unit} == {PERCENT, POINTS}
     return Relation.POINTS if points else best
+
+
+def _is_score(line: Quantity, source: Quantity) -> bool:
+    """Whether a bare number may be the paper's share in percent: an F1 of 87.3 that is 0.873."""
+    return line.unit == BARE and line.step < 1 and source.value <= 1 < line.value <= HUNDRED
 
 
 def shift(line: Quantity, source: Quantity) -> int:
@@ -92,7 +139,7 @@ def comparable(line: Quantity, source: Quantity) -> bool:
 def _needs_a_unit(line: Quantity, source: Quantity) -> bool:
     """Whether a bare number of the paper is too common to be taken for the line's quantity."""
     whole = source.value == source.value.to_integral_value()
-    if line.unit == COUNT:
+    if line.unit in COUNTS:
         return not whole and source.value < LEAST_SCALED
     if line.unit == PERCENT:
         return whole and source.value > HUNDRED
@@ -113,7 +160,16 @@ LOOSE = frozenset(
         ("points", "percent"),
         ("percent", "times"),
         ("times", "percent"),
-        ("count", "times"),  # 5 次, 5 times
+        ("repeated", "times"),  # 5 次, 5 times
+        ("times", "repeated"),
+        ("repeated", "count"),
+        ("count", "repeated"),
+        ("temperature", "kelvin"),
+        ("kelvin", "temperature"),
+        ("angle", "kelvin"),  # 1000 万度, 10^7 K
+        ("angle", "temperature"),
+        ("money-jpy", "money-cny"),  # ¥ is either
+        ("byte", "bases"),  # kb is either
         ("count", "bit"),  # 4 位, 4-bit
         ("bit", "count"),
         ("angle", "count"),  # 3 自由度, 3 degrees of freedom
@@ -138,6 +194,10 @@ def _readings(line: Quantity, source: Quantity) -> Iterator[tuple[Decimal, Decim
     factor = _factor(line, source)
     value, step = line.value * factor, line.step * factor
     share = line.unit in (PERCENT, POINTS) and source.unit == BARE and source.value <= 1
+    if {line.unit.name, source.unit.name} == {"temperature", "kelvin"}:
+        zero = -ZERO_CELSIUS if line.unit == KELVIN else ZERO_CELSIUS
+        yield value + zero, max(step, Decimal(1))
+        return
     if {line.unit, source.unit} != {PERCENT, TIMES} and not (share and line.unit == PERCENT):
         yield value, step
     if share:
@@ -172,6 +232,7 @@ def _near(value: Decimal, source: Decimal, step: Decimal, bound: str) -> Relatio
     if distance >= coarse and distance * 2 > coarse:
         return Relation.NONE
     wrong = distance * 2 > coarse and not (right or bound == "about")
+    wrong |= bound == "more" and value > source
     return Relation.MISROUNDED if wrong else Relation.ROUNDED
 
 
@@ -182,20 +243,26 @@ def _last_place(value: Decimal) -> Decimal:
 
 def _scaled(line: Quantity, source: Quantity) -> bool:
     same = line.unit.name == source.unit.name or BARE in (line.unit, source.unit)
-    if line.unit == UNITS["成"] or not same:
+    shared = any(one.written and one.value < 1 for one in (line, source))
+    if line.unit == UNITS["成"] or shared or not same:
         return False
     factor = _factor(line, source)
     value, known = line.value * factor, source.value * _factor(source, line)
     if not value or not known:
         return False
-    shift = known.adjusted() - value.adjusted()
-    if shift == 0 or shift not in SCALES:
-        return False
-    moved = value.scaleb(shift)
-    if abs(moved - known) > known * CLOSE:
-        return False
+    powers = known.adjusted() - value.adjusted()
+    moved = value.scaleb(powers)
     digits = len(value.normalize().as_tuple().digits)
-    if digits < 2 and max(value, known) < LEAST_SCALED:
+    if abs(moved - known) > known * CLOSE or not _is_a_slip(line, source, powers):
         return False
-    step = (line.step * factor).scaleb(shift)
+    step = (line.step * factor).scaleb(powers)
     return moved == known or (digits > 1 and abs(moved - known) * 2 <= step)
+
+
+def _is_a_slip(line: Quantity, source: Quantity, powers: int) -> bool:
+    """Whether numbers with the same digits are one, or too short for more than chance."""
+    digits = len(line.value.normalize().as_tuple().digits)
+    if not 0 < abs(powers) <= (FARTHEST if digits > 1 else FAR):
+        return False
+    largest = max(line.value, source.value) if digits > 1 else source.value
+    return digits >= MANY_DIGITS or largest >= LEAST_SCALED

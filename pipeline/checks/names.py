@@ -3,36 +3,40 @@
 In a Chinese line every Latin word counts but plain lower-case ones; in an English line what
 looks like a name: inner capitals, digits, a capital that does not begin a sentence. A name
 is known if the paper has it in any case, number or hyphenation, in parts, as an acronym of
-words side by side or written out. Quantities are for the check of numbers.
+words side by side or written out; a country is, if any of its names is there. Quantities
+are for the check of numbers.
 """
 
+import functools
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from pipeline.checks.abbreviations import ALWAYS, LONG_FORMS
+from pipeline.checks.abbreviations import ALWAYS, COUNTRIES, LONG_FORMS, ORDINARY, VARIANTS
 from pipeline.checks.rules import Found, Rules
+from pipeline.checks.topics import common_words, stem
 from pipeline.checks.vocabulary import DIGITS, NAME, Vocabulary, fold, vocabulary
 from pipeline.records import Language, Lines, Paper
+from pipeline.wording import HAN
 
-MOST = 8
+MOST_UNKNOWN = 8
 """Unknown names of one line that are reported; a line with more is beyond a list of them."""
 
-READ = 2_000
+SEARCHED = 2_000
 """Characters of a line that are searched for names; a longer one is `too-long` anyway."""
 
 COMPARED = 2_000
 """Names of the paper that an unknown one is compared with."""
 
-HAN = re.compile("[\u4e00-\u9fff]")
 POSSESSIVE = re.compile(r"['’]s?$")
 QUANTITY = re.compile(
     r"[0-9.]+(?:k|x|fps|[kmgt]?hz|dbm?|[munp]?s|[munck]?m|[kmgt]b|[kmgt]?bps|[kmu]g|[kmg]?w"
     r"|[kmg]wh|[km]?v|[kmgt]?ev|pp|px|p|h|min|[kmgtp]?flops|st|nd|rd|th|bits?|qa|t|°?c)?"
 )
-SIZE = re.compile(r"([0-9.]+)b")
+SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)b")
 SIZE_FOLLOWS = re.compile(
     r"(?:(?:to|and|or|vs|versus|billion|b|[0-9.]+b?) )*?(?:b|billion|[0-9.]+b) "
 )
@@ -47,6 +51,12 @@ VARIABLES = frozenset("NKMTDPQXYZnkmtdpqxyz")
 
 LATEX = frozenset("$\\{}")
 SENTENCE_END = re.compile(r"(?:^|[.!?:;])[\s\"'“”‘(]*$")
+OPENING = frozenset("\"'“‘")
+GOES_ON = re.compile(r" [a-z]")
+"""What follows the first word of a sentence in quotation marks, and seldom a name in them."""
+
+OFTEN = 3.3
+"""Bits that a shared word tells at most of which 8 % of abstracts or more have a form."""
 
 
 def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
@@ -60,7 +70,7 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
 def _unknown(paper: Paper, known: Vocabulary, language: Language, line: str) -> Iterator[Found]:
     told: set[str] = set()
     chinese = bool(HAN.search(line))
-    for match in NAME.finditer(line, 0, READ):
+    for match in NAME.finditer(line, 0, SEARCHED):
         written = match[0]
         if (written.islower() and written.isalpha()) or written in told:
             continue
@@ -69,10 +79,12 @@ def _unknown(paper: Paper, known: Vocabulary, language: Language, line: str) -> 
         name = POSSESSIVE.sub("", written)
         if is_known(name, known) or _in_latex(line, match):
             continue
+        if not chinese and _is_common(name):
+            continue
         told.add(written)
         span = (match.start(), match.start() + len(name))
         yield _found(paper, known, language, name, span)
-        if len(told) == MOST:
+        if len(told) == MOST_UNKNOWN:
             return
 
 
@@ -83,7 +95,20 @@ def looks_like_a_name(written: str, line: str, start: int, *, chinese: bool) -> 
     rest = written[1:]
     if chinese or rest != rest.lower() or DIGIT.search(rest):
         return True
+    if line[start - 1 : start] in OPENING and GOES_ON.match(line, start + len(written)):
+        return False
     return written[0].isupper() and not SENTENCE_END.search(line[max(0, start - 6) : start])
+
+
+def _is_title(name: str) -> bool:
+    """Whether it has one capital and it comes first, as any word has in a heading."""
+    return name[1:].islower() and name.isalpha()
+
+
+def _is_common(name: str) -> bool:
+    """Whether it is a word of many abstracts with a capital: Can, Towards."""
+    told = common_words("en").get(stem(name.lower()))
+    return told is not None and told.shared < OFTEN and _is_title(name)
 
 
 def _in_latex(line: str, match: re.Match[str]) -> bool:
@@ -101,7 +126,7 @@ def _found(
     start = paper.abstract.find(right)
     where = "the abstract" if start >= 0 else "the paper"
     return Found(
-        "name-misspelled",
+        "name-unknown" if f" {fold(right).strip()} " in fold(name) else "name-misspelled",
         f"{name} is not in the paper; {where} has {right}",
         language,
         span,
@@ -124,13 +149,14 @@ def _has(name: str, key: str, known: Vocabulary) -> bool:
     text = known.text
     if not key or f" {key} " in text or key in ALWAYS:
         return True
-    one = key if name.isupper() or key.endswith("ss") else key.removesuffix("s")
+    one = key if name.isupper() or key.endswith("ss") else key.removesuffix("s") or key
     if f" {one} " in text or any(f" {form}" in text for form in LONG_FORMS.get(one, ())):
         return True
     return (
         (f"{name}s" in known.raw and f" {key}s " in text)
-        or _continues(key, text)
-        or (name[1:].islower() and name.isalpha() and _is_inflected(key, text))
+        or _continues(one, text)
+        or (_is_title(name) and (key in ORDINARY or _is_inflected(key, text)))
+        or any(_says(form, known) for each in (key, one) for form in _country(each))
         or _is_size(key, text)
         or not known.joined.isdisjoint((key.replace(" ", ""), one.replace(" ", "")))
         or _is_acronym(key, known)
@@ -164,7 +190,7 @@ def _has_parts(name: str, known: Vocabulary) -> bool:
 
 
 def _is_word(part: str) -> bool:
-    return part.islower() and part.isalpha()
+    return part.islower() and part.isalpha() and part not in VARIANTS
 
 
 def _has_part(part: str, known: Vocabulary) -> bool:
@@ -172,21 +198,46 @@ def _has_part(part: str, known: Vocabulary) -> bool:
 
 
 def _continues(key: str, text: str) -> bool:
-    """Whether the paper has it as the family of a name (Qwen of Qwen3) or as its number."""
+    """Whether the paper has it as the family of a name (Qwen of Qwen3), as its number, or in
+    numbers: H100 of 8xH100.
+    """
     if key[0].isdigit():
         at = text.find(f"{key} ")
         return at > 0 and text[at - 1].isalpha()
     at = text.find(f" {key}") + len(key) + 1
-    return at > len(key) and key[-1].isalpha() and text[at].isdigit()
+    if at > len(key) and key[-1].isalpha() and text[at].isdigit():
+        return True
+    at = text.find(f"x{key} ")
+    return at > 0 and text[at - 1].isdigit()
 
 
 def _is_inflected(key: str, text: str) -> bool:
-    """Whether the word is there with another ending: China for Chinese."""
-    stem = ENDING.sub("", key)
-    other = f"(?:{ENDINGS}|[aey]?s?)"
-    if stem == key:
-        stem, other = VOWEL.sub("", key), f"(?:{ENDINGS})"
-    return len(stem) > 3 and bool(re.search(rf" {re.escape(stem)}{other} ", text))
+    """Whether the word is there with another ending: China for Chinese, Germany for German."""
+    stems = {key, ENDING.sub("", key), VOWEL.sub("", key)}
+    beginnings = "|".join(re.escape(each) for each in stems if len(each) > 3)
+    if not beginnings:
+        return False
+    return bool(re.search(rf" (?:{beginnings})(?:{ENDINGS}|[aey]?s?) ", text))
+
+
+@functools.cache
+def _countries() -> Mapping[str, tuple[str, ...]]:
+    """The words for each country, and what shows that a paper has it."""
+    found: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for forms in (country.split(",") for country in COUNTRIES):
+        for word in {fold(part) for form in forms for part in form.split(" ")}:
+            found[word.replace(" ", "")] += tuple(forms)
+    return found
+
+
+def _country(key: str) -> tuple[str, ...]:
+    return _countries().get(key.replace(" ", ""), ())
+
+
+def _says(form: str, known: Vocabulary) -> bool:
+    if form.islower():
+        return f" {form}" in known.text
+    return bool(re.search(rf"\b{re.escape(form)}\b", known.raw))
 
 
 def _is_acronym(key: str, known: Vocabulary) -> bool:
@@ -200,9 +251,14 @@ def _is_acronym(key: str, known: Vocabulary) -> bool:
 
 
 def _is_size(key: str, text: str) -> bool:
-    """Whether `1b` is written as 1 billion, or as a part of 1-3B."""
+    """Whether `1b` is written as 1 billion, as a part of 1-3B, or as 1000 million."""
     size = SIZE.fullmatch(key)
-    at = text.find(f" {size[1]} ") if size else -1
+    if size is None:
+        return False
+    millions = f" {float(size[1]) * 1000:g}"
+    if f"{millions} million " in text or f"{millions}m " in text:
+        return True
+    at = text.find(f" {size[1]} ")
     return at >= 0 and bool(SIZE_FOLLOWS.match(text, at + len(key) + 1))
 
 

@@ -11,20 +11,20 @@ import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from pipeline.checks.derived import derivation
+from pipeline.checks.derived import Derivations
 from pipeline.checks.known import WORDS, Known, Source
 from pipeline.checks.labels import misnamed
 from pipeline.checks.matching import Relation, relation, shift
 from pipeline.checks.quantities import Quantity, fractions, in_digits, plain
 from pipeline.checks.rules import Found, Rules, Span
-from pipeline.checks.units import BARE, COUNT, PERCENT, TIMES
+from pipeline.checks.units import COUNTS, PERCENT, TIMES
 from pipeline.checks.written import in_characters, in_words
 from pipeline.records import Language, Lines, Paper
 
 MOST_NAMED = 5
 """Quantities that only one line has which a message names."""
 
-LONGEST, MOST_JUDGED = 2_000, 30
+LONGEST_LINE, MOST_JUDGED = 2_000, 30
 """Characters of a line, and quantities in them, that are looked at: a line with more is too long.
 
 Of 2,727 lines by models the longest has 497, and the fullest 28.
@@ -35,6 +35,9 @@ SMALL = frozenset(range(3, 13))
 
 EXEMPT = (0, 1, 2)
 """Counts that, in words, say no more than none, a and both."""
+
+MANY = 100
+"""Below it whole numbers are met so often that the same number says little."""
 
 WEIGHTY = max(SMALL) + 1
 """From here on a bare number is quoted in both languages or in none."""
@@ -51,12 +54,14 @@ ABOUT = r"about|around|roughly|approximately|approx\.?|some|[~≈∼～]|大?约
 BEFORE = re.compile(
     rf"(?:(?P<over>{OVER})|(?P<under>{UNDER})|(?P<about>{ABOUT}))\s{{0,3}}$", re.IGNORECASE
 )
-BEHIND = re.compile(r"\s?(?:(?P<over>\+|以上|余|多)|(?P<under>以内|以下)|(?P<about>左右|上下))")
+BEHIND = re.compile(
+    r"\s?(?:(?P<more>余|多)|(?P<over>\+|以上)|(?P<under>以内|以下)|(?P<about>左右|上下))"
+)
 MORE = re.compile(r"[余多+]")
 LOOK_BACK = 16
 """Characters before a quantity in which a word such as `approximately` is looked for."""
 
-SCALES: dict[Language, tuple[tuple[int, str], ...]] = {
+SCALE_WORDS: dict[Language, tuple[tuple[int, str], ...]] = {
     "en": ((12, "trillion"), (9, "billion"), (6, "million")),
     "zh": ((12, "万亿"), (8, "亿"), (4, "万")),
 }
@@ -71,14 +76,15 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
     A sentence and a list of terms, as they are extracted, need not quote the same.
     """
     known = Known(paper)
-    quoted = {language: quantities(line, language) for language, line in lines.items()}
+    texts = {language: plain(line[:LONGEST_LINE]) for language, line in lines.items()}
+    quoted = {language: quantities(text, language) for language, text in texts.items()}
     reported: set[tuple[Language, Span | None]] = set()
     for language, found in quoted.items():
-        for finding in _of_line(lines[language], language, found, known):
+        for finding in _of_line(texts[language], language, found, known):
             reported.add((language, finding.span))
             yield finding
     for language, other in () if rules.extractive else itertools.permutations(quoted, 2):
-        line = lines[language]
+        line = texts[language]
         missing = _missing(quoted[language], quoted[other], line)
         if alone := [one for one in missing if (language, one.span) not in reported]:
             told = ", ".join(dict.fromkeys(one.quoted(line) for one in alone[:MOST_NAMED]))
@@ -87,9 +93,8 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
             yield Found("number-differs", message, language, alone[0].span)
 
 
-def quantities(line: str, language: Language) -> list[Quantity]:
-    """The quantities that a line quotes, those inside names too, in order."""
-    text = plain(line[:LONGEST])
+def quantities(text: str, language: Language) -> list[Quantity]:
+    """The quantities that a `plain` line quotes, those inside names too, in order."""
     found = in_digits(text, most=MOST_JUDGED)
     written = in_words(text) if language == "en" else in_characters(text)
     more = list(itertools.islice(written, MOST_JUDGED))
@@ -113,7 +118,7 @@ def bound_of(line: str, span: Span) -> str:
 def said(quantity: Quantity, language: Language) -> str:
     """The quantity as a line of that language would write it: 1.2e9 is 12 亿, or 1.2 billion."""
     unit = {PERCENT: "%", TIMES: "×" if language == "en" else " 倍"}.get(quantity.unit, "")
-    for power, word in SCALES[language]:
+    for power, word in SCALE_WORDS[language]:
         if quantity.value >= 10**power:
             return f"{_digits(quantity.value.scaleb(-power))} {word}{unit}"
     return f"{_digits(quantity.value)}{unit}"
@@ -131,6 +136,7 @@ def _of_line(
     named = list(misnamed(line, language, found, known.texts))
     yield from named
     settled = [finding.span for finding in named if finding.span]
+    derivations = Derivations(known)
     for fraction in fractions(found, line):
         best, _ = _best(fraction, [*known.digits, *known.words], "")
         if best <= Relation.ROUNDED:
@@ -138,10 +144,12 @@ def _of_line(
     for quantity in found:
         start = quantity.span[0]
         if not quantity.inside and not any(first <= start < end for first, end in settled):
-            yield from _judged(quantity, line, language, known)
+            yield from _judged(quantity, line, language, known, derivations)
 
 
-def _judged(quantity: Quantity, line: str, language: Language, known: Known) -> Iterator[Found]:
+def _judged(
+    quantity: Quantity, line: str, language: Language, known: Known, derivations: Derivations
+) -> Iterator[Found]:
     text = quantity.quoted(line)
     if _is_plainly_there(quantity, text, line, known):
         return
@@ -153,12 +161,12 @@ def _judged(quantity: Quantity, line: str, language: Language, known: Known) -> 
     if best <= Relation.ROUNDED:
         return
     countable = _countable(quantity)
-    if source is not None and not (countable and best == Relation.SCALE):
-        code, message = _told(best, text, source, language)
-        yield Found(code, message, language, quantity.span, source.span)
-    elif derived := derivation(quantity, known.digits):
+    if best >= Relation.SCALE and (derived := derivations.told(line, quantity)):
         message = f"{text} is not in the paper; it would follow from {derived}"
         yield Found("number-derived", message, language, quantity.span)
+    elif source is not None and not (countable and best >= Relation.SCALE):
+        code, message = _told(best, text, quantity, source, language)
+        yield Found(code, message, language, quantity.span, source.span)
     elif countable:
         if not known.hints_at(int(quantity.value)):
             message = f"{text} is not stated in the paper: count again"
@@ -170,7 +178,7 @@ def _judged(quantity: Quantity, line: str, language: Language, known: Known) -> 
 
 def _is_plainly_there(quantity: Quantity, text: str, line: str, known: Known) -> bool:
     """Whether the paper has the very same, or it is too small a count to say anything."""
-    counts = quantity.written and quantity.unit in (BARE, COUNT)
+    counts = quantity.written and quantity.unit in COUNTS
     if counts and quantity.value in EXEMPT:
         return True
     worded = quantity.value in WORDS and _is_ordinal(line, quantity.span)
@@ -206,7 +214,9 @@ def _is_nearer(quantity: Quantity, source: Source, other: Source) -> bool:
     return shift(quantity, source.quantity) < shift(quantity, other.quantity)
 
 
-def _told(best: Relation, text: str, source: Source, language: Language) -> tuple[str, str]:
+def _told(
+    best: Relation, text: str, quantity: Quantity, source: Source, language: Language
+) -> tuple[str, str]:
     """Code and message for a quantity that is nearly one of the paper's."""
     given = f'the paper has "{source.text}"'
     if best == Relation.POINTS:
@@ -214,14 +224,23 @@ def _told(best: Relation, text: str, source: Source, language: Language) -> tupl
     if best == Relation.MISROUNDED:
         return "number-rounding", f"{text} is rounded wrongly; {given}"
     if best == Relation.UNIT:
+        if _may_be_chance(quantity, source.quantity):
+            return "number-unit", f'{text} is not in the paper; perhaps it is "{source.text}" there'
         return "number-unit", f"{text} has another unit than in the paper; {given}"
     right = said(source.quantity, language)
     which = "" if source.text.startswith(right) else f", which is {right}"
     return "number-scale", f"{text} is at another scale; {given}{which}"
 
 
+def _may_be_chance(quantity: Quantity, source: Quantity) -> bool:
+    """Whether nothing but a small whole number makes one of both: 4 倍, 4 GB."""
+    value = quantity.value
+    whole = value < MANY and value == value.to_integral_value()
+    return whole and quantity.unit.name != source.unit.name
+
+
 def _countable(quantity: Quantity) -> bool:
-    return quantity.value in SMALL and quantity.unit in (BARE, COUNT) and not quantity.vague
+    return quantity.value in SMALL and quantity.unit in COUNTS and not quantity.vague
 
 
 def _is_ordinal(line: str, span: Span) -> bool:
@@ -234,7 +253,7 @@ def _weighty(quantity: Quantity) -> bool:
     if quantity.vague or quantity.written or quantity.inside:
         return False
     whole = quantity.value == quantity.value.to_integral_value()
-    return quantity.unit not in (BARE, COUNT) or not whole or quantity.value >= WEIGHTY
+    return quantity.unit not in COUNTS or not whole or quantity.value >= WEIGHTY
 
 
 def _missing(

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from pipeline.checks import units
-from pipeline.checks.numerals import SCALES
+from pipeline.checks.numerals import ENGLISH_SCALES
 from pipeline.checks.rules import Span
-from pipeline.checks.units import BARE, COUNT, TIMES, UNITS, Unit
+from pipeline.checks.units import BARE, COUNT, COUNTS, MONEY, TIMES, UNITS, Unit
 
 
 class Quantity(NamedTuple):
@@ -25,7 +25,7 @@ class Quantity(NamedTuple):
     `value` is in `unit`, its scale (thousand, 万) multiplied in; `step` is the place value
     of its last digit, 0 where it is exact. `inside`: it stands inside a name. `vague`: only
     the power of ten is given (数百万, millions of). `written`: in words or characters, not
-    digits.
+    digits. `letter`: a K, M or T that is its unit, or its scale, or may be either.
     """
 
     value: Decimal
@@ -35,6 +35,7 @@ class Quantity(NamedTuple):
     inside: bool = False
     vague: bool = False
     written: bool = False
+    letter: str = ""
 
     def quoted(self, text: str) -> str:
         """The quantity as `text`, which it was read from, has it: in one line."""
@@ -49,6 +50,13 @@ CHINESE_POWERS = {"十": 1, "百": 2, "千": 3, "万": 4, "亿": 8}
 MOST_DIGITS = 30
 """Digits of a number that are read; the longest that abstracts quote have a dozen."""
 
+LETTERS = r"(?(exponent)(?!)|[KMT](?:(?<=[\d+]\w)|(?=\s{1,2}(?:[a-z]+[^\W_sui]s|people)\b)))"
+"""K, M and T are scales right behind digits, or before things counted: 15K, 15 K images, 15 K."""
+
+MORE = r"[余多]|\s(?:余|多(?![模任语头尺智视目元样标]))"
+WIDEST_GAP = 12
+"""Blanks between a number and its unit: what is left of `\\,\\mathrm{`."""
+
 EXPONENT = r"\s?\^\s?\{?\s?[-\u2212\u2013]?\d{1,2}\s?\}?|[⁺⁻]?[⁰¹²³⁴-⁹]{1,2}"
 DIGITS = re.compile(
     rf"""
@@ -57,11 +65,11 @@ DIGITS = re.compile(
     (?P<exponent>[eE][-+]?\d{{1,2}}(?!\w|\.\d)
       |\s{{0,6}}[×*·]\s{{0,6}}10(?:{EXPONENT})
       |(?<=10)(?<![\d.]10)(?:{EXPONENT}))?
-    (?:\+(?![/-])|[余多]|\s[余多](?=[十百千万亿]))?
-    (?:[\s-]{{0,3}}+(?P<english>(?:{"|".join(SCALES)}|bn|mn|[kKMBT])(?![A-Za-z]))
+    (?:\+(?![/-])|{MORE})?
+    (?:[\s-]{{0,3}}+(?P<english>(?:{"|".join(ENGLISH_SCALES)}|bn|mn|[kB]|{LETTERS})(?![A-Za-z_☉⊙⊕]))
       |\s?(?P<chinese>[十百千万亿]{{1,3}}(?![分米克瓦赫])))?
-    (?:\+(?![/-])|[余多])?
-    (?:[\s-]{{0,3}}+(?P<unit>{units.PATTERN}))?
+    (?:\+(?![/-])|{MORE})?
+    (?:[\s-]{{0,{WIDEST_GAP}}}+(?P<unit>{units.PATTERN}))?
     """,
     re.VERBOSE,
 )
@@ -70,6 +78,21 @@ DIGITS = re.compile(
 COUNTED = re.compile(rf"\s?(?:{units.COUNTED})")
 LIST_MARK = re.compile(r"(?:(?:^|[:：;；,，。、.]\s?)1?\d[)）]|(?<![\w}$])[（(]1?\d[)）])")
 """A number that only counts the items of a list: `1)`, (2)."""
+
+CODES = ("USD ", "EUR ", "GBP ", "CNY ", "RMB ")
+"""Currencies as they stand before a number."""
+
+DECADE = re.compile(
+    r"(?:(?<!\d)(?P<century>[12]\d)\s?世纪|上个?世纪)?\s?(?P<decade>(?<!\d)\d0)\s?年代"
+)
+"""A decade by its century, which is the last one where none is named: 20 世纪 90 年代."""
+
+PARTS_OF = re.compile(r" (?:in|out of)(?: every)? ")
+HUNDRED = 100
+"""What makes a share of two numbers, of which the second is no larger: 3 out of 4."""
+
+SHORT_END = re.compile(r"\s?[-–/]\s?")
+"""What stands between the years of 2015-24."""
 
 NO_DIGIT = re.compile(r"\D")
 PREFIX = re.compile(r"[A-Za-z₀-₉]+[-_.^/]?$")
@@ -91,8 +114,10 @@ RANGE = re.compile(
 )
 
 LATEX = re.compile(
-    r"\{?\\(?P<sign>times|sim|approx|pm|geq?|leq?)(?![A-Za-z])\}?|\\[%$,;: ]"
-    r"|(?P<square>\$\^(?:2|\{2\})\$)|\$(?!\s)(?P<math>[^$]{1,200})(?<!\s)\$(?!\d)"
+    r"\{?\\(?P<sign>times|sim|approx|pm|geq?|leq?|sigma)(?![A-Za-z])\}?|\\[%$,;: ]"
+    r"|_\{?\s?\\(?P<body>odot|oplus)\s?\}?"
+    r"|\$?\\mu(?![A-Za-z])(?:\$|\s)?|\{?\\(?P<font>mathrm|text|textrm|rm|mathsf)(?![A-Za-z])\s?\{?"
+    r"|(?P<square>\$\^(?:2|\{2\})\$)|\$(?!\s)(?P<math>\\[^$]{1,199}|[^$\\][^$]{0,199}(?=(?<!\s)\$(?!\d)))(?<!\s)\$"
 )
 PLAIN = {
     "\\times": "×",
@@ -103,6 +128,9 @@ PLAIN = {
     "\\geq": "≥",
     "\\le": "≤",
     "\\leq": "≤",
+    "\\sigma": "σ",
+    "\\odot": "☉",
+    "\\oplus": "⊕",
     "\\%": "%",
     "\\$": "$",
     "\\,": "\u2009\u2009",
@@ -110,9 +138,21 @@ PLAIN = {
     "\\:": " ",
     "\\ ": " ",
 }
-FULL_WIDTH = {"％": "%", "．": ".", "＋": "+"}
-OTHER_FORM = re.compile(r"[％．＋\d](?<![0-9])")
-"""A full-width sign, or a digit of any script but the Latin one."""
+BEFORE_ITS_SIGN = "%$μ"
+"""Signs that stand at the end of what they replace, next to what they go with."""
+
+OTHER_SIGNS = {"％": "%", "．": ".", "＋": "+"} | dict.fromkeys("\u2010\u2011\u2012", "-")
+OTHER_FORM = re.compile(
+    r"[％．＋\u2010-\u2012\d](?<![0-9])|\u2013(?:(?<=[A-Za-z]\u2013)(?=[0-9])|(?<=[0-9]\u2013)(?=[A-Za-z]))"
+)
+"""A full-width sign, a hyphen that is no ASCII, or a digit of any script but the Latin one."""
+
+SEPARATING = re.compile(
+    r"(?<=\d)[\u00a0\u2007\u2008\u202f](?=\d{3}(?!\d))|(?<=\d)\x20(?=000(?!\d))|(?<=\d)~(?=[A-Za-z\\])"
+)
+"""Blanks inside a number, and LaTeX's own between it and its unit."""
+
+SEPARATORS = ("\u00a0", "\u2007", "\u2008", "\u202f", " 000", "~")
 
 EXPONENT_SIGNS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−–", "0123456789+---")
 
@@ -122,13 +162,21 @@ def plain(text: str) -> str:
 
     It is of the same length: spans stay right.
     """
+    if any(separator in text for separator in SEPARATORS):
+        text = SEPARATING.sub(_separator, text)
     if "\\" in text or "$" in text:
         text = LATEX.sub(_plain, text)
     return text if text.isascii() else OTHER_FORM.sub(_latin, text)
 
 
+def _separator(match: re.Match[str]) -> str:
+    return " " if match[0] == "~" else "\u2009"
+
+
 def _latin(match: re.Match[str]) -> str:
-    return FULL_WIDTH.get(match[0]) or str(unicodedata.decimal(match[0]))
+    if match[0] == "\u2013":
+        return "-"
+    return OTHER_SIGNS.get(match[0]) or str(unicodedata.decimal(match[0]))
 
 
 def _plain(match: re.Match[str]) -> str:
@@ -136,8 +184,12 @@ def _plain(match: re.Match[str]) -> str:
         return "²".ljust(len(match[0]))
     if match["math"]:
         return f" {LATEX.sub(_plain, match['math'])} "
-    sign = PLAIN[f"\\{match['sign']}" if match["sign"] else match[0]]
-    return sign.rjust(len(match[0])) if sign in "%$" else sign.ljust(len(match[0]))
+    if match["font"]:
+        return " " * len(match[0])
+    command = match["sign"] or match["body"]
+    sign = "μ" if "mu" in match[0] else PLAIN[f"\\{command}" if command else match[0]]
+    width = len(match[0])
+    return sign.rjust(width) if sign in BEFORE_ITS_SIGN else sign.ljust(width)
 
 
 def in_digits(text: str, *, most: int) -> list[Quantity]:
@@ -153,9 +205,40 @@ def in_digits(text: str, *, most: int) -> list[Quantity]:
         if between and _makes_a_range(text, found[-1].span[0], between):
             power = _power(*match.group("exponent", "english", "chinese"))
             found[-1] = _as_range(found[-1], quantity, power)
+            if _is_short_year(quantity, found[-1], between):
+                quantity = quantity._replace(value=_in_century(quantity, found[-1]), unit=BARE)
         if not _marks_an_item(text, match):
             found.append(quantity)
-    return found
+    return [*_with_decades(text, found)] if "年代" in text else found
+
+
+def _is_short_year(quantity: Quantity, first: Quantity, between: str) -> bool:
+    """Whether it is the 24 of 2015-24."""
+    two_digits = quantity.value >= 10 and quantity.step == 1 and quantity.unit in COUNTS
+    return (
+        two_digits
+        and SHORT_END.fullmatch(between) is not None
+        and first.unit in COUNTS
+        and 1900 <= first.value < 2100
+        and first.value % 100 < quantity.value < 100
+    )
+
+
+def _in_century(quantity: Quantity, first: Quantity) -> Decimal:
+    return first.value // 100 * 100 + quantity.value
+
+
+def _with_decades(text: str, found: Sequence[Quantity]) -> Iterator[Quantity]:
+    """The quantities, with 20 世纪 90 年代 as the year 1990."""
+    decades = {place: match for match in DECADE.finditer(text) for place in range(*match.span())}
+    for quantity in found:
+        match = decades.get(quantity.span[0])
+        if match is None:
+            yield quantity
+        elif quantity.span[0] == match.start("decade"):
+            century = int(match["century"] or 20) - 1
+            value = Decimal(100 * century + int(match["decade"]))
+            yield quantity._replace(value=value, unit=BARE, span=match.span())
 
 
 def _makes_a_range(text: str, start: int, between: str) -> bool:
@@ -176,12 +259,20 @@ def _marks_an_item(text: str, match: re.Match[str]) -> bool:
 
 
 def fractions(found: Sequence[Quantity], text: str) -> Iterator[Quantity]:
-    """The fractions that two neighbours make, such as `1/10`; they are quantities as well."""
+    """The shares that two neighbours make: `1/10`, `3 out of 4`; they are quantities as well."""
     for above, below in itertools.pairwise(found):
-        whole = above.step == below.step == 1 and not (above.inside or below.inside)
-        if whole and text[above.span[1] : below.span[0]] == "/" and 0 < above.value < below.value:
+        if above.inside or below.inside or not 0 < above.value < below.value:
+            continue
+        between = text[above.span[1] : below.span[0]]
+        out_of = PARTS_OF.fullmatch(between) is not None and below.value <= HUNDRED
+        whole = _is_whole(above.value) and _is_whole(below.value) and above.unit in COUNTS
+        if whole and (between == "/" or out_of):
             span = above.span[0], below.span[1]
             yield Quantity(above.value / below.value, Decimal(0), BARE, span)
+
+
+def _is_whole(value: Decimal) -> bool:
+    return value == value.to_integral_value()
 
 
 def _as_range(first: Quantity, second: Quantity, power: int) -> Quantity:
@@ -203,12 +294,37 @@ def _read(text: str, match: re.Match[str]) -> Quantity:
     if power:
         value = value.scaleb(power)
     last = power - max(0, len(decimals) - 1)
-    span = start, end = match.span()
-    if surface:
+    start, end = match.span()
+    if start and text[start - 1] == "." and not decimals and _starts_with_a_point(text, start):
+        value, last, start = value.scaleb(-len(whole)), power - len(whole), start - 1
+    money = None if "{" in match[0] or surface in ("%", "％") else _money(text, start)
+    if money:
+        unit, start = money, start - (text[start - 1] in MONEY)
+    elif surface:
         unit = BARE if _names_a_time(match, surface) else UNITS[surface]
     else:
         unit = COUNT if ordinal else _without_unit(text, start, end, whole=last >= 0)
-    return Quantity(value, _power_of_ten(last), unit, span, _inside(text, start, end))
+    letter = english or surface or ""
+    return Quantity(
+        value,
+        _power_of_ten(last),
+        unit,
+        (start, end),
+        money is None and _inside(text, start, end),
+        letter=letter if letter in UNITS and letter in LETTER_SCALES else "",
+    )
+
+
+def _starts_with_a_point(text: str, start: int) -> bool:
+    """Whether a number is written as in `an F1 of .91`."""
+    return start == 1 or text[start - 2] in " (=<>~≈≤≥"
+
+
+def _money(text: str, start: int) -> Unit | None:
+    """The unit that the sign or the code of a currency before a number is: $20, USD 20."""
+    if text.endswith(CODES, 0, start):
+        return UNITS[text[start - 4 : start - 1]]
+    return MONEY.get(text[start - 1]) if start else None
 
 
 @functools.lru_cache(maxsize=200)
@@ -226,7 +342,7 @@ def _power(written: str | None, english: str | None, chinese: str | None) -> int
         # The ten of a bare 10^n is read as its digits already.
         power = int(digits) - (base is None and written[0] not in "eE")
     if english:
-        power += LETTER_SCALES.get(english) or len(str(SCALES[english])) - 1
+        power += LETTER_SCALES.get(english) or len(str(ENGLISH_SCALES[english])) - 1
     if chinese:
         power += sum(CHINESE_POWERS[scale] for scale in chinese)
     return power

@@ -7,7 +7,7 @@ from pipeline.checks.rules import Found, Rules, Span
 from pipeline.glossary import Glossary
 from pipeline.records import Lines, Paper
 
-MOST = 8
+TERMS_SOUGHT = 8
 """Terms of one line that are looked for in the paper: no honest line has as many."""
 
 
@@ -25,7 +25,7 @@ def _translated_otherwise(paper: Paper, line: str, glossary: Glossary) -> Iterat
     for other in glossary.others_in(line):
         if other.preferred in seen:
             continue
-        if len(seen) == MOST:
+        if len(seen) == TERMS_SOUGHT:
             return
         seen.add(other.preferred)
         if glossary.uses(line, other.preferred):
@@ -51,7 +51,7 @@ def _left_in_english(line: str, glossary: Glossary) -> Iterator[Found]:
             place = glossary.english_of(preferred, phrase)
             if place is None or preferred in seen or "-" in _beside(phrase, place):
                 continue
-            if len(seen) == MOST:
+            if len(seen) == TERMS_SOUGHT:
                 return
             seen.add(preferred)
             english = phrase[slice(*place)]

@@ -5,6 +5,7 @@ one (`$`: the whole word), and the percentage of abstracts with one of them.
 `common_words.tsv`: the stems of the English words that at least 2 % of abstracts have.
 The percentages were counted in 4,451 abstracts of April 2026, most of them of cs.CV, cs.CL
 and cs.AI; other fields use the words of these less, which makes them tell a little more.
+The words of other fields were chosen by hand, with all English words that one may stand for.
 """
 
 import functools
@@ -21,7 +22,7 @@ from pipeline.records import Language
 RAREST = 1.0
 """Percentage of abstracts that a word is taken to be in which is in no table."""
 
-KEPT: Mapping[Language, float] = {"zh": 0.9, "en": 0.75}
+SHARE_KEPT: Mapping[Language, float] = {"zh": 0.9, "en": 0.75}
 """Shares of a faithful line's words that its abstract has: of Chinese ones by a beginning in
 the table, of English ones by their stem, of names in a Chinese line as they stand. Measured:
 0.96 and 0.85; less is assumed, since the tables fit some fields less well."""
@@ -65,7 +66,7 @@ def topics(glossary: Glossary) -> Mapping[str, tuple[Topic, ...]]:
     for term, chinese in glossary.terms.items():
         if len(chinese) > 1 and not any(mentioned(chinese, starts)):
             english.setdefault(chinese, []).append(fold(term).rstrip())
-    rare = weight(RAREST, KEPT["zh"])
+    rare = weight(RAREST, SHARE_KEPT["zh"])
     found += (Topic(word, tuple(terms), rare) for word, terms in english.items())
     return _by_start(found)
 
@@ -86,7 +87,7 @@ def mentioned(line: str, starts: Mapping[str, tuple[Topic, ...]]) -> Iterator[To
 @functools.cache
 def common_words(language: Language) -> Mapping[str, Weight]:
     """The weight of each stem in a line of that language; that of all others is under `""`."""
-    kept = KEPT[language]
+    kept = SHARE_KEPT[language]
     table = {
         stem: weight(float(percentage), kept)
         for percentage, stems in _rows("common_words.tsv")
@@ -105,7 +106,7 @@ def stem(word: str) -> str:
 
 def _topics(percentage: str, english: str, chinese: str) -> list[Topic]:
     beginnings = tuple(f" {each.replace('$', ' ')}" for each in english.split(","))
-    tells = weight(float(percentage), KEPT["zh"])
+    tells = weight(float(percentage), SHARE_KEPT["zh"])
     return [Topic(word, beginnings, tells) for word in chinese.split(" ")]
 
 

@@ -11,13 +11,13 @@ import unicodedata
 
 from pipeline.records import Paper
 
-LONGEST = 10_000
+TEXT_READ = 10_000
 """Characters that are read of an abstract; arXiv allows some 2,000."""
 
-LETTER = (
+NAME_LETTERS = (
     "A-Za-z0-9\u00b2\u00b3\u00b9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u2070-\u209c"
 )
-NAME = re.compile(rf"[{LETTER}]+(?:[-\u2010-\u2013_.&'’][{LETTER}]+)*")
+NAME = re.compile(rf"[{NAME_LETTERS}]+(?:[-\u2010-\u2013_.&'’][{NAME_LETTERS}]+)*")
 """A word, a name or a number: letters and digits, hyphens and such between them."""
 
 DIGITS = re.compile(r"[0-9.]+")
@@ -142,4 +142,4 @@ def vocabulary(paper: Paper) -> Vocabulary:
 @functools.lru_cache(maxsize=2)
 def _read(title: str, abstract: str, *others: str | tuple[str, ...] | None) -> Vocabulary:
     written = (each if isinstance(each, str) else "; ".join(each) for each in others if each)
-    return Vocabulary(f"{title}; {abstract}"[:LONGEST], "; ".join(written)[:LONGEST])
+    return Vocabulary(f"{title}; {abstract}"[:TEXT_READ], "; ".join(written)[:TEXT_READ])

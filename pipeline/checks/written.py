@@ -8,8 +8,8 @@ from pipeline.checks import units
 from pipeline.checks.numerals import (
     CHINESE,
     ENGLISH,
+    ENGLISH_SCALES,
     ORDINALS,
-    SCALES,
     SMALL,
     chinese_value,
     english_value,
@@ -37,9 +37,18 @@ MULTIPLES = {
     "quadruples": 4,
     "quadrupled": 4,
     "fivefold": 5,
+    "sixfold": 6,
+    "sevenfold": 7,
+    "eightfold": 8,
+    "ninefold": 9,
     "tenfold": 10,
 }
-SINGLE = SCALES | {"dozen": 12}
+SINGLE = {
+    "hundred thousand": 100_000,
+    "hundred million": 100_000_000,
+    **ENGLISH_SCALES,
+    "dozen": 12,
+}
 GROUPS = {"dozen": 12, "decade": 10, "decades": 10, "century": 100, "centuries": 100}
 VAGUE = {
     "dozens": 10,
@@ -65,7 +74,7 @@ STARTS = (
 
 IN_ENGLISH = re.compile(
     rf"""[^a-z](?={STARTS})(?:
-    (?:per|every|(?:(?P<halved>half)[ ])?a)[ ](?P<single>{"|".join(SINGLE)})
+    (?:per|every|(?:(?P<halved>half)[ ])?a)[ ](?P<single>{"|".join(SINGLE).replace(" ", "[ ]")})
     |(?:(?P<above>one|two|three|a)[ -])?(?P<part>{"|".join(PARTS)})[sd]?
     |(?P<ordinal>{"|".join(ORDINALS)})
     |(?P<multiple>{"|".join(MULTIPLES)})
@@ -79,15 +88,18 @@ IN_ENGLISH = re.compile(
 )
 """A number in lower case, with the character before it: the search for that one is fast."""
 
+UNIT_BEHIND = re.compile(rf"[ -]({units.PATTERN})")
+
 IN_CHINESE = re.compile(
     f"百分之(?P<percent>{CHINESE}(?:点{CHINESE})?)"
     f"|(?P<below>{CHINESE})分之(?P<above>{CHINESE})"
     "|(?P<half>一半|半数)"
     "|(?P<doubled>翻倍|翻番|加倍|翻了一番)"
+    "|成千上万|(?:千|百万)(?=[克瓦赫帕伏卡焦吨]|秒差距|电子伏)"
     "|[数几上近成](?P<vague>[十百千万亿]{1,4}+)(?![分计])"
     "|(?P<scale>[十百千万亿]{1,4}+)(?=级|量级|规模)"
     f"|(?P<number>{CHINESE})(?:点(?P<decimals>{CHINESE}))?[余多]?"
-    rf"\s?(?P<unit>{units.PATTERN}|{units.COUNTED})"
+    rf"\s?(?P<unit>{units.PATTERN}|{units.COUNTED})(?:(?<=成)(?P<tenths>[一二三四五六七八九半]))?"
 )
 NUMERALS = re.compile("[二两三四五六七八九十百千万亿半翻零〇]")
 """No quantity is written without one of these; 一 alone is none."""
@@ -105,6 +117,8 @@ IDIOMS = (
     "百分",
     "千万不",
     "万一",
+    "亿万",
+    "八门",
 )
 """What looks like a number and counts nothing, or nothing that an abstract would count so."""
 
@@ -115,6 +129,8 @@ def in_words(text: str) -> Iterator[Quantity]:
     lower = text.replace("İ", "I").lower()
     for match in IN_ENGLISH.finditer(f" {lower}"):
         value, unit, vague = _english(match)
+        if match["single"]:
+            unit = _behind(lower, match.end() - 1)
         # The character before the number and the space before the text make up for each other.
         span = match.start(), match.end() - 1
         yield Quantity(value, ZERO, unit, span, vague=vague, written=True)
@@ -134,9 +150,18 @@ def _english(match: re.Match[str]) -> tuple[Decimal, Unit, bool]:
         if name in found:
             return Decimal(values[found[name]]), unit, False
     if number := found.get("number"):
-        unit = TIMES if "fold" in found else UNITS.get(found.get("unit", ""), COUNT)
+        measure = found.get("unit", "")
+        unit = TIMES if "fold" in found else UNITS.get(measure, COUNT)
+        if len(measure) == 1 and measure.isascii() and measure.isalpha():
+            unit = COUNT  # five M-estimators; nobody writes `five m`
         return english_value(number), unit, False
     return english_value(found.get("scale", "ten")), COUNT, True
+
+
+def _behind(lower: str, end: int) -> Unit:
+    """The unit behind a million or half a million; mostly things are counted."""
+    unit = UNIT_BEHIND.match(lower, end)
+    return UNITS[unit[1]] if unit else COUNT
 
 
 def _group(found: dict[str, str]) -> tuple[Decimal, Unit]:
@@ -159,7 +184,9 @@ def in_characters(text: str) -> Iterator[Quantity]:
     if text.isascii() or not NUMERALS.search(text):
         return
     for match in IN_CHINESE.finditer(text):
-        if match["number"] and (match[0].startswith(IDIOMS) or _continues(text, match.start())):
+        if match.lastgroup is None or (
+            match["number"] and (match[0].startswith(IDIOMS) or _continues(text, match.start()))
+        ):
             continue
         value, unit, vague = _chinese(match)
         if value != 1:
@@ -185,7 +212,8 @@ def _chinese(match: re.Match[str]) -> tuple[Decimal, Unit, bool]:
     if vague := match["vague"] or match["scale"]:
         return chinese_value(vague), COUNT, True
     unit = UNITS.get(match["unit"], COUNT)
-    return _with_decimals(match["number"], match["decimals"] or ""), unit, False
+    decimals = match["decimals"] or (match["tenths"] or "").replace("半", "五")
+    return _with_decimals(match["number"], decimals), unit, False
 
 
 def _with_decimals(whole: str, decimals: str) -> Decimal:
@@ -196,7 +224,7 @@ def _with_decimals(whole: str, decimals: str) -> Decimal:
 def _step(match: re.Match[str]) -> Decimal:
     """The place value of the last character of a numeral: 三十五万 is given to ten thousand."""
     if match["unit"] == "成":
-        return Decimal(1)
+        return Decimal("0.1") if match["tenths"] else Decimal(1)
     numeral = match["number"] or ""
     last = numeral[-1:] if numeral[-1:] in "十百千万亿" else ""
     return chinese_value(last) if last and len(numeral) > 1 else ZERO
