@@ -23,10 +23,22 @@ Edit = tuple[int, int, str]
 BLANKS = " \u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u3000"
 WIDE = frozenset("，。；：？！、（）《》【】「」『』〈〉")
 CLOSED = frozenset("”’）》】」』〉")
+HYPHENS = ("-", "‐", "‑")
 FULL = {",": "，", ";": "；", ":": "：", "?": "？", "!": "！", ".": "。"}
 
-KEPT = re.compile(r"`[^`]*`|\$[^$]+\$(?!\d)|https?://[^\s\u2018-\u201d\u3000-\uffef]*[A-Za-z0-9/]")
+VERBATIM = re.compile(
+    r"`[^`]*`|\$[^$]+\$(?!\d)|https?://[^\s\u2018-\u201d\u3000-\uffef]*[A-Za-z0-9/]"
+)
 """Code, formulas and addresses; a dollar sign before a digit is a price's."""
+
+COMPOUND = re.compile(
+    r"[A-Z](?<![A-Za-z0-9_.-].)(?:光|恤|台步|股|超(?!过|越|出|参|图|平|球|声)|线(?!性)|歌|盘|射线|细胞|淋巴|语言|[型形字](?![状式]))"
+    r"|AA制|卡拉OK(?![A-Za-z])"
+)
+"""Words that dictionaries spell with a letter: X光, T恤, A股, K线. They have no blank by right and
+one by habit, so they stay as they are; other letters are names of things (`N 个`), and are set
+off.
+"""
 
 MARK = re.compile(r"[,;:?!.()（\"]")
 HALF = re.compile(r"[,;:?!()\"]|[.\s]$|\.\s")
@@ -34,12 +46,14 @@ HALF = re.compile(r"[,;:?!()\"]|[.\s]$|\.\s")
 RUN = re.compile(r"[\u0020-\u2017\u201e\u201f\u2020-\u2025\u2027-\u2fff\u3000]+")
 """Neither Chinese characters nor full-width punctuation: Latin text with its blanks."""
 
-LETTER = (
+LATIN_OR_GREEK = (
     r"A-Za-z0-9\u00b2\u00b3\u00b9\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u03ff\u1e00-\u1eff"
     r"\u2070-\u209c"
 )
-STARTS = re.compile(rf"[{LETTER}`]|[(\[][^)\]]|[<≤≥≈±]\d|\$\S")
-ENDS = re.compile(rf"(?:[{LETTER}%‰°℃`]|[^(\[][)\]]|[A-Za-z0-9%]\+{{1,2}}|[A-Za-z][#*]|\S\$)$")
+STARTS = re.compile(rf"[{LATIN_OR_GREEK}`]|[(\[][^)\]]|[<≤≥≈±]\d|\$\S")
+ENDS = re.compile(
+    rf"(?:[{LATIN_OR_GREEK}%‰°℃`]|[^(\[][)\]]|[A-Za-z0-9%]\+{{1,2}}|[A-Za-z][#*]|\S\$)$"
+)
 
 FUNCTION = re.compile(r"(?<![A-Za-z])[A-Za-z\u0370-\u03ff]$")
 ENTITY = re.compile(r"&#?[A-Za-z0-9]{1,8}$")
@@ -99,6 +113,8 @@ def spacing(line: str) -> list[Edit]:
         right = start + len(run[0].rstrip(BLANKS))
         _edit(edits, line, (start, left), _wanted(before, STARTS.match(core)), kept)
         _edit(edits, line, (right, end), _wanted(after, ENDS.search(core[-3:])), kept)
+    for word in COMPOUND.finditer(line) if edits else ():
+        edits = [edit for edit in edits if not word.start() < edit[0] < word.end()]
     return edits
 
 
@@ -129,7 +145,7 @@ def _kept(line: str) -> frozenset[int]:
     """The places inside code, formulas and addresses."""
     if not ("$" in line or "`" in line or "://" in line):
         return frozenset()
-    found = (range(kept.start() + 1, kept.end()) for kept in KEPT.finditer(line))
+    found = (range(kept.start() + 1, kept.end()) for kept in VERBATIM.finditer(line))
     return frozenset(itertools.chain.from_iterable(found))
 
 
@@ -192,6 +208,8 @@ class _Marks:
             return True
         if HAN.search(inside) or not WIDE.isdisjoint(inside):
             return not FUNCTION.search(self.line[max(0, start - 2) : start])
+        if self.line[end + 1 : end + 2] in HYPHENS:  # of a chemical name: (S)-布洛芬
+            return False
         return "," not in inside and _chinese(self._before(start))
 
     def _is_chinese(self, character: str, place: int) -> bool:

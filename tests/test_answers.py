@@ -87,6 +87,9 @@ def test_an_answer_in_the_one_language_asked_for_is_taken():
 
 REJECTED = {
     "failure-text": [
+        answer(both(zh="模型未返回结果。")),
+        answer(both(en="HTTP 503: the service is unavailable")),
+        answer(both(en="No abstract was provided, so a summary cannot be generated.")),
         answer(both(en="I'm sorry, but I cannot assist with that request.")),
         answer(both(en="Error: upstream request timed out after 60 s")),
         answer(both(zh="抱歉，我无法满足该请求。")),

@@ -9,7 +9,7 @@ PIPELINE = Path(__file__).resolve().parent.parent / "pipeline"
 MODULES = sorted(PIPELINE.rglob("*.py"))
 ORDER = [
     ["errors", "text", "wording"],
-    ["files", "sentences", "typography"],
+    ["files", "sentences", "typography", "excuses"],
     ["encoding", "databases"],
     ["records"],
     ["exchange", "progress"],

@@ -29,7 +29,34 @@ CHINESE_WORD = re.compile(
 )
 """What a Chinese line cannot end in, and not as the end of a longer word, as 目的 and 行为."""
 
-LONGEST_WORD = 40
+NEVER_LAST = frozenset(
+    {
+        *("and", "or", "nor", "and/or", "but", "the", "an", "its", "their", "our", "whose"),
+        *("than", "into", "via", "whether", "because"),
+    }
+)
+SELDOM_LAST = frozenset(
+    {
+        *("of", "to", "for", "with", "from", "by", "in", "on", "at", "as", "between", "without"),
+        *("through", "a"),
+    }
+)
+"""Words in which a sentence may end, as `what they ask for` and `chlorophyll a` do, but rarely."""
+SENTENCE_GOES_ON = r"(?:[.,;:)]| (?:is|are|was|were|has|have|and|or|in)\b)"
+MEASURE = re.compile(
+    r"\sfrom\s\S+(?:\s\S+){0,2}\sto$"
+    r"|\b(?:cut|reduc|lower|decreas|rais|increas|improv|boost|outperform|exceed|beat|fall|drop|rise"
+    r"|ris|grow)\w*\s(?:\w[\w-]*\s){0,3}by$"
+)
+"""A change, where the measure of it is to come."""
+STOPPED_CHINESE = re.compile(
+    r"(?<![饱总求调中共温缓平柔混之附加亲祥谦随议违融])和|(?<![参赋授给])与|(?<![普涉提触波危顾遍企])及"
+    r"|(?<![合兼归吞一])并|(?<![植棉])被|(?<!终)于|(?<![备甚以乃不周冬夏])至|(?:提[高升]|降低|减少|增加|缩短|扩大|[升降增减])到"
+    r"|(?:高|多|长|大)达|以及|包括|例如|其中|(?<=[，；：])(?:通过|对|在|将|从|由|以|为|而|且|但|或)"
+)
+"""What no Chinese sentence ends in before its full stop either."""
+
+LONGEST_WORD, LONGEST_TAIL = 40, 90
 ABBREVIATION = re.compile(
     r"(?<![\w.])(?:e\.g|i\.e|vs|cf|figs?|eqs?|approx|resp|dr|prof)\.$", re.IGNORECASE
 )
@@ -75,13 +102,11 @@ def _fault(text: str, paper: Paper, others: list[str]) -> Fault | None:
         return Fault(certain, f'the line ends in "{bare[-3:]}"', len(bare.rstrip(".。")))
     if opened is not None:
         message = f'"{text[opened]}" is never closed: the line may break off'
-        return Fault(False, message, opened)
+        return _stopped(bare, paper, others) or Fault(False, message, opened)
     if bare[-1] in "?!？！。" and len(bare) < len(text) and text[0] not in "\"“'‘「『(（":
         message = f"no full stop after {text[len(bare) - 1 :]}: the line may break off"
         return Fault(False, message, len(bare) - 1)
-    if bare[-1] in ".?!":
-        return _latin_stop(bare, paper, others)
-    return None
+    return _stopped(bare, paper, others) or _latin_stop(bare, paper, others)
 
 
 def _without_stop(text: str, opened: int | None) -> Fault:
@@ -104,6 +129,26 @@ def _without_stop(text: str, opened: int | None) -> Fault:
     return Fault(False, f'no full stop after "{shown}"', len(text) - len(shown))
 
 
+def _stopped(bare: str, paper: Paper, others: list[str]) -> Fault | None:
+    """A word in which no sentence ends, with a stop after it that was added."""
+    text = bare.rstrip(STOPS)
+    tail = text[-LONGEST_TAIL:]
+    certain = True
+    if HAN.search(tail[-1:]):
+        ends = STOPPED_CHINESE.finditer(tail, max(0, len(tail) - 4))
+        word = next((one[0] for one in ends if one.end() == len(tail)), "")
+    else:
+        word = tail[tail.rfind(" ") + 1 :]
+        if word in SELDOM_LAST:
+            certain = MEASURE.search(tail) is not None
+            words = re.escape(" ".join(tail.split()[-2:]))
+            last = re.compile(f"{words}{SENTENCE_GOES_ON}", re.IGNORECASE)
+            word = "" if not certain and any(map(last.search, (paper.abstract, *others))) else word
+        elif word not in NEVER_LAST:
+            word = ""
+    return _broken(bare, word + bare[len(text) :], certain=certain) if word else None
+
+
 def _unclosed(text: str) -> int | None:
     """The last opening bracket or quotation mark, where more are opened than closed."""
     for openings, closings in PAIRS:
@@ -121,12 +166,12 @@ def _unclosed(text: str) -> int | None:
 def _latin_stop(bare: str, paper: Paper, others: list[str]) -> Fault | None:
     """Whether the stop is an abbreviation's or a number's rather than the sentence's."""
     tail = bare[-LONGEST_WORD:]
-    if ABBREVIATION.search(tail):
-        return _broken(bare, tail.rpartition(" ")[2], certain=True)
     found = LAST_WORD.search(tail, tail.rfind(" ") + 1)
     if not found:
         return None
     word = found[0]
+    if ABBREVIATION.search(tail):
+        return _broken(bare, tail.rpartition(" ")[2], certain=True)
     if OPEN_ENDED.search(tail):
         return _broken(bare, word, certain=False)
     texts = [paper.abstract, paper.title, paper.comments or "", *others]
@@ -138,11 +183,23 @@ def _latin_stop(bare: str, paper: Paper, others: list[str]) -> Fault | None:
     alone = any(_stands_alone(word[:-1], text) for text in texts)
     if "joined" in following:
         return _broken(bare, word, certain=not alone)
-    if not alone and number:
+    doubtful = chinese or "spaced" in following or (initial and not alone)
+    if number and not (doubtful or alone):
         digits = re.split(r"[^\d.]", word[:-1])[-1]
-        alone = any(_stands_alone(digits, text) for text in texts)
-    doubtful = "spaced" in following or chinese or not alone
+        doubtful = any(_goes_on(digits, text) for text in texts)
     return _broken(bare, word, certain=False) if doubtful else None
+
+
+def _goes_on(digits: str, text: str) -> bool:
+    """Whether a text has a number only with more digits than the end of a line."""
+    return (
+        bool(digits)
+        and not _stands_alone(digits, text)
+        and any(
+            after[:1].isdigit() or (after[:1] in ".," and after[1:].isdigit())
+            for _, after in _places(digits, text)
+        )
+    )
 
 
 def _following(word: str, text: str) -> set[str]:
@@ -151,7 +208,9 @@ def _following(word: str, text: str) -> set[str]:
     for _, after in _places(word, text):
         if after[:1].isascii() and (after[:1].islower() or after[:1].isdigit()):
             found.add("joined")
-        elif after[:1].isspace() and (after[1:].islower() or len(word) == INITIAL):
+        elif after[:1].isspace() and (
+            after[1:].islower() or (len(word) == INITIAL and word[0].isupper())
+        ):
             found.add("spaced")
     return found
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pipeline import sentences
 from pipeline.checks.rules import Found, Rules
 from pipeline.records import Language, Lines, Paper
+from pipeline.text import amount
 from pipeline.wording import HAN
 
 MARKS = re.compile(r"[.!?。！？](?!(?<=\.)[A-Za-z0-9])")
@@ -15,13 +16,23 @@ MARKS = re.compile(r"[.!?。！？](?!(?<=\.)[A-Za-z0-9])")
 QUOTES = {'"': '"', "“": "”", "'": "'", "‘": "’", "「": "」", "『": "』", "«": "»"}
 STOPS = "。！？.!?"
 
+JOINED = re.compile(
+    rf"[.!?](?<=[\w%)\]][.!?])(?:(?=[A-Z][a-z]*\s[a-z])|(?<=[A-Za-z0-9%)\]]\.)(?={HAN.pattern}))"
+)
+"""A full stop with no blank before the next sentence: `SSM.It beats`, `SSM.准确率`."""
+ABBREVIATION = re.compile(
+    r"(?:\.\w+|(?<!\w)(?:\w|[Ss]t|[Mm]t|[Dd]rs?|[Mm]rs?|[Nn]os?|[Ff]igs?|[Ee]qs?|[Ss]ec|[Rr]efs?|[Vv]ol|vs|al|cf"
+    r"|ca|etc|Prof|Inc|Ltd|Co|Corp|Jr|Sr|Ft|Univ|Dept|approx|resp|sp|spp|subsp|var))\.$"
+)
+LONGEST_ABBREVIATION = 8
+
 LONGEST = 2000
 """Characters of a line whose sentences are counted; a longer one has another fault."""
 
 LATIN_RUN = re.compile(r"\s+|[\x21-\x7e\u00a1-\u2017\u2070-\u2e7f]+")
 """White space, or a Latin word or a number with the marks in and at it."""
 
-UNITS: dict[Language, str] = {"en": "words", "zh": "characters"}
+UNITS: dict[Language, str] = {"en": "word", "zh": "character"}
 
 
 def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
@@ -30,10 +41,9 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
     Lines that are sentences of the abstract by design are as long as they are, and their
     Chinese is a list of terms.
     """
-    del paper
     for language, line in lines.items():
         text = line.strip()
-        yield from _sentences(language, line, rules.form.sentences)
+        yield from _sentences(language, line, rules.form.sentences, paper)
         yield from _quoted(language, line, text)
         if not rules.extractive:
             yield from _length(language, line, rules.form.length)
@@ -52,14 +62,24 @@ def length(language: Language, line: str) -> int:
     return len(LATIN_RUN.sub(lambda run: "" if run[0].isspace() else "x", line))
 
 
-def _sentences(language: Language, line: str, most: int) -> Iterator[Found]:
+def _sentences(language: Language, line: str, most: int, paper: Paper) -> Iterator[Found]:
     text = line[:LONGEST]
-    if len(MARKS.findall(text)) <= most and MARKS.search(text[-2:]):
+    joined = [end.end() for end in JOINED.finditer(text) if _ends(text, end.end(), paper)]
+    if not joined and len(MARKS.findall(text)) <= most and MARKS.search(text[-2:]):
         return  # each mark ends one at most, and nothing follows the last
     found = sentences.spans(text)
-    if len(found) > most:
-        message = f"{len(found)} sentences where the prompt asks for {most}"
-        yield Found("sentences", message, language, (found[most][0], found[-1][1]))
+    starts = sorted([*(start for start, _ in found), *joined])
+    if len(starts) > most:
+        message = f"{len(starts)} sentences where the prompt asks for {most}"
+        yield Found("sentences", message, language, (starts[most], found[-1][1]))
+
+
+def _ends(text: str, place: int, paper: Paper) -> bool:
+    """Whether a stop that no blank follows ends a sentence, and is none of a name."""
+    if ABBREVIATION.search(text, max(0, place - LONGEST_ABBREVIATION), place):
+        return False
+    before, after = text[:place].rpartition(" ")[2], text[place:].partition(" ")[0]
+    return f"{before}{after}" not in paper.abstract
 
 
 def _length(
@@ -71,9 +91,9 @@ def _length(
     count = length(language, line)
     unit = UNITS[language]
     if count > most:
-        yield Found("too-long", f"{count} {unit}, at most {most} are asked for", language)
+        yield Found("too-long", f"{amount(count, unit)}, at most {most} are asked for", language)
     elif count < least:
-        yield Found("too-short", f"{count} {unit}, at least {least} are asked for", language)
+        yield Found("too-short", f"{amount(count, unit)}, at least {least} are asked for", language)
 
 
 def _quoted(language: Language, line: str, text: str) -> Iterator[Found]:

@@ -8,38 +8,18 @@ from collections.abc import Iterator
 
 from pipeline.checks.rules import Found, Rules, Span
 from pipeline.records import Language, Lines, Paper
-from pipeline.wording import HAN, TAGS
+from pipeline.wording import HAN, HTML, INVISIBLE, MARKDOWN
 
-SUSPECT = re.compile(r"[*`#<|\[~$\\&_{%u](?:(?<![%u])|(?<=%)[2-9A-Fa-f]|(?<=u)[0-9a-fA-F]{4}u)")
-BEGINNING = re.compile(r"[-+•·>–—\d]")
+SUSPECT = re.compile(r"[*`#<|\[\]~$\\&_^{%u](?:(?<![%u])|(?<=%)[2-9A-Fa-f]|(?<=u)[0-9a-fA-F]{4}u)")
+BEGINNING = re.compile(r"[-+•·>–—\d（(①-⓿❶-➓●■◆▶►✅✔☑➤\U0001f300-\U0001faff一二三四五六七八九十]")
 """No line without one of these has anything of what follows, but for control characters."""
 
-HAN_CLASS = HAN.pattern
-MARKDOWN = re.compile(
-    r"```|~~~|`[^`]+`|!\[|\*\*"
-    r"|\[(?![\d,.\s]*\])[^\[\]]*\]\([^\s()]+\)|\]\((?:https?:|[#/.])[^\s()]*\)"
-    r"|(?<!\w)__(?=\w)[^_]{1,200}__(?!\w)|(?<![\w_])_(?=[^\W_])[^_]{1,500}(?<=[\w.,;:!?。，；：！？])_(?![\w_])"
-    r"|(?<![A-Za-z0-9*)\]])\*(?=\w)[^*]+(?<=[\w.,;:!?。，；：！？])\*(?![A-Za-z0-9*])"
-    rf"|^#{{1,6}}\s|^##|^#{HAN_CLASS}"
-    rf"|^(?:[-*+>·–—]\s|•|[-*·]{HAN_CLASS}|\d{{1,2}}[.)]\s|\d{{1,2}}、{HAN_CLASS})"
-    r"|^\*(?=\S).*\S\*$|^_(?=\S).*\S_$|^\|\s|\s\|$|\|\s*:?-{3,}"
-)
-"""Fences, code, images, bold type, links, italics, headings, bullets, tables, in this order.
-
-`C*`, `A* search`, `a < b and c > d`, `|x|` and `L[0, 1](R)` are none.
-"""
-
-MORE_TAGS = rf"{TAGS}|h[1-6]|table|tr|td|th|img|font|pre|html|head|body|iframe|svg|style|hr|small"
-HTML = re.compile(
-    rf"<!--|<!doctype|</[a-z][\w-]*\s*>|<(?:{MORE_TAGS})\s*/?>|<(?:{MORE_TAGS})\s[^<>]*=|<script\b",
-    re.IGNORECASE,
-)
 THINKING = re.compile(r"</?think>", re.IGNORECASE)
 """A tag that papers on reasoning write as the name of what it encloses."""
 
 LATEX = re.compile(r"\\[A-Za-z]{2,}|\\[A-Za-z](?=[{_^])|\\[%$&#_{}()\[\],;!]|[\^_]\{|(?<!`)``(?!`)")
 MATHEMATICAL = re.compile(r"[\\^_=<>{}]")
-PROSE = re.compile(rf"\s|{HAN_CLASS}")
+PROSE = re.compile(rf"\s|{HAN.pattern}")
 LONGEST_FORMULA = 200
 
 ESCAPE = re.compile(
@@ -48,8 +28,15 @@ ESCAPE = re.compile(
     r"|&(?:[A-Za-z]{2,8}[1-4]?|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});"
     r"|(?<=[A-Za-z])%[2-7][0-9A-Fa-f](?=[A-Za-z%])|(?:%[89A-Fa-f][0-9A-Fa-f]){2,}"
 )
-INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-"""Unicode's control, format, surrogate, private, line and paragraph characters."""
+_MISREAD = r"\u0080-\u00ba\u00bc-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc"
+MOJIBAKE = re.compile(
+    rf"锟斤|斤拷|烫烫烫|屯屯屯|[銆锛鈥]|â€|[ÂÃÎÏ][{_MISREAD}\u2013-\u203a\u20ac\u2122]|[å-ï][{_MISREAD}]{{2}}"
+)
+"""UTF-8 that was read as Latin-1, Windows-1252 or GBK, and what stands for lost characters."""
+
+POWER = re.compile(r"(?<![A-Za-z0-9_^])[A-Za-z0-9)]+\^[-+]?[A-Za-z0-9]+")
+"""A power in the letters of a formula; a paper may write its own so."""
+UNFORMATTED = str.maketrans("", "", "${} \n")
 
 SHOWN = 40
 """Characters of the evidence that a message quotes."""
@@ -63,6 +50,9 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
     for language, line in lines.items():
         if not line.isprintable() or "\ufffd" in line:
             yield from _invisible(language, line)
+        elif not line.isascii() and (garbled := MOJIBAKE.search(line)):
+            message = f'text that was decoded wrongly: "{garbled[0]}"'
+            yield Found("control-character", message, language, garbled.span())
         if not (SUSPECT.search(line) or BEGINNING.match(line)):
             continue
         if span := _markup(line, paper):
@@ -70,7 +60,7 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
         escape = _escape(line)
         if escape:
             yield _found("escape", "an escape", language, line, escape)
-        latex = None if rules.extractive else _latex(line)
+        latex = None if rules.extractive else _latex(line, paper)
         if latex and not (escape and escape[0] == latex[0]):
             yield _found("latex", "LaTeX", language, line, latex)
 
@@ -105,7 +95,7 @@ def _escape(line: str) -> Span | None:
     return None
 
 
-def _latex(line: str) -> Span | None:
+def _latex(line: str, paper: Paper) -> Span | None:
     found = LATEX.search(line)
     if found:
         return found.span()
@@ -113,6 +103,10 @@ def _latex(line: str) -> Span | None:
     for start, end in itertools.pairwise(signs):
         if _is_formula(line[start + 1 : end], line[end + 1 : end + 2]):
             return start, end + 1
+    if "^" in line:
+        abstract = paper.abstract.translate(UNFORMATTED)
+        powers = POWER.finditer(line)
+        return next((one.span() for one in powers if one[0] not in abstract), None)
     return None
 
 

@@ -1,90 +1,42 @@
-"""Words that are no summary: failures of the model, and text of the prompt."""
+"""Words around a summary: labels, talk of the model, and text of the prompt."""
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator
 
 from pipeline.checks.rules import Found, Rules, Span
 from pipeline.records import Lines, Paper
-from pipeline.wording import ECHO, FAILURES, HAN, LABEL, has_one
+from pipeline.wording import ECHO, HAN, LABEL, in_quotes, words_of
 
-WHOLE = re.compile(
-    r"\W*(?:error|failed|failure|fail|unknown|summary|timeout|timed out|ok|yes|no|-|n/?a|null|none"
-    r"|nan|undefined|todo|tbd|失败|错误|无|未知|超时|略|空|无摘要|没有摘要|(?:摘要|总结|翻译|请求)失败)?\W*",
-    re.IGNORECASE,
+_KINDS = (
+    r"summary|abstract|translation|translated|sentence|line|version|answer|output|response|title"
+    r"|description|english|chinese|tl;?dr"
 )
-"""A line that is nothing else, or has no word at all."""
-
-LONGEST_WHOLE = 40
-
-FAILURE_WORDS = frozenset(
-    {
-        *("failed", "unable", "sorry", "apologize", "apologise", "apologies", "i", "i'm", "http"),
-        *("status", "server", "gateway", "unavailable", "timed", "timeout", "requests", "exceeded"),
-        *("reached", "quota", "api", "traceback", "connection", "summary", "please"),
-    }
+_CHINESE_KINDS = (
+    "总结|概括|概述|概要|摘要|简介|翻译|译文|回答|输出|解读|中文|英文|版本?|一句话|标题"
 )
-CHINESE_FAILURES = re.compile(
-    r"抱歉|对不起|失败(?=[\s:：，,。！!]|$)|超时|不可用|暂无|请提供|我|(?:网络|服务器|内部|系统|未知)错误"
-    "|无法(?:生成|提供|给出|总结|完成|访问|处理)"
-)
-"""No phrase of INSIDE is in a line without one of these; looking for them is faster."""
-
-TASK = (
-    r"(?:summar\w*|provid\w*|generat\w*|help|assist|fulfil\w*|comply|complete|answer|translat\w*)"
-)
-BEGINS = r"(?:^|[:.!。！：]\s?)"
-"""Where a sentence may begin; further in, the same words may be what a paper says of models."""
-FINISHED = r"(?=[\s:：，,。！!]|$)"
-
-INSIDE = re.compile(
-    rf"{BEGINS}(?:summary|summari[sz]ation|translation) (?:generation |request )?(?:has )?failed\b"
-    rf"|{BEGINS}(?:failed|unable) to (?:{TASK}|produce|create|process|parse)\b"
-    r"|\bI(?:'m| am)(?: very| really)? sorry\b|\bI apologi[sz]e\b|\bmy apologies\b"
-    rf"|\bI (?:can(?:no|')t|can not|couldn't|could not|won't|will not) {TASK}\b"
-    r"|\bI(?:'m| am) (?:unable|not able|not allowed)\b"
-    r"|\bas an? (?:AI|large)(?: language)? (?:model|assistant),? I\b"
-    r"|\bHTTP(?:/\d(?:\.\d)?)?[ -](?:status |error |code )*[45]\d\d\b|\bstatus code:? ?[45]\d\d\b"
-    r"|\b(?:internal server error|bad gateway|service unavailable|gateway time-?out)\b"
-    r"|\btoo many requests\b|\brate limit (?:exceeded|reached|error)\b|\bquota exceeded\b"
-    r"|\binsufficient_quota\b|\b(?:invalid|incorrect|missing) api key\b|\bAPI (?:error|timeout)\b"
-    r"|\bcontext length exceeded\b|\brequest timed out\b|\btraceback \(most recent"
-    r"|\bconnection (?:refused|reset by peer|timed out|aborted)\b"
-    r"|(?-i:\b[A-Z][a-z]{1,20}(?:[A-Z][a-z]{1,20})?(?:Error|Exception)): "
-    r"|\bno summary (?:is |was )?(?:available|provided|generated)\b"
-    r"|\bplease provide (?:me )?(?:with )?(?:the|an?|more|your)"
-    r" (?:abstract|title|paper|text|full)\b"
-    rf"|{BEGINS}(?:摘要|总结|翻译|内容)(?:生成|请求)?失败{FINISHED}"
-    rf"|{BEGINS}(?:API|接口|模型)?(?:调用|请求)(?:失败|超时){FINISHED}"
-    rf"|{BEGINS}(?:网络|服务器|内部|系统|未知)错误{FINISHED}|(?:服务|模型|接口|系统)暂(?:时)?不可用"
-    rf"|{BEGINS}(?:很|非常)?(?:抱歉|对不起)[，,。！]|{BEGINS}暂无(?:摘要|总结|简介)"
-    rf"|{BEGINS}无法(?:生成|提供|给出|总结|完成|访问|处理)"
-    r"|我(?:无法|不能)(?:生成|总结|提供|完成|满足|翻译|回答|处理|协助)|请提供(?:论文|摘要|标题|更多|完整)"
-    r"|作为(?:一个|一名)?\s?(?:AI|人工智能|大型?)\s?(?:语言)?(?:模型|助手)[，,]?\s?我",
-    re.IGNORECASE,
-)
-"""Failures anywhere in a line; papers on refusals quote them, or have them in the abstract."""
-
-SPARED = re.compile(
-    r"traceback(?! \(most|:)|as an ai(?!(?: \w+){0,3},? i\b)"
-    r"|作为(?:一个|一名)?(?:AI|人工智能)(?!(?:语言)?(?:模型|助手)?[，,]?\s?我)",
-    re.IGNORECASE,
-)
-"""Beginnings that FAILURES has and that a summary may have: 作为 AI 审稿系统的基准."""
-
-QUOTATION = re.compile(r"“[^“”]*”|\"[^\"]*\"|「[^「」]*」|‘[^‘’]*’")
-CONTEXT = 12
-"""Characters behind the beginning of a line that the paper must have too."""
-
 LABELS = re.compile(
-    r"(?:(?:one[- ](?:line|sentence) )?summary|english|chinese|answer|output|response|tl;?dr|en|zh"
-    r"|system|user|assistant|中文|英文|总结|概括|概述|翻译|回答|输出|一句话(?:总结|概括)?)\s*[:：]"
-    r"|(?:sure|certainly|of course)[,!.] |好的[，,！!]"
-    r"|here(?: is|'s| are) [^.:]{0,40}\b(?:summar|lines?\b|sentence|json|translation)[^.:]{0,30}:"
-    r"|以下(?:是|为)[^。：:]{0,30}(?:摘要|总结|概括|翻译|句)[^。：:]{0,15}[:：]",
+    r"[(\[]?(?:(?:(?:one|single)[- ](?:line|sentence)|short|brief|concise|final|paper|english"
+    rf"|chinese) )*(?:{_KINDS})(?: \([^()]{{1,20}}\))?[)\]]?\s*[:：]"
+    rf"|[(\[](?:{_KINDS}|summarized)[)\]]"
+    r"|(?:en|zh|system|user|assistant)\s*[:：]"
+    rf"|[(（\[【]?(?:论文|本文|简要|简短|核心|最终)?(?:{_CHINESE_KINDS}){{1,3}}"
+    r"(?:如下|为|是)?[)）\]】]?\s*[:：]"
+    rf"|[(（\[【](?:论文)?(?:{_CHINESE_KINDS}){{1,3}}[)）\]】]",
     re.IGNORECASE,
 )
 """How a line begins that says what it is before it says it."""
+
+GREETINGS = re.compile(
+    r"(?:sure|certainly|of course)[,!.] |好的[，,！!]"
+    r"|here(?: is|'s| are) [^.:]{0,40}\b(?:summar|lines?\b|sentence|json|translation)"
+    r"[^.:]{0,30}[:.]"
+    r"|(?:以下|下面|以上|上面)(?:就)?(?:是|为)[^。：:]{0,30}(?:摘要|总结|概括|翻译|句)"
+    r"[^。：:]{0,15}[:：。]",
+    re.IGNORECASE,
+)
+"""How a model begins that talks to whoever asked."""
 
 TEMPLATE = re.compile(
     r"\{\{|\}\}|\{%|%\}|\{(?:title|abstract|paper|text|summary|content)\}"
@@ -93,6 +45,57 @@ TEMPLATE = re.compile(
 )
 """Of a template, of the JSON around the lines, or of a model's own format of a conversation."""
 
+TALK = re.compile(
+    r"\bI hope [^.]{0,40}\bhelp|^\W*hope (?:this|that) helps\b|\blet me know (?:if|whether|when)\b"
+    r"|\bfeel free to (?:ask|contact|reach)\b"
+    r"|\bif you (?:need|want|would like|have) (?:any|more|further)\b|\bfor reference only\b"
+    r"|\bthis (?:summary|translation) (?:was|is|has been)"
+    r" (?:automatically |machine[- ])?(?:generated|written|produced|created|translated)\b"
+    r"|^\W*(?:AI|machine|LLM)[- ]generated(?=[,;:.)]| summary\b| translation\b)"
+    r"|^\W*(?:automatically )?(?:generated|written|summari[sz]ed|translated)"
+    r" by (?:an? )?(?:AI|LLM|GPT|ChatGPT|Claude|Gemini|language model)\b"
+    r"|(?:^|[.;(\[]\s?)(?:note|disclaimer|caveat)\s?[:：]"
+    r"|(?:\bplease |^)(?:see|refer to|consult|read|check) the (?:original|full|paper|abstract)\b"
+    r"|\b(?P<abstract>(?:the|this|its|provided|given) abstract (?:itself )?"
+    r"(?:does|did|gives|provides|has no|lacks|mentions|contains|is (?:too|truncated|incomplete|not"
+    r"|missing|empty|cut)|was not))\b",
+    re.IGNORECASE,
+)
+"""Talk to the reader, or about the text that a model was given."""
+TALK_WORDS = frozenset(
+    {
+        *("hope", "know", "feel", "you", "reference", "summary", "translation", "generated"),
+        *("written", "summarized", "summarised", "translated", "note", "disclaimer", "caveat"),
+        *("see", "refer", "consult", "read", "check", "abstract"),
+    }
+)
+"""No such talk is in a line without one of these; looking for them is faster."""
+
+# One class first, and what goes before each afterwards, so that places to look at are found fast.
+CHINESE_TALK = re.compile(
+    r"[希仅如详请摘注备说提免本该此由](?:"
+    r"(?<=希)望[^。]{0,12}(?:对(?:您|你|大家)|帮(?:助|到)?到?(?:您|你))"
+    r"|(?<=仅)供参考(?=[：:，,。；;！）)]|$)"
+    r"|(?<=如)[果有需您][^。]{0,12}(?:请(?:告诉|告知|联系|随时|提供)|告诉我)"
+    r"|(?<=详)见(?:原文|论文|全文|正文)"
+    r"|(?<=请)(?:参阅|查看|参考|查阅|阅读|参见|见)(?:原文|全文|论文|原论文|链接|摘要)"
+    r"|(?<=请)稍后(?:再试|重试)|(?<=请)手动(?:补充|填写)"
+    r"|(?<=摘)(?P<abstract>要[中里]?并?(?:未|没有|不)"
+    r"(?:提供|给出|说明|提及|提到|包含|涉及|报告|披露|注明|明确|完整))"
+    r"|(?<![^（(。；\s].)(?:(?<=注)|(?<=备)注|(?<=注)意|(?<=说)明|(?<=提)示|(?<=免)责声明)[:：]"
+    r"|(?<![^（(。；，].)(?:(?<=[本该此])(?:摘要|总结|内容|译文|文本)由|(?<=由))\s?(?:AI|人工智能|大?模型|机器)"
+    r"\s?(?:自动)?(?:生成|翻译|总结|撰写)(?=[，,。；：:）)]|$))",
+    re.IGNORECASE,
+)
+COUNTED = re.compile(
+    r"[（(]\s?(?:共|约|字数[:：]?|全文)?\s?\d{1,3}\s?(?:个)?(?:字|词|汉字|字符|words?|characters?)\s?[）)][.。]?\s*$"
+)
+"""How long a line is, said behind it."""
+LONGEST_COUNT = 40
+
+MOST_PLACES = 20
+"""Places of talk in a line that are looked at; a line has two at most."""
+
 BRACES = re.compile(r"[{}\"\[<]")
 
 CHINESE_ECHO = 20
@@ -100,59 +103,50 @@ CHINESE_ECHO = 20
 
 
 def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
-    """`failure-text` and `prompt-text`, each once for a line."""
+    """`prompt-text`, once for a line."""
+    if rules.extractive:
+        return
     for language, line in lines.items():
-        if span := _failure(line, paper):
-            said = line[slice(*span)].strip()
-            yield Found("failure-text", f'a failure instead of a summary: "{said}"', language, span)
-        if rules.extractive:
-            continue
-        if span := _prompt(line, paper) or _echo(line, rules.form.instructions):
-            shown = line[span[0] : min(span[1], span[0] + ECHO)]
-            yield Found("prompt-text", f'text of the prompt: "{shown}"', language, span)
+        said = _around(line, paper)
+        if not said and (echo := _echo(line, rules.form.instructions)):
+            said = "text of the prompt", echo
+        if said:
+            what, span = said
+            shown = line[span[0] : min(span[1], span[0] + ECHO)].strip()
+            yield Found("prompt-text", f'{what}: "{shown}"', language, span)
 
 
-def _failure(line: str, paper: Paper) -> Span | None:
-    text = line.strip()
-    if text and len(text) <= LONGEST_WHOLE and WHOLE.fullmatch(text):
-        return 0, len(line)
-    plain = line.replace("’", "'")
-    start = len(line) - len(line.lstrip(" \"“'‘「"))
-    found = FAILURES.match(plain, start)
-    if found and not SPARED.match(plain, start) and not _in_paper(line, found.span(), paper):
-        return found.span()
-    named = "Error: " in line or "Exception: " in line
-    if not named and not has_one(plain, FAILURE_WORDS, CHINESE_FAILURES):
-        return None
-    for found in INSIDE.finditer(plain):
-        if not _quoted(line, found.span()) and not _in_paper(line, found.span(), paper):
-            return found.span()
-    return None
-
-
-def _in_paper(line: str, span: Span, paper: Paper) -> bool:
-    """Whether the paper itself has the phrase, and at the beginning of a line what follows too."""
-    more = CONTEXT if len(line[: span[0]].strip()) < 2 else 0
-    phrase = line[span[0] : span[1] + more].strip(":.!。！： ").lower()
-    return phrase in paper.abstract.lower() or phrase in paper.title.lower()
-
-
-def _quoted(line: str, span: Span) -> bool:
-    """Whether a phrase stands in quotation marks that are not around the whole line."""
-    for found in QUOTATION.finditer(line):
-        if found.start() < span[1] and span[0] < found.end():
-            return len(found[0]) < len(line.strip()) - 1
-    return False
-
-
-def _prompt(line: str, paper: Paper) -> Span | None:
+def _around(line: str, paper: Paper) -> tuple[str, Span] | None:
+    """What stands before, behind or around a summary, and its place."""
     start = len(line) - len(line.lstrip())
     found = LABEL.match(line, start) or LABELS.match(line, start)
+    what = "a label before the line"
+    if not found:
+        found, what = GREETINGS.match(line, start), "talk around the line"
+    if not found and (talk := _talk(line, paper)):
+        return what, talk
     if not found and BRACES.search(line):
-        found = TEMPLATE.search(line)
+        found, what = TEMPLATE.search(line), "text of a template"
     if not found or found[0].lower() in paper.abstract.lower():
         return None
-    return found.span()
+    return what, found.span()
+
+
+def _talk(line: str, paper: Paper) -> Span | None:
+    """Where the model talks to its reader, or about the abstract that it was given."""
+    patterns = [] if TALK_WORDS.isdisjoint(words_of(line)) else [TALK]
+    if not line.isascii():
+        patterns.append(CHINESE_TALK)
+    abstract = paper.abstract.lower() if patterns else ""
+    for pattern in patterns:
+        for found in itertools.islice(pattern.finditer(line), MOST_PLACES):
+            about = "abstract" if found.lastgroup == "abstract" else found[0].strip().lower()
+            if about not in abstract and not in_quotes(line, *found.span()):
+                return found.span()
+    counted = COUNTED.search(line, max(0, len(line) - LONGEST_COUNT))
+    if counted and counted[0].strip() not in paper.abstract:
+        return counted.span()
+    return None
 
 
 def _echo(line: str, instructions: str) -> Span | None:

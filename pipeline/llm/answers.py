@@ -5,12 +5,13 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from pipeline import excuses
 from pipeline.errors import AnswerRejected
 from pipeline.exchange import Answer, Request
 from pipeline.llm.mending import doubled, line_mended, unwrapped
 from pipeline.records import Language, Lines
 from pipeline.text import CONTROL
-from pipeline.wording import ECHO, FAILURES, HAN, LABEL, LATIN, MARKUP
+from pipeline.wording import ECHO, HAN, LABEL, LATIN, MARKUP
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
@@ -130,7 +131,7 @@ def _check(language: Language, line: str, request: Request) -> None:
     right = not HAN.search(line) and LATIN.search(line) if language == "en" else HAN.search(line)
     if not right:
         raise AnswerRejected("wrong-language", f"the {name} line was not in {name}")
-    if FAILURES.match(line):
+    if excuses.opens(line):
         raise AnswerRejected("failure-text", f"the {name} line was no summary of the paper")
     if LABEL.match(line):
         raise AnswerRejected("echo", f"the {name} line repeated the question")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from pipeline import typography
 from pipeline.records import Language
+from pipeline.wording import REMOVABLE
 
 MENDED = {
     "thinking": "a `<think>` block before the JSON",
@@ -50,9 +51,6 @@ UNDOUBLED = re.compile(
 
 MOST_BRACES = 20
 """Opening braces at which an object is looked for; prose has a few at most."""
-
-INVISIBLE = re.compile("[\u200b\u200e\u200f\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
-"""Zero-width characters, and those that turn the direction of writing."""
 
 BULLET = re.compile(r"\A(?:[-*+•]|#{1,6}|>|\d{1,2}[.)])[ \t]+(?=\S)")
 BOLD = re.compile(r"(?<![A-Za-z0-9*])\*\*(?=\S)([^*]+?)(?<=\S)\*\*(?![A-Za-z0-9*])")
@@ -126,7 +124,7 @@ def line_mended(line: str, language: Language) -> tuple[str, tuple[str, ...]]:
 
     A Chinese one has the typography of Chinese then.
     """
-    text = INVISIBLE.sub("", line)
+    text = REMOVABLE.sub("", line)
     mended: list[str] = ["invisible"] if text != line else []
     plain = BLANKS.sub(" ", text).strip()
     if plain != text:
