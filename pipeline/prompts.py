@@ -162,6 +162,12 @@ def _variables(answers: AnswerKind) -> tuple[str, ...]:
     return VARIABLES if answers == "lines" else (*VARIABLES, *LANGUAGES)
 
 
+def contents(folder: Path) -> str:
+    """Fingerprint of all prompts and of the glossary, by which a change of any is known."""
+    paths = sorted(path for path in folder.glob("*") if path.suffix in (".j2", ".tsv"))
+    return fingerprint([[path.name, path.read_text("utf-8", "replace")] for path in paths])
+
+
 class _Source(NamedTuple):
     """One file: `parent` is the file that it extends, `uses` all that it refers to.
 

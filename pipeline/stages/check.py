@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from pipeline import candidates, glossary, prompts
-from pipeline.checks import judge, suite
+from pipeline.checks import judge
 from pipeline.checks.rules import Form, Found, Rules
 from pipeline.errors import DamagedFile, PromptError
 from pipeline.exchange import Executor, Outcome
@@ -97,8 +97,7 @@ def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
     digest, stage = snapshot.digest(), run.stages["check"]
     if digest is not None and digest.status == "published":
         return False
-    rules, _ = _rules(settings, {summary.prompt for summary in summaries})
-    return (stage.settings, stage.versions) != (_obeyed(settings, rules), VERSIONS)
+    return (stage.settings, stage.versions) != (_obeyed(settings), VERSIONS)
 
 
 def renew(
@@ -119,14 +118,7 @@ def renew(
     rules, unknown = _rules(settings, {summary.prompt for summary in summaries})
     shown = candidates.active(run, summaries)
     said, judged_now = _opinions(settings, snapshot, run, shown, opinions)
-    findings: list[Finding] = []
-    severities, papers = settings.check.severity, {p.id: p for p in snapshot.each_paper()}
-    for summary in summaries:
-        paper, opinion = _paper(papers, summary, snapshot), said.get(summary.id, ())
-        findings += suite.of_candidate(paper, summary, rules[summary.prompt], severities)
-        findings += suite.with_severity(opinion, severities, paper=paper.id, summary=summary.id)
-    pairs = [(paper, shown[id_]) for id_, paper in papers.items() if id_ in shown]
-    findings += suite.of_digest(pairs, rules[None], severities)
+    findings = _findings(settings, snapshot, rules, summaries, shown, said)
     written = snapshot.write_findings(findings)
     usage, models = Outputs(settings.outputs).spent_by(run, "check")
     stage = Stage(
@@ -137,7 +129,7 @@ def renew(
             "judged": judged_now,
         },
         outputs={"findings": written},
-        settings=_obeyed(settings, rules),
+        settings=_obeyed(settings),
         counts={
             "candidates": len(summaries),
             **Counter(f"{finding.severity}s" for finding in findings),
@@ -153,6 +145,27 @@ def renew(
     return Checked(findings, left_out=stage.left_out)
 
 
+def _findings(  # noqa: PLR0913  what is checked, and by what
+    settings: Settings,
+    snapshot: Snapshot,
+    rules: Mapping[str | None, Rules],
+    summaries: Iterable[Summary],
+    shown: Mapping[str, Summary],
+    said: Mapping[str, Sequence[Found]],
+) -> list[Finding]:
+    """What is found in every candidate, and between those on show."""
+    from pipeline.checks import suite  # 0.15 s of patterns, which a decision does not need
+
+    found: list[Finding] = []
+    severities, papers = settings.check.severity, {p.id: p for p in snapshot.each_paper()}
+    for summary in summaries:
+        paper, opinion = _paper(papers, summary, snapshot), said.get(summary.id, ())
+        found += suite.of_candidate(paper, summary, rules[summary.prompt], severities)
+        found += suite.with_severity(opinion, severities, paper=paper.id, summary=summary.id)
+    pairs = [(paper, shown[id_]) for id_, paper in papers.items() if id_ in shown]
+    return found + suite.of_digest(pairs, rules[None], severities)
+
+
 def _paper(papers: Mapping[str, Paper], summary: Summary, snapshot: Snapshot) -> Paper:
     if summary.paper not in papers:
         raise DamagedFile(
@@ -163,12 +176,9 @@ def _paper(papers: Mapping[str, Paper], summary: Summary, snapshot: Snapshot) ->
     return papers[summary.paper]
 
 
-def _obeyed(settings: Settings, rules: Mapping[str | None, Rules]) -> str:
-    """Fingerprint of what the checks were held to, the prompts' forms included."""
-    forms = {name or "": [r.form.sentences, dict(r.form.length)] for name, r in rules.items()}
-    terms = rules[None].glossary
-    told = msgspec.to_builtins(settings.check)
-    return fingerprint([told, forms, terms.terms, terms.alternatives])
+def _obeyed(settings: Settings) -> str:
+    """Fingerprint of what the checks obey; no prompt is parsed for it, which would take time."""
+    return fingerprint([msgspec.to_builtins(settings.check), prompts.contents(settings.prompts)])
 
 
 def _opinion(outcome: Outcome) -> list[Found]:
