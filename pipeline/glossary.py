@@ -193,7 +193,13 @@ def load(folder: Path) -> Glossary:
             where=str(path),
             next_step="Restore it, or check the setting prompts",
         )
-    header, *lines = read_authored(path, PromptError).removesuffix("\n").split("\n")
+    return _parsed(path, read_authored(path, PromptError))
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(path: Path, text: str) -> Glossary:
+    """The glossary that a file holds; the same for the same text, with what it has compiled."""
+    header, *lines = text.removesuffix("\n").split("\n")
     if header not in (HEADER, HEADER_ALSO):
         raise _bad_line(path, 1, header, "the header en, a tab, zh, and perhaps a tab, also")
     terms: dict[str, str] = {}
