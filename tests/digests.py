@@ -9,9 +9,12 @@ from pipeline.records import (
     DigestLine,
     Entry,
     Language,
+    Lines,
     Paper,
     Publication,
     Reason,
+    Summary,
+    summary_id,
 )
 
 INSTANT = datetime(2026, 4, 30, 20, 5, tzinfo=UTC)
@@ -38,6 +41,23 @@ def a_paper(number: int = 1, **changes: Any) -> Paper:
         url=f"https://arxiv.org/abs/{identifier}v1",
         pdf_url=f"https://arxiv.org/pdf/{identifier}v1",
     ).but(**changes)
+
+
+def a_summary(paper: Paper, lines: Lines, **changes: Any) -> Summary:
+    """A candidate by the invented model tide-1, with the id that its parts give it."""
+    made = Summary(
+        id="",
+        paper=paper.id,
+        version=paper.version,
+        lines=lines,
+        origin="model",
+        model="tide-1",
+        prompt="one_line",
+        prompt_fingerprint="f" * 64,
+        created=INSTANT,
+    ).but(**changes)
+    parts = made.paper, made.version, made.origin, made.model, made.prompt_fingerprint, made.lines
+    return made.but(id=summary_id(*parts))
 
 
 def a_line(text: str, origin: str = "model", **changes: Any) -> DigestLine:

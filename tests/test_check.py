@@ -28,7 +28,6 @@ from pipeline.records import (
     Severity,
     Stage,
     Summary,
-    summary_id,
 )
 from pipeline.run import assembled, release
 from pipeline.settings import CheckSettings, ReviewSettings, Settings
@@ -38,7 +37,7 @@ from pipeline.stages import check as stage
 from pipeline.stages.assemble import assemble
 from pipeline.stages.review import decide
 from tests.conftest import REPOSITORY
-from tests.digests import a_paper
+from tests.digests import a_paper, a_summary
 
 NOW = datetime(2026, 4, 30, 20, 5, tzinfo=UTC)
 RIGHT: Lines = {
@@ -50,19 +49,7 @@ UNSPACED: Lines = {**RIGHT, "zh": "针对单个港口适配的海岸模型，潮
 
 
 def summary(paper: Paper, lines: Lines, **changes: Any) -> Summary:
-    made = Summary(
-        id="",
-        paper=paper.id,
-        version=1,
-        lines=lines,
-        origin="model",
-        model="gpt-5-mini",
-        prompt="one_line",
-        prompt_fingerprint="f" * 64,
-        created=NOW,
-    ).but(**changes)
-    parts = made.paper, 1, made.origin, made.model, made.prompt_fingerprint, made.lines
-    return made.but(id=summary_id(*parts))
+    return a_summary(paper, lines, **{"model": "gpt-5-mini", **changes})
 
 
 class Opinion:

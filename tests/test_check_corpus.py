@@ -12,10 +12,11 @@ import pytest
 from pipeline import glossary
 from pipeline.checks import suite
 from pipeline.checks.rules import Rules
-from pipeline.records import Finding, Lines, Paper, Summary
+from pipeline.records import Finding, Lines, Paper
 from pipeline.settings import CheckSettings
 from tests.conftest import REPOSITORY
-from tests.stage_bench import TIME, recorded_papers
+from tests.digests import a_summary
+from tests.stage_bench import recorded_papers
 
 
 def records(path: Path) -> Iterator[dict[str, Any]]:
@@ -30,18 +31,7 @@ def rules() -> Rules:
 
 
 def found(paper: Paper, lines: Lines) -> list[Finding]:
-    made = Summary(
-        id="0" * 16,
-        paper=paper.id,
-        version=1,
-        lines=lines,
-        origin="model",
-        model="m",
-        prompt="one_line",
-        prompt_fingerprint="f",
-        created=TIME,
-    )
-    return suite.of_candidate(paper, made, rules(), {})
+    return suite.of_candidate(paper, a_summary(paper, lines), rules(), {})
 
 
 @pytest.fixture

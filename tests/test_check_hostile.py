@@ -4,7 +4,6 @@ The bound is the benchmark's, `benchmarks/check_quality.py`; here texts are draw
 """
 
 import time
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -14,11 +13,11 @@ from pipeline import glossary
 from pipeline.checks import suite
 from pipeline.checks.codes import CODES
 from pipeline.checks.rules import Form, Rules
-from pipeline.records import Finding, Lines, Paper, Summary
+from pipeline.records import Finding, Lines, Paper
 from pipeline.settings import CheckSettings
 from pipeline.text import CONTROL
 from tests.conftest import REPOSITORY
-from tests.digests import a_paper
+from tests.digests import a_paper, a_summary
 
 LINE, ABSTRACT = 10_000, 100_000
 BOUND = 0.05
@@ -77,18 +76,7 @@ def repeated(piece: str, length: int) -> str:
 
 
 def checked(paper: Paper, lines: Lines) -> list[Finding]:
-    made = Summary(
-        id="0" * 16,
-        paper=paper.id,
-        version=1,
-        lines=lines,
-        origin="model",
-        model="m",
-        prompt="p",
-        prompt_fingerprint="f",
-        created=datetime(2026, 1, 1, tzinfo=UTC),
-    )
-    return suite.of_candidate(paper, made, RULES, {})
+    return suite.of_candidate(paper, a_summary(paper, lines), RULES, {})
 
 
 def attack(piece: str, other: str) -> tuple[Paper, Lines]:

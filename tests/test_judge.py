@@ -22,12 +22,13 @@ from pipeline.llm.verdicts import LONGEST_WHY, verdicts_of
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.prompts import load
-from pipeline.records import Language, Lines, Paper, Run, Summary, Usage, summary_id
+from pipeline.records import Language, Lines, Paper, Run, Summary, Usage
 from pipeline.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.judge import PROMPT, Judged, judged
 from pipeline.text import CONTROL, one_line
 from tests.conftest import REPOSITORY
+from tests.digests import a_summary
 from tests.jobs import KEY, fingerprint_of, job, paper
 from tests.model_server import ModelServer, completion, error
 
@@ -39,18 +40,7 @@ Candidate = tuple[Paper, Summary]
 
 def candidate(number: int, lines: Lines = BOTH, **changes: Any) -> Candidate:
     about = paper(number)
-    summary = Summary(
-        id=summary_id(about.id, 1, "model", "test-model", "f" * 64, lines),
-        paper=about.id,
-        version=1,
-        lines=lines,
-        origin="model",
-        model="test-model",
-        prompt="one_line",
-        prompt_fingerprint="f" * 64,
-        created=NOW,
-    )
-    return about, summary.but(**changes)
+    return about, a_summary(about, lines, **{"model": "test-model", **changes})
 
 
 def opinion(body: dict[str, Any], **changes: Any) -> Response:
