@@ -324,6 +324,16 @@ class TestTheDigest:
         with desk.snapshot.releasing(), pytest.raises(UsageError, match="not checked yet"):
             assemble(desk.settings, desk.snapshot)
 
+    def test_is_looked_at_as_a_whole_again_where_other_candidates_become_active(self, desk) -> None:
+        one, two, three = desk.papers
+        desk.write(*(summary(p, numbered(n)) for n, p in enumerate(desk.papers, 1)))
+        desk.write(*(summary(paper, RIGHT, model="other") for paper in (one, two)))
+        desk.write(summary(three, numbered(3), model="other"))
+        desk.check()
+        assert desk.gate() == []
+        desk.snapshot.write_run(desk.snapshot.run().but(model="other"))
+        assert desk.gate() == [one.id, two.id]
+
     def test_with_one_line_for_two_papers_holds_both_back(self, desk) -> None:
         one, two, three = desk.papers
         desk.write(summary(one, RIGHT), summary(two, RIGHT), summary(three, numbered(3)))
@@ -383,6 +393,12 @@ class TestASecondOpinion:
         assert desk.gate() == [paper.id for paper in desk.papers]
         desk.check(asked)
         assert desk.gate() == [desk.papers[1].id, desk.papers[2].id]
+
+    def test_is_missing_of_checked_candidates_that_become_active_later(self, desk, asked) -> None:
+        desk.write(*(summary(p, numbered(n), model="other") for n, p in enumerate(desk.papers, 1)))
+        desk.check(asked, judge=True)
+        desk.snapshot.write_run(desk.snapshot.run().but(model="other"))
+        assert desk.gate() == [paper.id for paper in desk.papers]
 
     def test_is_missing_of_what_became_active_while_the_model_was_asked(self, desk, asked) -> None:
         later = [summary(p, numbered(n), model="other") for n, p in enumerate(desk.papers, 1)]

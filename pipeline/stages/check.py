@@ -87,7 +87,8 @@ def check(
 
 
 def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
-    """Whether candidates were never checked, the findings are lost, or other rules hold now.
+    """Whether candidates were never checked, other ones are active, the findings are lost, or
+    other rules hold now.
 
     What was published was published under the rules of its day.
     """
@@ -95,6 +96,9 @@ def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
     if len(candidates.checked(run, summaries)) < len(summaries) or snapshot.findings(run) is None:
         return True
     digest, stage = snapshot.digest(), run.stages["check"]
+    active = candidates.identity(candidates.active(run, summaries).values())
+    if stage.inputs["active"] != active:
+        return True
     if digest is not None and digest.status == "published":
         return False
     return (stage.settings, stage.versions) != (_obeyed(settings), VERSIONS)
@@ -126,6 +130,7 @@ def renew(
         inputs={
             "papers": run.papers_sha256,
             "summaries": candidates.identity(summaries),
+            "active": candidates.identity(shown.values()),
             "judged": judged_now,
         },
         outputs={"findings": written},
