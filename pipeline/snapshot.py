@@ -100,10 +100,12 @@ class Snapshot:
 
         It is made again then, so that a lost or changed file opens no gate.
         """
+        return records_in(self._findings, Finding) if self.has_findings(run) else None
+
+    def has_findings(self, run: Run) -> bool:
+        """Whether the file is there, and is what the checks wrote."""
         written = run.stages["check"].outputs.get("findings") if "check" in run.stages else None
-        if not self._findings.exists() or sha256(self._findings) != written:
-            return None
-        return records_in(self._findings, Finding)
+        return self._findings.exists() and sha256(self._findings) == written
 
     def write_findings(self, findings: Iterable[Finding]) -> str:
         """Replace what the checks found; the file's SHA-256. Hold `releasing()`."""

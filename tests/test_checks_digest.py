@@ -1,7 +1,5 @@
 """What shows only where the lines of a digest stand side by side."""
 
-from datetime import UTC, datetime
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,9 +7,9 @@ from hypothesis import strategies as st
 from pipeline.checks.digest import check
 from pipeline.checks.rules import Rules
 from pipeline.glossary import Glossary
-from pipeline.records import Paper, Summary
+from pipeline.records import Lines
+from tests.digests import a_paper, a_summary
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TERMS = {"fine-tuning": "微调", "MRI": "磁共振成像", "language model": "语言模型"}
 ALSO = {"fine-tuning": ("精调", "细调"), "MRI": ("核磁共振成像",)}
 RULES = Rules(glossary=Glossary(TERMS, ALSO))
@@ -19,31 +17,9 @@ ABSTRACT = "The fine-tuning of kettles, seen by MRI."
 
 
 def entry(number, zh, *, en=None, abstract=ABSTRACT, title="Kettles", origin="model"):
-    paper = Paper(
-        id=f"2601.{number:05}",
-        version=1,
-        title=title,
-        authors=(),
-        abstract=abstract,
-        first=NOW,
-        latest=NOW,
-        primary_category="physics.pop-ph",
-        categories=("physics.pop-ph",),
-        url="https://example.org/",
-        pdf_url="https://example.org/",
-    )
-    summary = Summary(
-        id=f"{number:016}",
-        paper=paper.id,
-        version=1,
-        lines={"en": en or f"Kettle {number} sings.", "zh": zh},
-        origin=origin,
-        model="test-model",
-        prompt=None,
-        prompt_fingerprint="",
-        created=NOW,
-    )
-    return paper, summary
+    about = a_paper(id=f"2601.{number:05}", title=title, abstract=abstract)
+    lines: Lines = {"en": en or f"Kettle {number} sings.", "zh": zh}
+    return about, a_summary(about, lines, origin=origin)
 
 
 def found_in(*entries):

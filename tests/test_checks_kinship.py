@@ -1,6 +1,5 @@
 """Lines that are another paper's. All papers and lines are invented."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,9 @@ from pipeline.checks.rules import Rules
 from pipeline.checks.vocabulary import fold
 from pipeline.files import bundled_folder
 from pipeline.glossary import Glossary, load
-from pipeline.records import LANGUAGES, Paper
+from pipeline.records import LANGUAGES
+from tests.digests import a_paper
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 GLOSSARY = load(bundled_folder())
 RULES = Rules(glossary=GLOSSARY)
 NO_TERMS = Glossary({})
@@ -152,18 +151,14 @@ PAIRS = [(mine, other) for mine in PAPERS for other in PAPERS if mine != other]
 
 
 def paper(abstract, title="A Study"):
-    return Paper(
-        id="2601.00001",
-        version=1,
+    return a_paper(
         title=title,
-        authors=(),
         abstract=abstract,
-        first=NOW,
-        latest=NOW,
+        authors=(),
+        comments=None,
+        venue=None,
         primary_category="cs.CL",
         categories=("cs.CL",),
-        url="https://example.org/",
-        pdf_url="https://example.org/",
     )
 
 

@@ -68,7 +68,7 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
     """
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     run, papers = snapshot.run(), snapshot.papers()
-    if "summarize" in run.stages and snapshot.findings(run) is None:
+    if "summarize" in run.stages and not snapshot.has_findings(run):
         raise UsageError(
             "the lines were not checked yet, or what was found is lost",
             where=str(snapshot),
@@ -140,7 +140,7 @@ def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
     run = snapshot.run()
     if "assemble" not in run.stages or snapshot.digest() is None:
         return True
-    if "summarize" in run.stages and snapshot.findings(run) is None:
+    if "summarize" in run.stages and not snapshot.has_findings(run):
         return True
     material = _material(settings, snapshot, run, _earlier(settings, snapshot))
     return run.stages["assemble"].inputs != _inputs(snapshot, material)

@@ -93,7 +93,7 @@ def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
     What was published was published under the rules of its day.
     """
     run, summaries = snapshot.run(), snapshot.summaries()
-    if len(candidates.checked(run, summaries)) < len(summaries) or snapshot.findings(run) is None:
+    if len(candidates.checked(run, summaries)) < len(summaries) or not snapshot.has_findings(run):
         return True
     digest, stage = snapshot.digest(), run.stages["check"]
     active = candidates.identity(candidates.active(run, summaries).values())
