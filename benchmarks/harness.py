@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import prompts
+from pipeline.books import Run
 from pipeline.exchange import Executor
 from pipeline.executors.selection import opened
 from pipeline.llm.abilities import Abilities, body_of
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
-from pipeline.records import Paper, Run
+from pipeline.records import Paper
 from pipeline.settings import BudgetSettings, ModelSettings, Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import summarize as stage

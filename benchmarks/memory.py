@@ -24,10 +24,11 @@ if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 from benchmarks import harness  # noqa: E402  works from a plain checkout
+from pipeline.books import Spend  # noqa: E402
 from pipeline.exchange import Deliver, Job, Outcome, Paid  # noqa: E402
 from pipeline.outputs import Outputs  # noqa: E402
 from pipeline.progress import Plain  # noqa: E402
-from pipeline.records import Lines, Paper, Spend, Usage, utc  # noqa: E402
+from pipeline.records import Lines, Paper, Usage, utc  # noqa: E402
 from pipeline.stages import summarize as stage  # noqa: E402
 
 FEW, MANY = 10_000, 100_000

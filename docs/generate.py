@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
-from pipeline import backfill, cache, forecast, records, report, settings, status  # noqa: E402  works from a plain checkout
+from pipeline import backfill, books, cache, forecast, records, report, settings, status  # noqa: E402  works from a plain checkout
 from pipeline.checks import codes  # noqa: E402
 from pipeline.llm import answers, failures, mending  # noqa: E402
 from pipeline.settings_faults import PATTERNS  # noqa: E402
@@ -31,11 +31,11 @@ SCHEMAS: dict[str, Any] = {
     "finding": records.Finding,
     "decision": records.Decision,
     "digest": records.Digest,
-    "run": records.Run,
+    "run": books.Run,
     "publication": records.Publication,
-    "waiting": records.Waiting,
-    "fetch": records.Fetch,
-    "spend": records.Spend,
+    "waiting": books.Waiting,
+    "fetch": books.Fetch,
+    "spend": books.Spend,
     "run-answer": list[report.Report],
     "backfill-answer": backfill.Filled,
     "dry-run-answer": list[forecast.Forecast],

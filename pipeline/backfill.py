@@ -13,10 +13,11 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from pipeline import ledger, prompts
+from pipeline.books import Fetch, Waiting
 from pipeline.choice import SHOWN, Choice, Chooser
 from pipeline.errors import QueryRefused
 from pipeline.outputs import Outputs
-from pipeline.records import Count, Fetch, Paper, Record, SnapshotName, Usage, Waiting, utc
+from pipeline.records import Count, Paper, Record, SnapshotName, Usage, utc
 from pipeline.report import Missing
 from pipeline.run import Night, Work, give_notice, heal
 from pipeline.settings import Settings, TopicSettings

@@ -20,9 +20,10 @@ import msgspec
 from diskcache.core import MODE_RAW, MODE_TEXT
 
 from pipeline import databases, files
+from pipeline.books import Spend
 from pipeline.errors import DamagedFile, OutputError
 from pipeline.exchange import Answer, Kept, Paid
-from pipeline.records import Count, Record, Spend, Usage, utc, utc_text
+from pipeline.records import Count, Record, Usage, utc, utc_text
 
 log = logging.getLogger(__name__)
 

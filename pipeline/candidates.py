@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from pipeline.records import EMBEDDED, Run, Summary, fingerprint
+from pipeline.books import Run
+from pipeline.records import EMBEDDED, Summary, fingerprint
 
 
 def active(run: Run, summaries: Iterable[Summary]) -> dict[str, Summary]:

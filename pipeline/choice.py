@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 
+from pipeline.books import Waiting
 from pipeline.errors import QueryRefused, UnbalancedBooks
 from pipeline.ledger import Shown, is_due, is_withdrawn, status_of
-from pipeline.records import Order, Paper, Status, Waiting
+from pipeline.records import Order, Paper, Status
 from pipeline.settings import TopicSettings
 from pipeline.sources.document import Document, mentions
 from pipeline.sources.query import parse

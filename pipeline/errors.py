@@ -10,6 +10,7 @@
         ├── UsageError                the command line                            exit 2
         │   ├── SettingsError         paperline.toml or the environment           exit 2
         │   └── PromptError           prompts/                                    exit 2
+        ├── Overtaken                 what an editor decides on has changed        exit 1
         ├── QueryRefused              a query is not what arXiv understands       exit 1
         ├── ModelRefused              401, 403, unknown model, exhausted quota
         ├── RequestRejected           the provider does not take this one request
@@ -113,6 +114,10 @@ class SettingsError(UsageError):
 
 class PromptError(UsageError):
     """A prompt or the glossary cannot be used."""
+
+
+class Overtaken(Terminal):
+    """What an editor saw and decided on has changed since, by another's decision or a run's."""
 
 
 class QueryRefused(Terminal):

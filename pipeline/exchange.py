@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
+from pipeline.books import Spend
 from pipeline.encoding import is_json
 from pipeline.records import (
     ArxivId,
@@ -19,7 +20,6 @@ from pipeline.records import (
     Paper,
     Record,
     SnapshotName,
-    Spend,
     Usage,
     Utc,
     fingerprint,

@@ -65,6 +65,15 @@ def ensure_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def stamp(path: Path) -> str:
+    """A text that changes when the file does, told without reading it; "lost" where none is."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return "lost"
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
+
+
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file. Raises `OutputError`, or `DamagedFile` where it is not UTF-8."""
     with translated(path):

@@ -134,12 +134,12 @@ class Ledger:
         )
         return [paper for (paper,) in found]
 
-    def snapshots_with(self, paper: str) -> list[str]:
-        """The names of the snapshots that show `paper`, oldest first."""
-        found = self._connection.execute(
-            "SELECT snapshot FROM shown WHERE paper = ? ORDER BY instant, snapshot", (paper,)
-        )
-        return [name for (name,) in found]
+    def versions_of(self, paper: str) -> list[tuple[str, int]]:
+        """The snapshots that show `paper`, by name, with the version shown; oldest first."""
+        return self._connection.execute(
+            "SELECT snapshot, version FROM shown WHERE paper = ? ORDER BY instant, snapshot",
+            (paper,),
+        ).fetchall()
 
     def withdrawals_after(self, instant: datetime) -> dict[str, Withdrawal]:
         """By paper, the first withdrawal that a snapshot after `instant` shows."""

@@ -15,17 +15,9 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from pipeline import files
+from pipeline.books import Fetch, Run, Spend, Waiting
 from pipeline.errors import UsageError
-from pipeline.records import (
-    TOPIC_NAME,
-    Fetch,
-    Paper,
-    Run,
-    Spend,
-    Usage,
-    Waiting,
-    utc,
-)
+from pipeline.records import TOPIC_NAME, Paper, Usage, utc
 from pipeline.snapshot import PAPERS, SHORT_WAIT, Snapshot, as_lines, records_in, sha256
 
 TOPIC = re.compile(TOPIC_NAME)
@@ -70,7 +62,7 @@ class Outputs:
             return {}
         with files.translated(folder):
             names = [p.name for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
-            return {name: _stamp(folder / name / PAPERS) for name in names}
+            return {name: files.stamp(folder / name / PAPERS) for name in names}
 
     def snapshot(self, topic: str, name: str) -> Snapshot:
         """The snapshot of exactly that name, whether it is there or not."""
@@ -244,11 +236,3 @@ class Outputs:
 def _instant(folder: Path, _inode: int) -> datetime:
     """The snapshot's instant, which never changes, read once in a process."""
     return Snapshot(folder).run().instant
-
-
-def _stamp(path: Path) -> str:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return "lost"
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"

@@ -6,6 +6,8 @@ the other's front matter too, except for the name. A judging prompt, which says
 `answers = "verdicts"`, is also given the lines that are judged.
 """
 
+import contextlib
+import functools
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -160,6 +162,23 @@ def load(folder: Path, name: str, answers: AnswerKind = "lines") -> Prompt:
 def _variables(answers: AnswerKind) -> tuple[str, ...]:
     """What a template is given; a judging one also the lines, empty where there is none."""
     return VARIABLES if answers == "lines" else (*VARIABLES, *LANGUAGES)
+
+
+def names(folder: Path) -> list[str]:
+    """The prompts that write lines, in alphabetical order; damaged ones are left out.
+
+    Remembered until a file in the folder changes.
+    """
+    return _usable(folder, contents(folder))
+
+
+@functools.lru_cache(maxsize=8)
+def _usable(folder: Path, _: str) -> list[str]:
+    found = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        with contextlib.suppress(PromptError):  # `paperline doctor` names it
+            found.append(load(folder, path.name.removesuffix(SUFFIX)).name)
+    return found
 
 
 def contents(folder: Path) -> str:

@@ -1,12 +1,13 @@
-"""The records that stages pass through files; `exchange.py` has what is said to a model.
+"""The records that stages pass through files.
 
 All are frozen, picklable structs; what comes from a file is validated by decoding it
 into one of them. Times are aware and in UTC, written `2026-05-01T04:05:00Z`.
-`docs/schema/` is generated from here. (msgspec rather than pydantic: its import takes
+`docs/schema/` is generated from here. `books.py` has what is kept of the work itself,
+`exchange.py` what is said to a model. (msgspec rather than pydantic: its import takes
 a tenth of the time, which every command pays.)
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -25,7 +26,9 @@ FORMAT = 1
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 Origin = Literal["model", "embedded"]
-Action = Literal["approve", "edit", "exclude", "hold", "reopen"]
+Action = Literal[
+    "approve", "edit", "exclude", "hold", "reopen", "pin", "unpin", "move", "introduce"
+]
 Status = Literal["new", "revised", "seen", "withdrawn"]
 Policy = Literal["all", "flagged", "none"]
 FailureKind = Literal["unavailable", "refused", "budget", "content", "pending"]
@@ -169,17 +172,25 @@ class Decision(Record, frozen=True, kw_only=True):
 
     `summary` and `lines` are the candidate and the text the editor saw, or for
     `edit` the text the editor wrote; both are None for hold, reopen and exclude of
-    a paper without lines.
+    a paper without lines. `pin`, `unpin` and `move` arrange the digest: a pinned paper comes
+    first, a moved one stands before the paper `before`, or last where that is None. `introduce`
+    is about the digest as a whole, so it has no `paper`; its `lines` are the introduction.
     """
 
-    paper: ArxivId
-    version: int
+    paper: ArxivId | None
+    version: int | None
     action: Action
     summary: str | None
     lines: Lines | None
     editor: str
     at: Utc
     note: str = ""
+    before: ArxivId | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` where a paper is missing, or is named and none is meant."""
+        if (self.paper is None) != (self.action == "introduce"):
+            raise ValueError(f"{self.action} of paper {self.paper}")
 
 
 class DigestLine(Record, frozen=True, kw_only=True):
@@ -209,7 +220,7 @@ class Entry(Record, frozen=True, kw_only=True):
     `gap` is why a model's line is missing where one was asked for: its reason is for
     the operator, its kind is what readers are told. `carried_from` is the snapshot on
     which the decision was taken, if not this one. `withdrawn` is there where the paper
-    was withdrawn after this version.
+    was withdrawn after this version. `pinned`: an editor put it at the head of the digest.
     """
 
     paper: Paper
@@ -219,6 +230,7 @@ class Entry(Record, frozen=True, kw_only=True):
     decision: Decision | None = None
     carried_from: SnapshotName | None = None
     withdrawn: Withdrawal | None = None
+    pinned: bool = False
 
     @property
     def settled(self) -> bool:
@@ -229,8 +241,9 @@ class Entry(Record, frozen=True, kw_only=True):
 class Digest(Record, frozen=True, kw_only=True):
     """A snapshot's digest as it stands; `5-digest.json`.
 
-    `papers` are in digest order; `excluded` holds the decisions that took papers out;
-    `findings` are about the lines it shows.
+    `papers` are in digest order, which editors may change; `excluded` holds the decisions that
+    took papers out; `findings` are about the lines it shows; `introduction` is the decision
+    with an editor's words about the whole.
     `earlier` names at most 30 earlier snapshots, newest first, the way back from here.
     """
 
@@ -249,6 +262,7 @@ class Digest(Record, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     earlier: tuple[SnapshotName, ...] = ()
     notes: tuple[str, ...] = ()
+    introduction: Decision | None = None
 
     @property
     def editors(self) -> tuple[str, ...]:
@@ -277,7 +291,7 @@ class Publication(Record, frozen=True, kw_only=True):
 
     `who`: the editors whose decisions it rests on; empty under a policy that needs none.
     `reason` is `withdrawn` where only notices of withdrawn papers were added, or where the
-    whole digest was taken back: then `why` says it.
+    whole digest was taken back: then `why` says it, and a later release brings it back.
     """
 
     at: Utc
@@ -285,115 +299,3 @@ class Publication(Record, frozen=True, kw_only=True):
     who: tuple[str, ...]
     digest: Digest
     why: str | None = None
-
-
-class Waiting(Record, frozen=True, kw_only=True):
-    """One line of `waiting.jsonl`: a paper found but not yet in a snapshot.
-
-    `since` is the night that found it. `reason`: `limit` (there was no room), `by hand`
-    (somebody asked for it), or `unfinished` while its snapshot is being made.
-    `query` is what it was found by, if by one.
-    """
-
-    paper: Paper
-    reason: Literal["limit", "by hand", "unfinished"]
-    since: Utc
-    query: str | None = None
-
-
-class Fetch(Record, frozen=True, kw_only=True):
-    """One line of `fetches.jsonl`: what one fetch of a topic found, quiet nights included.
-
-    `since`: how far back it asked (None: as far as there was room). `complete`: all that
-    was announced arrived. `wide`: it was the weekly one, which looks back further and at
-    papers that were shown. `backfill`: it was of past days, of which only `missed` and
-    `unreadable` are told. `filtered`: ids by the rule that left them out. `missed` says what
-    did not arrive, `unreadable` names the entries that are no papers, with the reason.
-    """
-
-    at: Utc
-    query: str
-    since: Utc | None
-    complete: bool
-    wide: bool = False
-    backfill: bool = False
-    snapshot: SnapshotName | None = None
-    counts: dict[str, int] = {}
-    filtered: dict[str, tuple[str, ...]] = {}
-    missed: tuple[str, ...] = ()
-    unreadable: tuple[str, ...] = ()
-
-
-class Spend(Record, frozen=True, kw_only=True):
-    """One line of `spend.jsonl`: what one answer cost.
-
-    Of two lines with the same `id` one counts: a run that was killed books its last
-    answers again.
-    """
-
-    id: Filled
-    at: Utc
-    topic: str
-    snapshot: SnapshotName
-    paper: ArxivId
-    model: str
-    usage: Usage
-    stage: Literal["summarize", "check"] = "summarize"
-
-
-class Stage(Record, frozen=True, kw_only=True):
-    """What one stage did, the last time it ran on a snapshot.
-
-    `counts` are of that time; `usage` and `models` (the same by model) are of all times, also
-    of runs that were killed.
-
-    `inputs` and `outputs` are fingerprints of what it read and wrote, by name; `settings` of
-    what it obeyed;
-    `seconds` is wall time. `left_out` names what came from outside and could not be
-    used, with the reason; `complete` is false where anything was.
-    """
-
-    complete: bool
-    inputs: dict[str, str] = {}
-    outputs: dict[str, str] = {}
-    settings: str = ""
-    counts: dict[str, int] = {}
-    left_out: tuple[str, ...] = ()
-    usage: Usage = Usage()
-    models: dict[str, Usage] = {}
-    started: Utc
-    seconds: float
-    versions: dict[str, str] = {}
-
-
-class Gap(Record, frozen=True, kw_only=True):
-    """A paper of a snapshot for which a model was asked and gave no line.
-
-    `nights` are those, as dates in the snapshot's zone, on which its answers were unusable.
-    """
-
-    failure: Failure
-    nights: tuple[date, ...] = ()
-
-
-class Run(Record, frozen=True, kw_only=True):
-    """`run.json`: what was done to one snapshot.
-
-    `papers_sha256` is that of `1-papers.jsonl`, which never changes; `prompt` and `model`
-    are the active ones, None before the first summarize; lines by the models in `fallbacks`
-    stand where the active model gave none. `backfilled`: it was made later than its day.
-    """
-
-    format: int = FORMAT
-    topic: str
-    snapshot: SnapshotName
-    instant: Utc
-    time_zone: str
-    backfilled: bool = False
-    papers_sha256: str = ""
-    prompt: str | None = None
-    prompt_fingerprint: str | None = None
-    model: str | None = None
-    fallbacks: tuple[str, ...] = ()
-    stages: dict[str, Stage] = {}
-    gaps: dict[str, Gap] = {}

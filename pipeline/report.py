@@ -1,7 +1,10 @@
 """What a run did for one topic, as `paperline run --json` answers it."""
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
 from pipeline.decisions import waited_for
-from pipeline.records import Count, Record, SnapshotName, Usage, Utc
+from pipeline.records import Count, Record, SnapshotName, Usage, Utc, utc
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 
@@ -17,6 +20,17 @@ class Missing(Record, frozen=True, kw_only=True):
     reason: str
 
 
+class Reminder(Record, frozen=True, kw_only=True):
+    """A digest that has waited for its editors since `since`, longer than it should.
+
+    `waiting_for` papers keep its gate shut; none where it waits to be published.
+    """
+
+    snapshot: SnapshotName
+    since: Utc
+    waiting_for: Count
+
+
 class Report(Record, frozen=True, kw_only=True):
     """What a run as of `at` did for one topic: the answer of `paperline run --json`.
 
@@ -26,7 +40,8 @@ class Report(Record, frozen=True, kw_only=True):
     `errors` and `warnings` count what the checks found in its lines. `waiting_for` counts the
     papers that keep the gate shut; `page` is the digest's HTML file, `site` the published
     page, if any. `waiting` papers are over the limit, the first of them since
-    `waiting_since`. Tokens and cost are this run's.
+    `waiting_since`. Tokens and cost are this run's. `reminders`: digests that wait for longer
+    than `[review] remind_after`, the oldest first.
     """
 
     topic: str
@@ -52,6 +67,7 @@ class Report(Record, frozen=True, kw_only=True):
     waiting: Count = 0
     waiting_since: Utc | None = None
     missing: tuple[Missing, ...] = ()
+    reminders: tuple[Reminder, ...] = ()
 
 
 def described(report: Report, settings: Settings, snapshot: Snapshot) -> Report:
@@ -85,3 +101,23 @@ def described(report: Report, settings: Settings, snapshot: Snapshot) -> Report:
         site=str(site) if site.is_file() else None,
         missing=tuple(gaps | dict.fromkeys(report.missing)),
     )
+
+
+def overdue(settings: Settings, snapshots: Sequence[Snapshot], now: datetime) -> list[Reminder]:
+    """The snapshots, given oldest first, whose digests wait for longer than they should."""
+    longest = timedelta(hours=settings.review.remind_after)
+    found = []
+    for snapshot in snapshots:
+        if not snapshot.may_wait():
+            continue
+        run, digest = snapshot.run(), snapshot.digest()
+        # A day of the past that is filled in today waits from today on.
+        begun = run.stages["fetch"].started if run.backfilled else run.instant
+        if digest is None or digest.status == "published" or now - begun <= longest:
+            continue
+        releases = snapshot.publications()
+        if releases and releases[-1].why is not None:  # withdrawn: nobody waits for it
+            continue
+        waiting = len(waited_for(digest, digest.policy))
+        found.append(Reminder(snapshot=snapshot.name, since=utc(begun), waiting_for=waiting))
+    return found

@@ -30,7 +30,7 @@ from pipeline.records import (
     Usage,
     utc,
 )
-from pipeline.report import Missing, Report, described
+from pipeline.report import Missing, Report, described, overdue
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
@@ -38,7 +38,7 @@ from pipeline.stages import check as checks
 from pipeline.stages.assemble import assemble, is_stale, write
 from pipeline.stages.fetch import fetch
 from pipeline.stages.judge import judging_prompt
-from pipeline.stages.publish import build_site, record, record_withdrawals
+from pipeline.stages.publish import build_site, record, record_withdrawals, take_back
 from pipeline.stages.summarize import summarize, worth_asking
 
 log = logging.getLogger(__name__)
@@ -115,6 +115,7 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
             waiting=len(waiting),
             waiting_since=min((each.since for each in waiting), default=None),
             missing=tuple(work.missing),
+            reminders=tuple(overdue(settings, snapshots, night.now)),
         )
         return described(report, settings, snapshots[-1]) if snapshots else report
 
@@ -124,14 +125,16 @@ def release(
     snapshot: Snapshot,
     now: datetime,
     *,
-    policy: Policy | None = None,
+    asked_under: Policy | None = None,
     site: bool = True,
 ) -> Digest:
     """Assemble the digest and publish it as far as the gate allows; harmless when repeated.
 
-    The gate is the policy that the digest was first assembled under, or `policy`, which
-    then stays with it. Without `site` the caller brings the site up to date. Raises
-    `UsageError` where the snapshot was never summarized.
+    The gate is the policy that the digest was first assembled under. Where somebody asks for it
+    to be published, it is the one that they ask under, which then stays with it; unasked one
+    that was taken back stays so, and `[review] publish` may let it wait. Without `site` the
+    caller brings the site up to date. Raises `UsageError` where the snapshot was never
+    summarized.
     """
     if not _summarized(snapshot):
         raise UsageError(
@@ -141,15 +144,37 @@ def release(
         )
     with snapshot.releasing():
         digest = assembled(settings, snapshot)
-        passes = not waited_for(digest, policy or digest.policy)
+        policy = asked_under or digest.policy
+        passes = not waited_for(digest, policy)
+        passes = passes and (asked_under is not None or releases_itself(settings, snapshot))
         if passes:
-            digest = digest.but(status="published", policy=policy or digest.policy)
+            digest = digest.but(status="published", policy=policy)
             record(snapshot, digest, now)
             write(snapshot, digest)
     if passes and site:
         build_site(settings)
     _carry_on(settings, snapshot, now, site=site)
     return digest
+
+
+def releases_itself(settings: Settings, snapshot: Snapshot) -> bool:
+    """Whether a digest that passes its gate is published without being asked for."""
+    releases = snapshot.publications()
+    taken_back = bool(releases) and releases[-1].why is not None
+    return settings.review.publish == "settled" and not taken_back
+
+
+def withdraw(
+    settings: Settings, snapshot: Snapshot, why: str, *, editor: str, now: datetime
+) -> None:
+    """Take a published digest back: its page on the site says so, and why.
+
+    Raises `UsageError` where it is not published.
+    """
+    with snapshot.releasing():
+        take_back(snapshot, why, editor=editor, now=now)
+        assembled(settings, snapshot)
+    build_site(settings)
 
 
 def assembled(settings: Settings, snapshot: Snapshot) -> Digest:
@@ -172,7 +197,7 @@ def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetim
     earliest = min(snapshots[-1].run().instant, since) - timedelta(seconds=1)
     with ledger.opened(settings.cache, outputs, topic) as shown:
         told = shown.withdrawals_after(earliest)
-        places = {name for paper in told for name in shown.snapshots_with(paper)}
+        places = {name for paper in told for name, _ in shown.versions_of(paper)}
     for snapshot in snapshots:
         if snapshot.name not in places:
             continue
@@ -265,7 +290,8 @@ def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
     digest = snapshot.digest()
     if digest is None or is_stale(settings, snapshot):
         return True
-    return digest.status == "draft" and not waited_for(digest, digest.policy)
+    waits = digest.status == "published" or waited_for(digest, digest.policy)
+    return not waits and releases_itself(settings, snapshot)
 
 
 def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> bool:

@@ -15,7 +15,15 @@ from msgspec import Meta
 
 from pipeline.errors import SettingsError
 from pipeline.records import EMBEDDED, TOPIC_NAME, Order, Policy, Severity
-from pipeline.settings_faults import CATEGORY, CONTACT, KEYWORD, NOT_BLANK, ONE_LINE
+from pipeline.settings_faults import (
+    CATEGORY,
+    CONTACT,
+    HOST,
+    KEYWORD,
+    NOT_BLANK,
+    ONE_LINE,
+    PASSWORD_HASH,
+)
 
 OPENINGS = (
     "This paper",
@@ -246,6 +254,32 @@ class ReviewSettings(Section, frozen=True, kw_only=True):
             "none: nothing need be"
         ),
     ] = "all"
+    publish: Annotated[
+        Literal["settled", "asked"],
+        _help(
+            "settled: a digest that passes its gate is published at once; asked: when somebody "
+            "says so, in the review app or by paperline publish"
+        ),
+    ] = "settled"
+    remind_after: Annotated[
+        float,
+        Positive,
+        _help("hours after which every run names a digest that still waits for its editors"),
+    ] = 24.0
+    editors: Annotated[
+        dict[Annotated[str, Meta(pattern=ONE_LINE)], Annotated[str, Meta(pattern=PASSWORD_HASH)]],
+        _help(
+            "who may sign in to the review app, by name, with the hash that "
+            "paperline review --hash-password prints; empty: whoever has the link it prints"
+        ),
+    ] = {}
+    hosts: Annotated[
+        tuple[Annotated[str, Meta(pattern=HOST)], ...],
+        _help(
+            "the names, with a port unless it is the scheme's own, under which a proxy serves "
+            'the review app: ["review.example.org"]; needed off 127.0.0.1'
+        ),
+    ] = ()
 
 
 class TopicSettings(Section, frozen=True, kw_only=True):

@@ -25,12 +25,18 @@ NOT_BLANK = r"[^\s]"
 CONTACT = r"^(?:[!-~]+@[!-~]+|https?://[!-~]+)?$(?!\n)"
 CATEGORY = r"^[a-z][a-z-]*(\.([A-Za-z-]+|\*))?$(?!\n)"
 KEYWORD = r"^[^\x00-\x1f\x7f]*\w[^\x00-\x1f\x7f]*$(?!\n)"
+HOST = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$(?!\n)"
+PASSWORD_HASH = (
+    r"^\$argon2id\$v=[0-9]+\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$(?!\n)"  # noqa: S105  a pattern
+)
 PATTERNS = {
     TOPIC_NAME: "lower-case letters, digits, - and _, beginning with a letter or digit",
     ONE_LINE: "one line of text that is not empty",
     NOT_BLANK: "a text that is not empty",
     CATEGORY: "a category such as cs.LG or hep-th, or all of an archive: cs.*",
     KEYWORD: "a word or a phrase",
+    HOST: "a host name in lower case, such as review.example.org",
+    PASSWORD_HASH: "an argon2id hash; paperline review --hash-password makes one",
     CONTACT: "a mail address or one that begins with https://, in ASCII without blanks",
 }
 """The forms that texts must have, in words."""
@@ -92,7 +98,8 @@ def line_of(text: str, keys: Keys) -> int | None:
 
 def explained(message: str, source: Source, table: type[msgspec.Struct]) -> SettingsError:
     """What msgspec says of the file as a `SettingsError`; `table` is the type it should hold."""
-    text, _, path = message.partition(" - at `$")
+    place = re.search(r" - at (`key` in )?`\$([^`]*`)$", message)
+    text, path = (message[: place.start()], place[2]) if place else (message, "")
     keys: Keys = tuple(
         int(index) if index else key for key, index in re.findall(r"\.([^.\[\]`]+)|\[(\d+)\]", path)
     )
@@ -101,6 +108,8 @@ def explained(message: str, source: Source, table: type[msgspec.Struct]) -> Sett
         return unknown_key(source, (*keys, unknown[1]), known)
     if missing := re.search(r"required field `(.*)`", text):
         return fault(source, (*keys, missing[1]), "nothing", "a value")
+    if place and place[1]:
+        return fault(source, keys, "a name that cannot be one", _in_words(text))
     if path.endswith("[...]`"):
         keys = (*keys, _misfit(source.value(keys), _kind(table, keys)))
     kind = _kind(table, keys)
@@ -189,7 +198,8 @@ def shown(keys: Keys, value: Any) -> str:
     """The value as TOML would write it, without what may be a key or a password."""
     own_key = keys[-1:] == ("api_key_env",) and not str(value).isupper()
     passed_on = keys[keys.index("parameters") + 1 :] if "parameters" in keys else ()
-    if own_key or any(SECRET.search(str(key)) for key in passed_on):
+    password = keys[:2] == ("review", "editors") and not isinstance(value, dict)
+    if own_key or password or any(SECRET.search(str(key)) for key in passed_on):
         return "(not shown)"
     if isinstance(value, dict):
         inside = (f"{key} = {shown((*keys, key), item)}" for key, item in value.items())

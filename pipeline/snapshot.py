@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pipeline import files
+from pipeline.books import Run
 from pipeline.errors import DamagedFile
 from pipeline.exchange import BatchState
 from pipeline.records import (
@@ -20,7 +21,6 @@ from pipeline.records import (
     Paper,
     Publication,
     Record,
-    Run,
     Summary,
     each_record,
 )
@@ -116,9 +116,13 @@ class Snapshot:
         """Every decision, in the order in which they were taken."""
         return records_in(self._decisions, Decision)
 
-    def append_decision(self, decision: Decision) -> None:
-        """Append and sync. Hold `releasing()`."""
-        files.append_lines(self._decisions, [decision.to_json()])
+    def decisions_stamp(self) -> dict[str, str]:
+        """The part of `stamps` that a decision changes."""
+        return {self._decisions.name: files.stamp(self._decisions)}
+
+    def append_decisions(self, decisions: Iterable[Decision]) -> None:
+        """Append all at once and sync. Hold `releasing()`."""
+        files.append_lines(self._decisions, [decision.to_json() for decision in decisions])
 
     def digest(self) -> Digest | None:
         """The digest as last assembled, or None. Raises `DamagedFile`."""
@@ -144,6 +148,17 @@ class Snapshot:
         """Append and sync. Hold `releasing()`."""
         files.append_lines(self._published, [publication.to_json()])
 
+    def may_wait(self) -> bool:
+        """Whether editors may be waited for, told by the files' times alone, none of them read.
+
+        They may where nothing was published, or something was decided or taken back since.
+        """
+        with files.translated(self.folder):
+            if not self._published.exists():
+                return self.digest_json.exists()
+            decided = self._decisions.exists() and self._decisions.stat().st_mtime_ns
+            return decided >= self._published.stat().st_mtime_ns
+
     def run(self) -> Run:
         """What was done to the snapshot. Raises `DamagedFile`."""
         if not self._run.exists():
@@ -153,6 +168,18 @@ class Snapshot:
                 next_step="Restore it from a backup, or move the snapshot's folder away",
             )
         return Run.from_json(files.read_text(self._run), where=str(self._run))
+
+    def stamps(self) -> dict[str, str]:
+        """By the names of the files that others than a desk write, what changes when they do."""
+        written = (
+            self._run,
+            self._summaries,
+            self._findings,
+            self._decisions,
+            self.digest_json,
+            self._published,
+        )
+        return {path.name: files.stamp(path) for path in written}
 
     def write_run(self, run: Run) -> None:
         """Replace `run.json`."""

@@ -1,10 +1,11 @@
 """Where each topic stands, read from the files alone; fast, since people ask often."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from pipeline.decisions import waited_for
 from pipeline.outputs import Outputs
-from pipeline.records import Count, Digest, Record, SnapshotName, Utc
+from pipeline.records import Count, Digest, Publication, Record, SnapshotName, Utc
 from pipeline.snapshot import Snapshot
 from pipeline.text import amount
 
@@ -26,8 +27,9 @@ class PaperStatus(Record, frozen=True, kw_only=True):
 class SnapshotStatus(Record, frozen=True, kw_only=True):
     """One snapshot; an entry of the answer of `paperline status --json`.
 
-    `state`: `unfinished` before the digest exists, else `draft`, `published`, or
-    `correcting`: published, and changed since by decisions that are not complete.
+    `state`: `unfinished` before the digest exists, else `draft`, `ready` (it passes its gate and
+    waits to be published), `published`, `correcting` (published, and changed since by decisions
+    that are not complete), or `withdrawn`.
     `papers` include those that an editor left out.
     `command` is the next thing to run, or None when nothing is to be done.
     """
@@ -99,9 +101,11 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
             ),
         )
     waiting = waited_for(digest, digest.policy)
-    state = "correcting" if digest.status == "draft" and snapshot.publications() else digest.status
+    state = _state(digest, snapshot.publications(), open_=not waiting)
     titles = {p.id: p.title for p in snapshot.papers()} if digest.excluded else {}
-    command = f"paperline decide {name} {waiting[0].paper.id} approve" if waiting else None
+    command = "paperline review" if waiting else None
+    if state == "ready":
+        command = f"paperline publish {name}"
     if waiting and any(finding.code == "judge-missing" for finding in digest.findings):
         command = f"paperline check {name}"
     return SnapshotStatus(
@@ -116,6 +120,16 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
         command=command,
         papers=_papers(digest, titles),
     )
+
+
+def _state(digest: Digest, releases: Sequence[Publication], *, open_: bool) -> str:
+    if digest.status == "published":
+        return "published"
+    if releases and releases[-1].why is not None:
+        return "withdrawn"
+    if releases:
+        return "correcting"
+    return "ready" if open_ else "draft"
 
 
 def _papers(digest: Digest, titles: dict[str, str]) -> tuple[PaperStatus, ...]:
@@ -135,5 +149,6 @@ def _papers(digest: Digest, titles: dict[str, str]) -> tuple[PaperStatus, ...]:
     excluded = (
         PaperStatus(id=d.paper, title=titles[d.paper], decision=d.action, gap=None)
         for d in digest.excluded
+        if d.paper is not None
     )
     return (*shown, *excluded)

@@ -11,8 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pipeline.books import Run, Stage
 from pipeline.outputs import Outputs
-from pipeline.records import Paper, Run, Stage, utc
+from pipeline.records import Paper, utc
 
 ROOT = Path(__file__).parent.parent
 NAME = "20260501_0405"

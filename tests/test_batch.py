@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
+from pipeline.books import Spend
 from pipeline.cache import AnswerCache
 from pipeline.errors import BatchRunning, UsageError
 from pipeline.exchange import Outcome
@@ -16,7 +17,6 @@ from pipeline.executors.online import Online
 from pipeline.llm.batches import line, split
 from pipeline.llm.budget import Budget
 from pipeline.outputs import Outputs
-from pipeline.records import Spend
 from pipeline.settings import BudgetSettings, ModelSettings
 from pipeline.snapshot import Snapshot
 from tests.batch_server import BatchServer, good

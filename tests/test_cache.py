@@ -14,10 +14,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from pipeline.books import Spend
 from pipeline.cache import AnswerCache
 from pipeline.errors import OutputError
 from pipeline.exchange import Answer, Kept, kept
-from pipeline.records import Spend, Usage
+from pipeline.records import Usage
 
 ONE, OTHER = "1" * 64, "2" * 64
 """Fingerprints of two requests."""

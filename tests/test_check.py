@@ -13,29 +13,22 @@ import msgspec
 import pytest
 
 from pipeline import candidates
+from pipeline import desk as desks
+from pipeline.books import Run, Stage
+from pipeline.checks.codes import CODES
 from pipeline.decisions import waited_for
-from pipeline.errors import DamagedFile, UsageError
+from pipeline.errors import DamagedFile, PromptError, UsageError
 from pipeline.exchange import Deliver, Job, Outcome, Paid, Verdict, failed
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
-from pipeline.records import (
-    Digest,
-    Failure,
-    Finding,
-    Lines,
-    Paper,
-    Run,
-    Severity,
-    Stage,
-    Summary,
-)
+from pipeline.records import Digest, Failure, Finding, Lines, Paper, Severity, Summary
 from pipeline.run import assembled, release
 from pipeline.settings import CheckSettings, ReviewSettings, Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import assemble as assembling
 from pipeline.stages import check as stage
 from pipeline.stages.assemble import assemble
-from pipeline.stages.review import decide
+from pipeline.stages.review import Wish
 from tests.conftest import REPOSITORY
 from tests.digests import a_paper, a_summary
 
@@ -295,8 +288,8 @@ class TestTheDigest:
         desk.write(summary(paper, WRONG))
         desk.check()
         assert codes(desk.digest().findings) == [("1", "traditional")]
-        with desk.snapshot.releasing():
-            decide(desk.snapshot, paper.id, "edit", editor="Ada", at=NOW, text={"zh": RIGHT["zh"]})
+        edit = Wish("edit", paper.id, text={"zh": RIGHT["zh"]})
+        desks.Desk(desk.settings, desk.snapshot).decide([edit], editor="Ada", at=NOW)
         assert desk.digest().findings == ()
 
     def test_says_it_beside_the_line_while_it_is_a_draft(self, desk) -> None:
@@ -304,7 +297,7 @@ class TestTheDigest:
         desk.check()
         release(desk.settings, desk.snapshot, NOW)
         assert "針 (针)" in desk.snapshot.digest_html.read_text()
-        release(desk.settings, desk.snapshot, NOW, policy="none")
+        release(desk.settings, desk.snapshot, NOW, asked_under="none")
         assert "針 (针)" not in desk.snapshot.digest_html.read_text()
 
     def test_shows_no_candidate_that_was_not_checked(self, desk) -> None:
@@ -439,3 +432,89 @@ def test_the_candidates_that_were_checked_are_the_first_ones_as_they_were(desk) 
     later = [*first, summary(two, RIGHT)]
     assert candidates.checked(run, later) == first
     assert list(candidates.checked(run, later[::-1])) == []
+
+
+class TestLinesThatAnEditorTypes:
+    TYPED: Lines = {**RIGHT, "zh": "針对单个港口适配的海岸模型，潮汐预测误差为4 cm。"}
+
+    def typed(self, desk: Desk, lines: Lines = TYPED, **changes: Any) -> list[tuple[str, str]]:
+        paper = desk.papers[0]
+        return codes(stage.findings_in(desk.settings, paper, summary(paper, lines, **changes)))
+
+    def test_are_held_to_what_a_candidate_is(self, desk) -> None:
+        paper = desk.papers[0]
+        made = summary(paper, self.TYPED)
+        desk.write(made)
+        assert stage.findings_in(desk.settings, paper, made) == desk.check()
+        assert self.typed(desk) == [("1", "traditional"), ("1", "spacing")]
+
+    def test_have_the_severities_of_the_settings(self, desk) -> None:
+        severity: dict[str, Any] = {"traditional": "off", "spacing": "error"}
+        chosen = CheckSettings(severity=severity)
+        desk.settings = msgspec.structs.replace(desk.settings, check=chosen)
+        (finding,) = stage.findings_in(
+            desk.settings, desk.papers[0], summary(desk.papers[0], self.TYPED)
+        )
+        assert (finding.code, finding.severity) == ("spacing", "error")
+
+    def test_leave_no_trace_on_disk(self, desk) -> None:
+        desk.write(summary(desk.papers[0], RIGHT))
+        before = {path: path.stat().st_mtime_ns for path in desk.settings.outputs.rglob("*")}
+        self.typed(desk)
+        after = {path: path.stat().st_mtime_ns for path in desk.settings.outputs.rglob("*")}
+        assert after == before
+
+    def test_are_not_taken_for_a_models_failure_unless_that_is_asked_for(self, desk) -> None:
+        paper = desk.papers[0]
+        failed = summary(paper, {**RIGHT, "en": "I'm sorry, but I cannot summarize this abstract."})
+        assert "failure-text" not in self.codes_of(desk, failed)
+        assert "failure-text" in self.codes_of(desk, failed, apart_from=())
+        assert set(stage.MODELS_ALONE) <= set(CODES)
+
+    def codes_of(self, desk: Desk, made: Summary, **asked: Any) -> set[str]:
+        paper = desk.papers[0]
+        return {f.code for f in stage.findings_in(desk.settings, paper, made, **asked)}
+
+    def test_may_be_those_of_a_prompt_that_is_gone(self, desk) -> None:
+        assert self.typed(desk, prompt="gone") == self.typed(desk)
+
+
+class TestTheRulesOfAPrompt:
+    @pytest.fixture
+    def prompts(self, desk: Desk, tmp_path: Path) -> Path:
+        """A folder of prompts that may be changed."""
+        folder = tmp_path / "prompts"
+        shutil.copytree(desk.settings.prompts, folder)
+        desk.settings = msgspec.structs.replace(desk.settings, prompts=folder)
+        return folder
+
+    def test_are_remembered_while_nothing_changes(self, desk) -> None:
+        rules = stage.rules_of(desk.settings, "one_line")
+        assert stage.rules_of(desk.settings, "one_line") is rules
+        assert stage.rules_of(desk.settings, None).extractive
+
+    def test_are_read_anew_where_the_prompt_changes(self, desk, prompts) -> None:
+        assert stage.rules_of(desk.settings, "one_line").form.sentences == 1
+        path = prompts / "one_line.md.j2"
+        name = 'name = "one_line"\n'
+        path.write_text(path.read_text().replace(name, f"{name}sentences = 3\n"))
+        assert stage.rules_of(desk.settings, "one_line").form.sentences == 3
+
+    def test_are_read_anew_where_the_glossary_changes(self, desk, prompts) -> None:
+        assert "tide gauge" not in stage.rules_of(desk.settings, "one_line").glossary.terms
+        with (prompts / "glossary.tsv").open("a") as file:
+            file.write("tide gauge\t验潮仪\n")
+        assert stage.rules_of(desk.settings, "one_line").glossary.terms["tide gauge"] == "验潮仪"
+
+    def test_follow_the_settings(self, desk) -> None:
+        default = stage.rules_of(desk.settings, None)
+        chosen = CheckSettings(words=(2, 5), openings=("Behold",))
+        changed = msgspec.structs.replace(desk.settings, check=chosen)
+        rules = stage.rules_of(changed, None)
+        assert (rules.form.length["en"], rules.openings) == ((2, 5), ("Behold",))
+        assert stage.rules_of(desk.settings, None) == default
+
+    def test_cannot_be_had_without_a_glossary(self, desk, prompts) -> None:
+        (prompts / "glossary.tsv").unlink()
+        with pytest.raises(PromptError, match="no such file"):
+            stage.rules_of(desk.settings, "one_line")

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.books import Waiting
 from pipeline.choice import FILTERS, SHOWN, Choice, Chooser, versioned
 from pipeline.errors import UnbalancedBooks
 from pipeline.ledger import Shown, content_of, is_due, status_of
-from pipeline.records import Paper, Waiting
+from pipeline.records import Paper
 from pipeline.settings import TopicSettings
 from tests.digests import a_paper
 

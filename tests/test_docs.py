@@ -12,7 +12,8 @@ import pytest
 from lxml.html import document_fromstring
 
 from pipeline import settings
-from pipeline.records import Run, Usage, Waiting
+from pipeline.books import Run, Waiting
+from pipeline.records import Usage
 from pipeline.site.page import digest_page
 from tests.digests import a_digest, a_paper, an_entry
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
+from pipeline.books import Spend
 from pipeline.cache import AnswerCache
 from pipeline.errors import BatchRunning
 from pipeline.exchange import Executor, Outcome
@@ -17,7 +18,6 @@ from pipeline.executors.online import Online
 from pipeline.glossary import Glossary
 from pipeline.llm.budget import Budget
 from pipeline.outputs import Outputs
-from pipeline.records import Spend
 from pipeline.settings import BudgetSettings, ModelSettings
 from tests.batch_server import BatchServer
 from tests.jobs import KEY, fingerprint_of, job

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from pipeline.books import Run
 from pipeline.checks import judge as findings
 from pipeline.checks.rules import Found
 from pipeline.errors import AnswerRejected
@@ -22,7 +23,7 @@ from pipeline.llm.verdicts import LONGEST_WHY, verdicts_of
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.prompts import load
-from pipeline.records import Language, Lines, Paper, Run, Summary, Usage
+from pipeline.records import Language, Lines, Paper, Summary, Usage
 from pipeline.settings import BudgetSettings, ModelSettings, ProviderSettings, Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.judge import PROMPT, Judged, judged

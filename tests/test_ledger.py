@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import ledger
+from pipeline.books import Run, Stage
 from pipeline.errors import DamagedFile, OutputError
 from pipeline.ledger import Shown, content_of, is_due, status_of
 from pipeline.outputs import Outputs
-from pipeline.records import Paper, Run, Stage
+from pipeline.records import Paper
 from pipeline.snapshot import Snapshot
 
 MOMENT = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -185,7 +186,7 @@ class TestIndex:
         with ledger.opened(tmp_path / "cache", outputs, "lamps") as opened:
             assert opened.newest_since(ID, MOMENT + 2 * DAY) == 2
             assert opened.newest_since(ID, MOMENT + 3 * DAY) == 0
-            assert opened.snapshots_with(ID) == ["20260312_1200", "20260313_1200"]
+            assert opened.versions_of(ID) == [("20260312_1200", 1), ("20260313_1200", 2)]
 
     def test_says_which_papers_were_withdrawn_after_a_day(self, show, outputs, tmp_path) -> None:
         gone = paper(2, "This paper has been withdrawn").but(status="withdrawn")

@@ -18,9 +18,11 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from pipeline.cache import AnswerCache
+from pipeline.desk import Desk
 from pipeline.outputs import Outputs
 from pipeline.records import Publication, Summary, each_record
-from pipeline.stages.review import decide
+from pipeline.settings import Settings
+from pipeline.stages.review import Wish
 from tests.model_server import ModelServer, completion, error, good_lines
 
 ROOT = Path(__file__).parent.parent
@@ -87,10 +89,10 @@ class Machine:
 
     def approve(self, papers: list[str]) -> None:
         """Take the decisions that the command takes one by one; what it does then is its next's."""
-        (snapshot,) = Outputs(self.folder / "outputs").snapshots("demo")
-        with snapshot.releasing():
-            for paper in papers:
-                decide(snapshot, paper, "approve", editor="Ada", at=datetime.now(UTC))
+        settings = Settings(outputs=self.folder / "outputs", cache=self.folder / "cache")
+        (snapshot,) = Outputs(settings.outputs).snapshots("demo")
+        wishes = [Wish("approve", paper) for paper in papers]
+        Desk(settings, snapshot).decide(wishes, editor="Ada", at=datetime.now(UTC))
 
     def snapshot(self, name: str = "20260115_0405") -> Path:
         return self.folder / "outputs" / "demo" / name
@@ -707,7 +709,7 @@ def test_status_tells_what_is_waited_for_and_the_next_command(machine: Machine) 
     assert errors >= 9  # all nine have one Chinese line
     assert f"demo/20260115_0405: draft, 9 papers, {errors} errors, " in said
     assert "waiting for 9 decisions" in said
-    assert "paperline decide demo/20260115_0405" in said
+    assert "next: paperline review" in said
 
 
 def test_a_run_answers_json_when_asked(machine: Machine) -> None:

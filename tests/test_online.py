@@ -10,6 +10,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from pipeline.books import Spend
 from pipeline.cache import AnswerCache
 from pipeline.errors import OutputError
 from pipeline.exchange import Job, Outcome
@@ -17,7 +18,6 @@ from pipeline.executors.online import ASKS, READY, Online
 from pipeline.llm import limits, provider
 from pipeline.llm.budget import Budget
 from pipeline.llm.provider import MOST_REJECTED, TRIES
-from pipeline.records import Spend
 from pipeline.settings import BudgetSettings, ModelSettings, ProviderSettings
 from tests.jobs import KEY, fingerprint_of, job
 from tests.model_server import ModelServer, completion, error, good_lines

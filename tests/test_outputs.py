@@ -4,9 +4,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from pipeline.books import Run, Spend, Waiting
 from pipeline.errors import Busy, DamagedFile, OutputError, UsageError
 from pipeline.outputs import Outputs
-from pipeline.records import Decision, Paper, Run, Spend, Usage, Waiting
+from pipeline.records import Decision, Paper, Usage
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -143,8 +144,8 @@ def test_decisions_are_appended_in_order_under_the_lock(outputs):
         paper=paper().id, version=1, action="hold", summary=None, lines=None, editor="W", at=NOON
     )
     with snapshot.releasing():
-        snapshot.append_decision(first)
-        snapshot.append_decision(first.but(action="reopen"))
+        snapshot.append_decisions([first])
+        snapshot.append_decisions([first.but(action="reopen")])
     assert [decision.action for decision in snapshot.decisions()] == ["hold", "reopen"]
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.books import Gap, Run, Spend, Stage, Waiting
 from pipeline.errors import DamagedFile
 from pipeline.exchange import BatchPart, BatchState, Job, Message, Outcome, Request, Verdict
 from pipeline.records import (
@@ -14,16 +15,11 @@ from pipeline.records import (
     DigestLine,
     Entry,
     Failure,
-    Gap,
     Lines,
     Paper,
     Publication,
-    Run,
-    Spend,
-    Stage,
     Summary,
     Usage,
-    Waiting,
     each_record,
     fingerprint,
     summary_id,

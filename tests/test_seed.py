@@ -11,8 +11,10 @@ from typing import Any
 
 from lxml import html
 
+from pipeline.desk import Desk
 from pipeline.outputs import Outputs
-from pipeline.stages.review import decide
+from pipeline.settings import Settings
+from pipeline.stages.review import Wish
 from tests.testbed_servers import serving, statistics
 
 ROOT = Path(__file__).parent.parent
@@ -102,9 +104,9 @@ def paperline(folder: Path, *arguments: str) -> str:
 def approve(outputs: Path, papers: list[str]) -> None:
     """Take the decisions that the command takes one by one; what it does then is the last's."""
     (snapshot,) = Outputs(outputs).snapshots("ai4science")
-    with snapshot.releasing():
-        for paper in papers:
-            decide(snapshot, paper, "approve", editor="Ada", at=datetime.now(UTC))
+    settings = Settings(outputs=outputs, cache=outputs.parent / "cache")
+    wishes = [Wish("approve", paper) for paper in papers]
+    Desk(settings, snapshot).decide(wishes, editor="Ada", at=datetime.now(UTC))
 
 
 def test_the_recorded_night_equals_the_seed_page_is_paid_once_and_published_when_decided(

@@ -100,6 +100,41 @@ def fault(tmp_path, text, environ=None) -> str:
             'FILE:2: review.policy: found "some", expected "all" or "flagged" or "none"',
         ),
         (
+            '[review]\npublish = "now"',
+            'FILE:2: review.publish: found "now", expected "settled" or "asked"',
+        ),
+        ("[review]\nremind_after = 0", "FILE:2: review.remind_after: found 0, expected a number"),
+        (
+            '[review]\nhosts = "review.example.org"',
+            'FILE:2: review.hosts: found "review.example.org", expected a list of texts: ',
+        ),
+        (
+            '[review]\nhosts = ["a.example", "https://b.example/"]',
+            'FILE:2: review.hosts[1]: found "https://b.example/", expected a host name in lower '
+            "case, such as review.example.org",
+        ),
+        (
+            '[review]\neditors = "hunter2"',
+            "FILE:2: review.editors: found (not shown), expected a table",
+        ),
+        (
+            '[review.editors]\n"Mei Lan" = "hunter2"',
+            "FILE:2: review.editors.Mei Lan: found (not shown), expected an argon2id hash; "
+            "paperline review --hash-password makes one",
+        ),
+        (
+            '[review.editors]\n"Mei Lan" = "$argon2i$v=19$m=8,t=1,p=1$b25lIHNhbHQ$aGFzaA"',
+            "FILE:2: review.editors.Mei Lan: found (not shown), expected an argon2id hash; ",
+        ),
+        (
+            '[review.editors]\n"Mei Lan" = ["hunter2"]',
+            "FILE:2: review.editors.Mei Lan: found (not shown), expected a text",
+        ),
+        (
+            '[review.editors]\n" " = "$argon2id$v=19$m=8,t=1,p=1$b25lIHNhbHQ$aGFzaA"',
+            "FILE:1: review.editors: found a name that cannot be one, expected one line of text",
+        ),
+        (
             f'{TOPIC}select = "best"',
             'FILE:4: topic[0].select: found "best", expected "new" or "latest"',
         ),
@@ -233,9 +268,20 @@ def test_secrets_are_never_shown(tmp_path):
     assert "temperature = 0.5" in shown["model.parameters"]
 
 
+def test_the_hash_of_a_password_is_not_shown(tmp_path):
+    file = tmp_path / "paperline.toml"
+    made = "$argon2id$v=19$m=8,t=1,p=1$b25lIHNhbHQ$aGFzaA"
+    file.write_text(f'[review.editors]\n"Mei Lan" = "{made}"\n', encoding="utf-8")
+    assert load(file, {}).review.editors == {"Mei Lan": made}
+    shown = {item.name: item.value for item in effective(file, {})}
+    assert shown["review.editors"] == "{Mei Lan = (not shown)}"
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        '[review]\neditors = { alice = "hunter2" }',
+        '[review]\neditors = ["hunter2"]',
         '[model]\napi_key_env = "sk-hunter2"',
         '[model]\napi_key = "hunter2"',
         '[model]\nbase_url = "ftp://me:hunter2@host"',

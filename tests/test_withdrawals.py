@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from pipeline import run
+from pipeline.desk import Desk
 from pipeline.executors.selection import opened
 from pipeline.progress import Plain
 from pipeline.records import Policy, Withdrawal
@@ -16,7 +17,7 @@ from pipeline.run import Night, give_notice, release, run_topic
 from pipeline.settings import ModelSettings, ReviewSettings, Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.publish import record_withdrawals
-from pipeline.stages.review import decide
+from pipeline.stages.review import Wish
 from tests.feeds import NOW, Entry, entry
 from tests.nights import DAY, statuses
 
@@ -115,8 +116,8 @@ def killed(*_: object, **__: object) -> None:
 def test_keep_it_through_a_correction(arxiv, work, first, settings) -> None:
     arxiv.entries[0] = gone(1)
     work(NOW + DAY)
-    with first.releasing():
-        decide(first, "2603.90001", "edit", editor="Ada", at=NOW + DAY, text={"en": "It was dark."})
+    edit = Wish("edit", "2603.90001", text={"en": "It was dark."})
+    Desk(settings, first).decide([edit], editor="Ada", at=NOW + DAY)
     release(settings, first, NOW + DAY)
     assert reasons(first) == ["first", "withdrawn", "correction"]
     assert marked(first) == ["2603.90001"]
@@ -162,12 +163,11 @@ class TestWhereEditorsAreWaitedFor:
     def test_a_published_digest_says_it_although_a_decision_was_taken_back(
         self, arxiv, work, first, settings
     ) -> None:
-        with first.releasing():
-            for paper in ("2603.90001", "2603.90002"):
-                decide(first, paper, "approve", editor="Ada", at=NOW)
+        desk = Desk(settings, first)
+        wishes = [Wish("approve", paper) for paper in ("2603.90001", "2603.90002")]
+        desk.decide(wishes, editor="Ada", at=NOW)
         release(settings, first, NOW)
-        with first.releasing():
-            decide(first, "2603.90002", "reopen", editor="Ada", at=NOW)
+        desk.decide([Wish("reopen", "2603.90002")], editor="Ada", at=NOW)
         release(settings, first, NOW)
         arxiv.entries[0] = gone(1)
         work(NOW + DAY)

@@ -70,6 +70,10 @@ BARE_ENDS = re.compile(
 """What makes another quantity of one that ends there: more digits, a unit, a scale."""
 
 
+Place = tuple[int, Span]
+"""The number of a text of the paper, as in `Known.texts`, and a span in it."""
+
+
 class Source(NamedTuple):
     """A quantity of the paper, and the text that it stands in."""
 
@@ -110,15 +114,19 @@ class Known:
 
         False says nothing.
         """
+        return self.quoted_at(text, unit) is not None
+
+    def quoted_at(self, text: str, unit: Unit) -> Place | None:
+        """Where the paper has such a quantity."""
         more = BARE_ENDS if unit in COUNTS else UNIT_ENDS
-        for where, _ in self._texts:
+        for number, (where, _) in enumerate(self._texts):
             at = where.find(text)
             if at < 0:
                 continue
             apart = not at or where[at - 1] in " ("
             if apart and not more.match(where, at + len(text)):
-                return True
-        return False
+                return number, (at, at + len(text))
+        return None
 
     @functools.cached_property
     def _lower(self) -> str:
@@ -156,9 +164,12 @@ class Known:
         """Whether the paper has a count of `WORDS` as a word."""
         return WRITTEN[count].search(self._lower) is not None
 
-    def hints_at(self, count: int) -> bool:
-        """Whether a count from 3 to 12 may stand inside another word of the paper."""
-        return any(HINTED[count].search(text) for text, _ in self._texts)
+    def hint_of(self, count: int) -> Place | None:
+        """Where a count from 3 to 12 may stand inside another word of the paper."""
+        for number, (text, _) in enumerate(self._texts):
+            if found := HINTED[count].search(text):
+                return number, found.span()
+        return None
 
     def has_beyond(self, number: str) -> bool:
         """Whether the number stands in that part of a text that was not read."""

@@ -16,7 +16,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from pipeline.checks.abbreviations import ALWAYS, COUNTRIES, LONG_FORMS, ORDINARY, VARIANTS
-from pipeline.checks.rules import Found, Rules
+from pipeline.checks.rules import Found, Rules, Span
 from pipeline.checks.topics import common_words, stem
 from pipeline.checks.vocabulary import DIGITS, NAME, Vocabulary, fold, vocabulary
 from pipeline.records import Language, Lines, Paper
@@ -69,23 +69,31 @@ def check(paper: Paper, lines: Lines, rules: Rules) -> Iterator[Found]:
 
 def _unknown(paper: Paper, known: Vocabulary, language: Language, line: str) -> Iterator[Found]:
     told: set[str] = set()
-    chinese = bool(HAN.search(line))
-    for match in NAME.finditer(line, 0, SEARCHED):
-        written = match[0]
-        if (written.islower() and written.isalpha()) or written in told:
+    for name, span in names_in(line):
+        if name in told or is_known(name, known) or is_passed_over(line, span):
             continue
-        if not looks_like_a_name(written, line, match.start(), chinese=chinese):
-            continue
-        name = POSSESSIVE.sub("", written)
-        if is_known(name, known) or _in_latex(line, match):
-            continue
-        if not chinese and _is_common(name):
-            continue
-        told.add(written)
-        span = (match.start(), match.start() + len(name))
+        told.add(name)
         yield _found(paper, known, language, name, span)
         if len(told) == MOST_UNKNOWN:
             return
+
+
+def names_in(line: str) -> Iterator[tuple[str, Span]]:
+    """What looks like a name in a line, and where, in order; the possessive 's is left out."""
+    chinese = bool(HAN.search(line))
+    for match in NAME.finditer(line, 0, SEARCHED):
+        written, start = match[0], match.start()
+        if written.islower() and written.isalpha():
+            continue
+        if looks_like_a_name(written, line, start, chinese=chinese):
+            name = POSSESSIVE.sub("", written)
+            yield name, (start, start + len(name))
+
+
+def is_passed_over(line: str, span: Span) -> bool:
+    """Whether it may be there though no paper has it: a part of LaTeX, an ordinary English word."""
+    name = line[slice(*span)]
+    return _in_latex(line, span) or (_is_common(name) and not HAN.search(line))
 
 
 def looks_like_a_name(written: str, line: str, start: int, *, chinese: bool) -> bool:
@@ -111,15 +119,14 @@ def _is_common(name: str) -> bool:
     return told is not None and told.shared < OFTEN and _is_title(name)
 
 
-def _in_latex(line: str, match: re.Match[str]) -> bool:
+def _in_latex(line: str, span: Span) -> bool:
     """Whether it is a part of a name that is written in LaTeX, which another check reports."""
-    around = line[max(0, match.start() - 1) : match.start()] + line[match.end() : match.end() + 1]
+    start, end = span
+    around = line[max(0, start - 1) : start] + line[end : end + 1]
     return not LATEX.isdisjoint(around)
 
 
-def _found(
-    paper: Paper, known: Vocabulary, language: Language, name: str, span: tuple[int, int]
-) -> Found:
+def _found(paper: Paper, known: Vocabulary, language: Language, name: str, span: Span) -> Found:
     right = nearest(name, known)
     if right is None:
         return Found("name-unknown", f"{name} is not in the paper", language, span)

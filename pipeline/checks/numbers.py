@@ -105,6 +105,14 @@ def quantities(text: str, language: Language) -> list[Quantity]:
     return sorted(found, key=lambda quantity: quantity.span)[:MOST_JUDGED]
 
 
+def shares(line: str, found: Sequence[Quantity], known: Known) -> Iterator[Quantity]:
+    """What two neighbours in a line make that the paper has as one: `1/10` for 10%."""
+    for fraction in fractions(found, line):
+        best, _ = _best(fraction, [*known.digits, *known.words], "")
+        if best <= Relation.ROUNDED:
+            yield fraction
+
+
 def bound_of(line: str, span: Span) -> str:
     """What the line says of a quantity: over, under, about, more (30 余, below 40), or nothing."""
     start, end = span
@@ -137,10 +145,7 @@ def _of_line(
     yield from named
     settled = [finding.span for finding in named if finding.span]
     derivations = Derivations(known)
-    for fraction in fractions(found, line):
-        best, _ = _best(fraction, [*known.digits, *known.words], "")
-        if best <= Relation.ROUNDED:
-            settled.append(fraction.span)
+    settled += [share.span for share in shares(line, found, known)]
     for quantity in found:
         start = quantity.span[0]
         if not quantity.inside and not any(first <= start < end for first, end in settled):
@@ -160,7 +165,7 @@ def _judged(
     best, source = min((best, source), _best(quantity, known.words, bound), key=_relation)
     if best <= Relation.ROUNDED:
         return
-    countable = _countable(quantity)
+    countable = is_countable(quantity)
     if best >= Relation.SCALE and (derived := derivations.told(line, quantity)):
         message = f"{text} is not in the paper; it would follow from {derived}"
         yield Found("number-derived", message, language, quantity.span)
@@ -168,7 +173,7 @@ def _judged(
         code, message = _told(best, text, quantity, source, language)
         yield Found(code, message, language, quantity.span, source.span)
     elif countable:
-        if not known.hints_at(int(quantity.value)):
+        if known.hint_of(int(quantity.value)) is None:
             message = f"{text} is not stated in the paper: count again"
             yield Found("number-counted", message, language, quantity.span)
     elif not known.has_beyond(text):
@@ -178,11 +183,10 @@ def _judged(
 
 def _is_plainly_there(quantity: Quantity, text: str, line: str, known: Known) -> bool:
     """Whether the paper has the very same, or it is too small a count to say anything."""
-    counts = quantity.written and quantity.unit in COUNTS
-    if counts and quantity.value in EXEMPT:
+    if is_exempt(quantity):
         return True
     worded = quantity.value in WORDS and _is_ordinal(line, quantity.span)
-    if (worded or _countable(quantity)) and known.writes(int(quantity.value)):
+    if (worded or is_countable(quantity)) and known.writes(int(quantity.value)):
         return True
     if quantity.vague:
         return False
@@ -239,7 +243,13 @@ def _may_be_chance(quantity: Quantity, source: Quantity) -> bool:
     return whole and quantity.unit.name != source.unit.name
 
 
-def _countable(quantity: Quantity) -> bool:
+def is_exempt(quantity: Quantity) -> bool:
+    """Whether it is one of the counts that no paper need state."""
+    return quantity.written and quantity.unit in COUNTS and quantity.value in EXEMPT
+
+
+def is_countable(quantity: Quantity) -> bool:
+    """Whether a writer may have counted it in the paper."""
     return quantity.value in SMALL and quantity.unit in COUNTS and not quantity.vague
 
 

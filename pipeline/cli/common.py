@@ -75,3 +75,13 @@ def progress() -> "Progress":
 
         return Bar()
     return Plain()
+
+
+def login_name() -> str:
+    """The login name, or nothing where the user has none, as in some containers."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -1,7 +1,8 @@
-"""decide."""
+"""decide, introduce and unpublish: an editor's word, from a script."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -9,8 +10,18 @@ from pipeline.text import amount
 
 if TYPE_CHECKING:
     from pipeline.records import Action, Lines
+    from pipeline.snapshot import Snapshot
+    from pipeline.stages.review import Wish
 
-ACTIONS = click.Choice(["approve", "edit", "exclude", "hold", "reopen"])
+ACTIONS = click.Choice(
+    ["approve", "edit", "exclude", "hold", "reopen", "pin", "unpin", "move"],
+)
+
+
+def editor_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--editor, who decides."""
+    text = "Who decides; the login name where it is left out."
+    return click.option("--editor", metavar="NAME", help=text)(command)
 
 
 @click.command()
@@ -19,7 +30,9 @@ ACTIONS = click.Choice(["approve", "edit", "exclude", "hold", "reopen"])
 @click.argument("action", type=ACTIONS)
 @click.option("--en", metavar="TEXT", help="The new English line, with edit.")
 @click.option("--zh", metavar="TEXT", help="The new Chinese line, with edit.")
-@click.option("--editor", metavar="NAME", help="Who decides; the login name where it is left out.")
+@click.option("--summary", metavar="ID", help="Another candidate's lines than those on show.")
+@click.option("--before", metavar="ID", help="The paper that move leads before; else to the end.")
+@editor_option
 @click.option("--note", metavar="TEXT", default="", help="Kept with the decision.")
 @click.pass_obj
 def decide(
@@ -29,47 +42,94 @@ def decide(
     action: str,
     en: str | None,
     zh: str | None,
+    summary: str | None,
+    before: str | None,
     editor: str | None,
     note: str,
 ) -> None:
     """Decide on one paper, on the lines its digest shows now.
 
-    Settling the last paper publishes the digest.
+    Settling the last paper publishes the digest, unless [review] publish says otherwise. pin
+    puts a paper at the head of the digest, move before another one.
+    """
+    from pipeline.stages.review import Wish
+
+    wish = Wish(
+        cast("Action", action),
+        paper,
+        summary=summary,
+        text=_given(en, zh),
+        note=note,
+        before=before,
+    )
+    found, state = _decided(config, snapshot, wish, editor)
+    click.echo(f"{found} {paper}: {action}; {state}")
+
+
+@click.command()
+@click.argument("snapshot")
+@click.option("--en", metavar="TEXT", help="The introduction in English.")
+@click.option("--zh", metavar="TEXT", help="The introduction in Chinese.")
+@editor_option
+@click.pass_obj
+def introduce(
+    config: Path | None, snapshot: str, en: str | None, zh: str | None, editor: str | None
+) -> None:
+    """Write a digest's introduction; without a text, take it away."""
+    from pipeline.stages.review import Wish
+
+    wish = Wish("introduce", text=_given(en, zh))
+    found, state = _decided(config, snapshot, wish, editor)
+    click.echo(f"{found}: {'introduced' if wish.text else 'without an introduction'}; {state}")
+
+
+@click.command()
+@click.argument("snapshot")
+@click.option("--why", metavar="TEXT", required=True, help="The reason; readers see it.")
+@editor_option
+@click.pass_obj
+def unpublish(config: Path | None, snapshot: str, why: str, editor: str | None) -> None:
+    """Withdraw a published digest: its page says so, and why.
+
+    Only paperline publish SNAPSHOT, or the review app, brings it back.
     """
     from datetime import UTC, datetime
 
     from pipeline import configuration
-    from pipeline.decisions import waited_for
+    from pipeline.cli.common import login_name
     from pipeline.outputs import Outputs
-    from pipeline.run import release
-    from pipeline.stages import review
+    from pipeline.run import withdraw
 
     settings = configuration.load(config)
     found = Outputs(settings.outputs).find(snapshot)
-    text = cast("Lines", {k: v for k, v in (("en", en), ("zh", zh)) if v is not None})
-    now = datetime.now(UTC)
-    with found.releasing():
-        review.decide(
-            found,
-            paper,
-            cast("Action", action),
-            editor=editor or _login_name(),
-            at=now,
-            text=text,
-            note=note,
-        )
+    withdraw(settings, found, why, editor=editor or login_name(), now=datetime.now(UTC))
+    click.echo(f"{found}: withdrawn")
+
+
+def _decided(
+    config: Path | None, snapshot: str, wish: "Wish", editor: str | None
+) -> "tuple[Snapshot, str]":
+    """Decide, and release as far as the gate allows; the snapshot, and its state in words."""
+    from datetime import UTC, datetime
+
+    from pipeline import configuration
+    from pipeline.cli.common import login_name
+    from pipeline.decisions import waited_for
+    from pipeline.desk import Desk
+    from pipeline.outputs import Outputs
+    from pipeline.run import release
+
+    settings, now = configuration.load(config), datetime.now(UTC)
+    found = Outputs(settings.outputs).find(snapshot)
+    Desk(settings, found).decide([wish], editor=editor or login_name(), at=now)
     digest = release(settings, found, now)
+    if digest.status == "published":
+        return found, "published"
     waiting = len(waited_for(digest, digest.policy))
-    left = amount(waiting, "decision")
-    state = "published" if digest.status == "published" else f"waiting for {left}"
-    click.echo(f"{found} {paper}: {action}; {state}")
+    if waiting:
+        return found, f"waiting for {amount(waiting, 'decision')}"
+    return found, f"ready: paperline publish {found}"
 
 
-def _login_name() -> str:
-    """The login name, or nothing where the user has none, as in some containers."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
+def _given(en: str | None, zh: str | None) -> "Lines":
+    return cast("Lines", {k: v for k, v in (("en", en), ("zh", zh)) if v is not None})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import caches, decisions, diagnosis, nightly, past, stages
+from pipeline.cli import caches, decisions, diagnosis, nightly, past, review, stages
 from pipeline.errors import PaperlineError
 from pipeline.version import VERSION
 
@@ -54,7 +54,10 @@ for command in (
     stages.check,
     stages.assemble,
     stages.publish,
+    decisions.unpublish,
     decisions.decide,
+    review.review,
+    decisions.introduce,
     diagnosis.status,
     diagnosis.config,
     caches.cache,

@@ -153,18 +153,16 @@ def _chosen(
 def _sentence(report: "Report") -> str:
     from pipeline.progress import cost
 
-    late = _late(report)
+    late, still = _late(report), _still_waiting(report)
     if report.snapshot is None:
         return f"{report.topic}: nothing new, and no digest yet{late}"
     spent = cost(report.usage)
     healed = f", {report.healed} of {report.asked_again} gaps healed" if report.asked_again else ""
-    state = (
-        f"published: {report.site}"
-        if report.published
-        else f"waiting for {amount(report.waiting_for, 'decision')}: {report.page}"
-    )
+    wait = f"waiting for {_decisions(report.waiting_for)}: {report.page}"
+    state = f"published: {report.site}" if report.published else wait
     if not report.made:
-        return f"{report.topic}: nothing new{healed}{late}, {spent}; {report.snapshot} {state}"
+        told = f"{report.topic}: nothing new{healed}{late}, {spent}"
+        return f"{told}; {report.snapshot} {state}{still}"
     other = "".join(
         f", {count} {what}"
         for count, what in ((report.withdrawn, "withdrawn"), (report.seen, "shown before"))
@@ -173,8 +171,22 @@ def _sentence(report: "Report") -> str:
     return (
         f"{report.topic}/{report.snapshot}: {report.new} new, {report.revised} revised{other}, "
         f"{report.model_lines} lines by a model, {report.gaps} gaps{_flagged(report)}"
-        f"{healed}{late}, {spent}; {state}"
+        f"{healed}{late}, {spent}; {state}{still}"
     )
+
+
+def _decisions(count: int) -> str:
+    return amount(count, "decision") if count else "somebody to publish it"
+
+
+def _still_waiting(report: "Report") -> str:
+    """Every digest that waits for its editors for longer than it should."""
+    told = []
+    for reminder in report.reminders:
+        hours = int((report.at - reminder.since).total_seconds() // 3600)
+        age = amount(hours // 24, "day") if hours >= 48 else amount(hours, "hour")
+        told.append(f"{reminder.snapshot} for {age} for {_decisions(reminder.waiting_for)}")
+    return f"; still waiting: {', '.join(told)}" if told else ""
 
 
 def _flagged(report: "Report") -> str:

@@ -176,8 +176,8 @@ def assemble(config: Path | None, snapshot: str) -> None:
 def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
     """Publish as far as the gate allows; bring the site up to date.
 
-    The gate is that of today's [review] policy. Without a SNAPSHOT only the site is
-    brought up to date.
+    The gate is that of today's [review] policy. One that was withdrawn comes back. Without
+    a SNAPSHOT only the site is brought up to date.
     """
     from pipeline import configuration
     from pipeline.decisions import waited_for
@@ -189,7 +189,7 @@ def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
     outputs = Outputs(settings.outputs)
     for found in [outputs.find(name) for name in snapshots]:
         policy = settings.review.policy
-        digest = release(settings, found, moment(None, settings), policy=policy)
+        digest = release(settings, found, moment(None, settings), asked_under=policy)
         if digest.status == "published":
             click.echo(f"{found}: published")
         else:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import configuration
+from pipeline.desk import Desk
 from pipeline.executors.selection import opened
 from pipeline.files import bundled_folder
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.run import Night, release, run_topic
 from pipeline.settings import Settings
-from pipeline.stages.review import decide
+from pipeline.stages.review import Wish
 
 HERE = Path(__file__).parent
 NIGHTS = (
@@ -74,7 +75,6 @@ def demonstrate() -> Demonstration:
 
 def _approve(loaded: Settings, now: datetime) -> None:
     snapshot = Outputs(loaded.outputs).find("demo/latest")
-    with snapshot.releasing():
-        for paper in snapshot.papers():
-            decide(snapshot, paper.id, "approve", editor="demo", at=now)
+    wishes = [Wish("approve", paper.id) for paper in snapshot.papers()]
+    Desk(loaded, snapshot).decide(wishes, editor="demo", at=now)
     release(loaded, snapshot, now)

@@ -36,6 +36,11 @@ def digest_markdown(digest: Digest) -> str:
     ]
     about = [words.written(digest), words.reviewed(digest)]
     head += [f"{escaped(said.en)}\n{escaped(said.zh)}" for said in about]
+    introduced = words.introduced(digest)
+    if introduced and digest.introduction:
+        lines = digest.introduction.lines or {}
+        head += [escaped(lines[language]) for language in LANGUAGES if language in lines]
+        head.append(f"{escaped(introduced.en)} · {escaped(introduced.zh)}")
     if digest.notes:
         head.append("\n".join(f"- {escaped(note)}" for note in digest.notes))
     body = [
@@ -66,7 +71,9 @@ def _blocks(digest: Digest, number: int, entry: Entry) -> Iterator[str]:
     if missing:
         yield f"{escaped(missing.en)}\n{escaped(missing.zh)}"
     status, review = words.STATUS[paper.status], words.review_note(entry)
+    chosen = f"{words.PINNED.en} · {words.PINNED.zh}" if entry.pinned else None
     facts = [
+        ("Chosen · 推荐", chosen),
         ("Authors · 作者", ", ".join(paper.authors)),
         ("First version · 首次提交", local(paper.first)),
         (f"This version (v{paper.version}) · 本版提交", local(paper.latest)),

@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 def rendered(template: str, **values: Any) -> str:
     """The page that `template` makes of `values`, one trailing newline included."""
-    return _environment().get_template(template).render(values).rstrip() + "\n"
+    made = environment(Path(__file__).parent / "templates").get_template(template)
+    return made.render(values).rstrip() + "\n"
 
 
 @cache
-def _environment() -> "Environment":
+def environment(folder: Path) -> "Environment":
+    """What renders the templates in `folder`: every value is cleaned and escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # costs 60 ms
 
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

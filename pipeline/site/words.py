@@ -6,6 +6,7 @@ Every sentence exists in English and in Chinese, and is the same on the page and
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from pipeline.differences import differing, in_another_order
 from pipeline.records import (
     EMBEDDED,
     Digest,
@@ -77,6 +78,8 @@ LANGUAGE: Final[dict[Language, Said]] = {
     "en": Said("English line", "英文句"),
     "zh": Said("Chinese line", "中文句"),
 }
+
+PINNED: Final = Said("Editors' choice", "编辑推荐")
 
 NO_LINE: Final = Said("There is no line for this paper.", "本篇暂无一句话简介。")
 
@@ -180,37 +183,59 @@ def review_note(entry: Entry) -> Said:
     return Said(f"Reviewed by {name}", f"{name} 审阅")
 
 
+def introduced(digest: Digest) -> Said | None:
+    """By whom the introduction was written, where there is one."""
+    if digest.introduction is None:
+        return None
+    editor = digest.introduction.editor
+    return Said(f"Introduction by {editor}", f"{editor} 撰写导语")
+
+
 def release_notes(digest: Digest, releases: Sequence[Publication]) -> list[Said]:
     """What was done to the digest since it was first published, oldest first, with dates."""
     local = local_time(digest)
-    notes = []
-    for release in releases:
-        when = local(release.at)
-        by = f" by {', '.join(release.who)}" if release.who else ""
-        by_zh = f"由 {'、'.join(release.who)} " if release.who else ""
-        if release.reason == "first":
-            notes.append(Said(f"Published on {when}.", f"{when} 发布。"))
-        elif release.reason == "correction":
-            notes.append(Said(f"Corrected on {when}{by}.", f"{when} {by_zh}更正。"))
-        elif release.reason == "heal":
-            notes.append(
-                Said(
-                    f"Completed on {when}: lines that the model had failed to give were added.",
-                    f"{when} 补全：补上了模型此前未能给出的简介。",
-                )
-            )
-        elif release.why is None:
-            notes.append(
-                Said(
-                    f"On {when} papers were marked that have been withdrawn since.",
-                    f"{when} 标注了其后撤稿的论文。",
-                )
-            )
-        else:
-            notes.append(
-                Said(
-                    f"Withdrawn on {when}{by}: {release.why}",
-                    f"{when} {by_zh}撤回。原因：{release.why}",
-                )
-            )
-    return notes
+    befores = [None, *releases]
+    return [
+        _release_note(release, before, local(release.at))
+        for release, before in zip(releases, befores, strict=False)
+    ]
+
+
+def _release_note(release: Publication, before: Publication | None, when: str) -> Said:
+    by = f" by {', '.join(release.who)}" if release.who else ""
+    by_zh = f"由 {'、'.join(release.who)} " if release.who else ""
+    if before is None or release.reason == "first":
+        return Said(f"Published on {when}.", f"{when} 发布。")
+    if release.why is not None:
+        return Said(
+            f"Withdrawn on {when}{by}: {release.why}",
+            f"{when} {by_zh}撤回。原因：{release.why}",
+        )
+    if before.why is not None:
+        return Said(f"Published again on {when}.", f"{when} 重新发布。")
+    if release.reason == "correction":
+        changed = _changed(before.digest, release.digest)
+        what, what_zh = (f": {changed.en}", f"：{changed.zh}") if changed.en else ("", "")
+        return Said(f"Corrected on {when}{by}{what}.", f"{when} {by_zh}更正{what_zh}。")
+    if release.reason == "heal":
+        return Said(
+            f"Completed on {when}: lines that the model had failed to give were added.",
+            f"{when} 补全：补上了模型此前未能给出的简介。",
+        )
+    return Said(
+        f"On {when} papers were marked that have been withdrawn since.",
+        f"{when} 标注了其后撤稿的论文。",
+    )
+
+
+def _changed(before: Digest, after: Digest) -> Said:
+    """What a correction changed: the papers, by their ids, and what concerns the whole."""
+    papers = differing(before, after)
+    english, chinese = list(papers), list(papers)
+    if before.introduction != after.introduction:
+        english.append("the introduction")
+        chinese.append("导语")
+    if in_another_order(before, after):
+        english.append("the order of the papers")
+        chinese.append("论文次序")
+    return Said(", ".join(english), "、".join(chinese))

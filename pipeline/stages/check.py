@@ -4,33 +4,26 @@ Every candidate is checked, those of other prompts and models too. What a model 
 second opinion is kept until its candidate is asked about again.
 """
 
+import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
 from pipeline import candidates, glossary, prompts
+from pipeline.books import Run, Stage
 from pipeline.checks import judge
 from pipeline.checks.rules import Form, Found, Rules
 from pipeline.errors import DamagedFile, PromptError
 from pipeline.exchange import Executor, Outcome
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
-from pipeline.records import (
-    Finding,
-    Language,
-    Paper,
-    Run,
-    Stage,
-    Summary,
-    Usage,
-    fingerprint,
-    utc,
-)
+from pipeline.records import Finding, Language, Paper, Summary, Usage, fingerprint, utc
 from pipeline.settings import CheckSettings, Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.judge import judged, judging_prompt
@@ -42,6 +35,15 @@ log = logging.getLogger(__name__)
 VERSIONS = {"paperline": VERSION}
 OPINIONS = ("judge-unsupported", "judge-missing")
 """The codes of a second opinion, which no run without a model can find again."""
+
+MODELS_ALONE = ("failure-text", "prompt-text")
+"""The codes of what only a model can do: fail in place of a summary, or repeat its prompt.
+
+A person who has such words in a line means them. All others are about the text, whoever wrote
+it: a link that the paper has not is wrong in an editor's line too.
+"""
+
+_Form = tuple[tuple[int, int], tuple[int, int], tuple[str, ...]]
 
 
 @dataclass
@@ -119,7 +121,8 @@ def renew(
     """
     started, clock = utc(datetime.now(UTC)), time.monotonic() if clock is None else clock
     run, summaries = snapshot.run(), snapshot.summaries()
-    rules, unknown = _rules(settings, {summary.prompt for summary in summaries})
+    names = {summary.prompt for summary in summaries}
+    rules, unknown = _rules(settings.prompts, settings.check, names)
     shown = candidates.active(run, summaries)
     said, judged_now = _opinions(settings, snapshot, run, shown, opinions)
     findings = _findings(settings, snapshot, rules, summaries, shown, said)
@@ -148,6 +151,47 @@ def renew(
     )
     snapshot.write_run(run.but(stages={**run.stages, "check": stage}))
     return Checked(findings, left_out=stage.left_out)
+
+
+def findings_in(
+    settings: Settings,
+    paper: Paper,
+    summary: Summary,
+    *,
+    apart_from: Collection[str] = MODELS_ALONE,
+) -> list[Finding]:
+    """What the checks find in lines that an editor is typing, in the order of `suite`.
+
+    `summary` has these lines and the candidate's prompt, whose rules hold. No model is asked,
+    no other line of the digest is looked at, and nothing is written. Findings of the codes
+    `apart_from` are left out. Raises `PromptError` where the glossary is damaged.
+    """
+    from pipeline.checks import suite  # as in _findings
+
+    rules = rules_of(settings, summary.prompt)
+    found = suite.of_candidate(paper, summary, rules, settings.check.severity)
+    return [finding for finding in found if finding.code not in apart_from]
+
+
+def rules_of(settings: Settings, prompt: str | None) -> Rules:
+    """What the lines of a prompt are held to, None for the embedded model's, as in `renew`.
+
+    Remembered until a prompt, the glossary or the settings change, so that it can be asked
+    for at every key. Raises `PromptError` where the glossary is damaged.
+    """
+    chosen = settings.check
+    form = chosen.words, chosen.characters, chosen.openings
+    return _remembered(settings.prompts, prompts.contents(settings.prompts), form, prompt)
+
+
+@functools.lru_cache(maxsize=32)
+def _remembered(folder: Path, contents: str, form: _Form, prompt: str | None) -> Rules:
+    """The rules of a prompt; `contents` is the fingerprint of what the folder holds."""
+    del contents
+    words, characters, openings = form
+    chosen = CheckSettings(words=words, characters=characters, openings=openings)
+    made, _ = _rules(folder, chosen, {prompt})
+    return made[prompt]
 
 
 def _findings(  # noqa: PLR0913  what is checked, and by what
@@ -230,14 +274,14 @@ def _kept(findings: Iterable[Finding]) -> dict[str, Sequence[Found]]:
 
 
 def _rules(
-    settings: Settings, names: set[str | None]
+    folder: Path, chosen: CheckSettings, names: set[str | None]
 ) -> tuple[dict[str | None, Rules], tuple[str, ...]]:
     """What the lines of each prompt are held to, None for the embedded model's.
 
     The lines of a prompt that is gone or damaged are held to the settings alone, and that is
     told.
     """
-    terms, chosen = glossary.load(settings.prompts), settings.check
+    terms = glossary.load(folder)
     form = Form(length=_length(chosen, None))
     made: dict[str | None, Rules] = {
         None: Rules(glossary=terms, form=form, openings=chosen.openings, extractive=True)
@@ -245,7 +289,7 @@ def _rules(
     unknown = []
     for name in sorted(filter(None, names)):
         try:
-            prompt = prompts.load(settings.prompts, name)
+            prompt = prompts.load(folder, name)
         except PromptError as error:
             log.warning("lines by %s are held to the settings' form: %s", name, error)
             unknown.append(f"prompt {name}: {error}")

@@ -14,20 +14,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
 from pipeline import ledger
+from pipeline.books import Fetch, Run, Stage, Waiting
 from pipeline.choice import Choice, Chooser, versioned
 from pipeline.errors import ArxivUnavailable, UsageError
 from pipeline.outputs import Outputs
-from pipeline.records import (
-    ARXIV_ID,
-    Fetch,
-    Paper,
-    Run,
-    Stage,
-    Waiting,
-    fingerprint,
-    utc,
-    utc_text,
-)
+from pipeline.records import ARXIV_ID, Paper, fingerprint, utc, utc_text
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source
@@ -202,7 +193,7 @@ def add_by_hand(
             if not ledger.is_due(paper, shown.shown(paper.id)):
                 raise UsageError(
                     f"{versioned(paper)} was shown already",
-                    where=f"{topic.name}/{shown.snapshots_with(paper.id)[-1]}",
+                    where=f"{topic.name}/{shown.versions_of(paper.id)[-1][0]}",
                     next_step="Name a paper that the topic has not shown",
                 )
     waiting = {each.paper.id: each for each in outputs.waiting(topic.name)}

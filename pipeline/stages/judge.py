@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pipeline import prompts
+from pipeline.books import Spend
 from pipeline.exchange import Executor, Job, Outcome
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
-from pipeline.records import Lines, Paper, Spend, Summary, Usage
+from pipeline.records import Lines, Paper, Summary, Usage
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 

@@ -1,90 +1,213 @@
 """Taking an editor's decision; it names exactly the text that the editor saw."""
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from pipeline.errors import UsageError
-from pipeline.records import Action, Decision, Digest, Language, Lines, utc
+from pipeline.composition import Material, entry, texts
+from pipeline.decisions import ON_LINES, sight
+from pipeline.errors import Overtaken, UsageError
+from pipeline.records import Action, Decision, Language, Lines, Summary, utc, utc_text
 from pipeline.snapshot import Snapshot
-from pipeline.text import CONTROL, one_line
+from pipeline.text import CONTROL, one_line, shortened
+
+LONGEST = 2_000
+"""Characters of a line that an editor may write; a line of a digest has a tenth of it."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half of a character, which no file can hold."""
+
+LOOK = "Look at it again, then decide"
 
 
-def decide(  # noqa: PLR0913  the parts of a decision
-    snapshot: Snapshot,
-    paper: str,
-    action: Action,
-    *,
-    editor: str,
-    at: datetime,
-    text: Lines | None = None,
-    note: str = "",
-) -> Decision:
-    """Take one decision on what the digest shows now, and have it on disk.
+@dataclass(frozen=True)
+class Wish:
+    """What an editor wants done.
 
-    The caller holds `snapshot.releasing()`. `text` are the new lines of an `edit`;
-    the language that is left out stays. Raises `UsageError`.
+    `paper` is None for the introduction alone. `summary` is the candidate whose lines are
+    meant, None for those on show; `text` are the new lines of an `edit`, where the language
+    that is left out stays, or the introduction; `before` is where a `move` leads. `seen` is
+    the `Sight.mark` of what the editor decided on: with it nothing is decided that changed
+    since.
     """
-    digest = snapshot.digest()
-    if digest is None:
+
+    action: Action
+    paper: str | None = None
+    summary: str | None = None
+    text: Lines = field(default_factory=dict)
+    note: str = ""
+    before: str | None = None
+    seen: str | None = None
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What is on show of a paper: its lines, or those it was left out with."""
+
+    version: int
+    summary: str | None
+    lines: Lines
+    decision: Decision | None
+
+    @property
+    def mark(self) -> str:
+        """Fingerprint of all this, by which a change is noticed."""
+        return sight(self.version, self.summary, self.lines, self.decision)
+
+
+def on_show(material: Material, paper: str) -> Sight:
+    """What an editor sees of a paper. Raises `UsageError` where there is no such paper."""
+    if paper not in material.papers:
         raise UsageError(
-            f"{snapshot} has no digest yet to decide on",
-            next_step=f"Run paperline run {snapshot.topic}",
+            f"there is no paper {paper!r} in {material.run.topic}/{material.run.snapshot}",
+            next_step="Name it by its arXiv id without a version; paperline status "
+            f"{material.run.topic}/{material.run.snapshot} --json lists them",
         )
-    if not editor.strip():
+    decision, _ = material.decided(paper)
+    if decision is not None and decision.action == "exclude":
+        version = decision.version or material.papers[paper].version
+        return Sight(version, decision.summary, decision.lines or {}, decision)
+    shown = entry(material, material.papers[paper])
+    if shown is None:
+        return Sight(material.papers[paper].version, None, {}, decision)
+    return Sight(shown.paper.version, shown.summary, texts(shown.lines), decision)
+
+
+def decide(
+    snapshot: Snapshot, material: Material, wishes: Sequence[Wish], *, editor: str, at: datetime
+) -> list[Decision]:
+    """Take decisions, all of them or none, and have them on disk; `material.state` takes them in.
+
+    Hold `snapshot.releasing()`, with `material` as it is on disk. Raises `UsageError`, or
+    `Overtaken` where what the editor saw has changed since.
+    """
+    name = one_line(editor)
+    if not name:
         raise UsageError("a decision needs an editor's name", next_step="Give it with --editor")
-    version, summary, shown = _on_show(snapshot, digest, paper)
-    given = _usable(text or {})
-    if bool(given) != (action == "edit"):
+    decisions = [
+        Decision(
+            action=wish.action,
+            editor=name,
+            at=utc(at),
+            note=shortened(one_line(wish.note), LONGEST),
+            **_parts(material, wish),
+        )
+        for wish in wishes
+    ]
+    snapshot.append_decisions(decisions)
+    for decision in decisions:
+        material.state.take(decision)
+    return decisions
+
+
+def _parts(material: Material, wish: Wish) -> dict[str, Any]:
+    """What a decision is about, and on which text."""
+    if wish.paper is None:
+        return _of_whole(material, wish)
+    return _of_paper(material, wish, wish.paper)
+
+
+def introduction_mark(material: Material) -> str:
+    """As `Sight.mark`, of the introduction."""
+    introduction = material.state.introduction
+    return sight(0, None, (introduction.lines if introduction else None) or {}, introduction)
+
+
+def _of_whole(material: Material, wish: Wish) -> dict[str, Any]:
+    """The parts of a decision on the digest as a whole."""
+    if wish.action != "introduce":
+        raise UsageError(f"{wish.action} needs a paper", next_step="Name it by its arXiv id")
+    if wish.seen not in (None, introduction_mark(material)):
+        raise Overtaken("somebody else has changed the introduction since", next_step=LOOK)
+    lines = _usable({language: line for language, line in wish.text.items() if line.strip()})
+    return {"paper": None, "version": None, "summary": None, "lines": lines}
+
+
+def _of_paper(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
+    """The parts of a decision on one paper."""
+    shown = on_show(material, paper)
+    if wish.action not in ON_LINES:
+        return _arranging(material, wish, paper)
+    if wish.seen not in (None, shown.mark):
+        raise Overtaken(_told(shown), next_step=LOOK)
+    lines = _candidate(material, wish, paper).lines if wish.summary else shown.lines
+    given = _usable(wish.text)
+    if bool(given) != (wish.action == "edit"):
         raise UsageError(
             "edit needs new text, and no other action takes any",
             next_step="Give --en or --zh with edit, and with nothing else",
         )
-    if action == "approve" and not shown and not _withdrawn(digest, paper):
+    withdrawn = material.papers[paper].status == "withdrawn"
+    if wish.action == "approve" and not lines and not withdrawn:
+        name = f"{material.run.topic}/{material.run.snapshot}"
         raise UsageError(
             f"there are no lines of {paper} to approve",
-            where=str(snapshot),
-            next_step=f"Run paperline summarize {snapshot}, or give the lines with edit",
+            where=name,
+            next_step=f"Run paperline summarize {name}, or give the lines with edit",
         )
-    decision = Decision(
-        paper=paper,
-        version=version,
-        action=action,
-        summary=summary,
-        lines={**shown, **given},
-        editor=one_line(editor),
-        at=utc(at),
-        note=one_line(note),
-    )
-    snapshot.append_decision(decision)
-    return decision
+    return {
+        "paper": paper,
+        "version": shown.version,
+        "summary": wish.summary or shown.summary,
+        "lines": {**lines, **given},
+    }
 
 
-def _on_show(snapshot: Snapshot, digest: Digest, paper: str) -> tuple[int, str | None, Lines]:
-    """Version, candidate and lines that the digest shows for a paper, or that it left out."""
-    for entry in digest.papers:
-        if entry.paper.id == paper:
-            lines: Lines = {language: line.text for language, line in entry.lines.items()}
-            return entry.paper.version, entry.summary, lines
-    for decision in digest.excluded:
-        if decision.paper == paper:
-            return decision.version, decision.summary, decision.lines or {}
-    raise UsageError(
-        f"there is no paper {paper!r} in {snapshot}",
-        next_step="Name it by its arXiv id without a version; "
-        f"paperline status {snapshot} --json lists them",
-    )
+def _arranging(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
+    """The parts of a pin or a move, which leave a paper's lines alone."""
+    if wish.action == "introduce" or wish.text or wish.summary:
+        raise UsageError(
+            f"{wish.action} of {paper} takes no lines", next_step="Use edit, or name no paper"
+        )
+    if wish.before is not None and (wish.action != "move" or wish.before == paper):
+        raise UsageError(
+            f"{wish.action} of {paper} leads before {wish.before}",
+            next_step="Give --before with move, and another paper's id",
+        )
+    if wish.before is not None:
+        on_show(material, wish.before)
+    return {
+        "paper": paper,
+        "version": material.papers[paper].version,
+        "summary": None,
+        "lines": None,
+        "before": wish.before,
+    }
 
 
-def _withdrawn(digest: Digest, paper: str) -> bool:
-    return any(e.paper.id == paper and e.paper.status == "withdrawn" for e in digest.papers)
+def _candidate(material: Material, wish: Wish, paper: str) -> Summary:
+    found = material.by_id.get(wish.summary or "")
+    if found is None or found.paper != paper:
+        raise UsageError(
+            f"there is no checked candidate {wish.summary!r} of {paper}",
+            where=f"{material.run.topic}/{material.run.snapshot}",
+            next_step="Take one that the review page shows",
+        )
+    return found
+
+
+def _told(shown: Sight) -> str:
+    """What has happened to a paper since an editor saw it."""
+    decision = shown.decision
+    if decision is None:
+        return "its lines, or the decision on it, have changed since you saw it"
+    return f"{decision.editor} has decided since: {decision.action}, at {utc_text(decision.at)}"
 
 
 def _usable(text: Lines) -> Lines:
     usable: dict[Language, str] = {}
     for language, line in text.items():
-        if not line.strip() or CONTROL.search(line):
+        if not line.strip() or CONTROL.search(line) or SURROGATE.search(line):
             raise UsageError(
                 f"the {language} line is empty, or has a line break or control character",
                 next_step="Give one line of text",
+            )
+        if len(line) > LONGEST:
+            raise UsageError(
+                f"the {language} line has {len(line)} characters, and may have {LONGEST}",
+                next_step="Shorten it",
             )
         usable[language] = line.strip()
     return usable

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 
 from pipeline import glossary as glossaries
 from pipeline import prompts
+from pipeline.books import Gap, Run, Spend, Stage
 from pipeline.exchange import Executor, Job, Outcome
 from pipeline.executors.embedded import lines as embedded_lines
 from pipeline.glossary import Glossary
@@ -22,13 +23,9 @@ from pipeline.progress import Progress
 from pipeline.records import (
     EMBEDDED,
     Failure,
-    Gap,
     Lines,
     Origin,
     Paper,
-    Run,
-    Spend,
-    Stage,
     Summary,
     Usage,
     fingerprint,

@@ -1,0 +1,128 @@
+"""What is kept of the work itself: what was found, asked, paid and done, and what is missing."""
+
+from datetime import date
+from typing import Literal
+
+from pipeline.records import (
+    FORMAT,
+    ArxivId,
+    Failure,
+    Filled,
+    Paper,
+    Record,
+    SnapshotName,
+    Usage,
+    Utc,
+)
+
+
+class Waiting(Record, frozen=True, kw_only=True):
+    """One line of `waiting.jsonl`: a paper found but not yet in a snapshot.
+
+    `since` is the night that found it. `reason`: `limit` (there was no room), `by hand`
+    (somebody asked for it), or `unfinished` while its snapshot is being made.
+    `query` is what it was found by, if by one.
+    """
+
+    paper: Paper
+    reason: Literal["limit", "by hand", "unfinished"]
+    since: Utc
+    query: str | None = None
+
+
+class Fetch(Record, frozen=True, kw_only=True):
+    """One line of `fetches.jsonl`: what one fetch of a topic found, quiet nights included.
+
+    `since`: how far back it asked (None: as far as there was room). `complete`: all that
+    was announced arrived. `wide`: it was the weekly one, which looks back further and at
+    papers that were shown. `backfill`: it was of past days, of which only `missed` and
+    `unreadable` are told. `filtered`: ids by the rule that left them out. `missed` says what
+    did not arrive, `unreadable` names the entries that are no papers, with the reason.
+    """
+
+    at: Utc
+    query: str
+    since: Utc | None
+    complete: bool
+    wide: bool = False
+    backfill: bool = False
+    snapshot: SnapshotName | None = None
+    counts: dict[str, int] = {}
+    filtered: dict[str, tuple[str, ...]] = {}
+    missed: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
+class Spend(Record, frozen=True, kw_only=True):
+    """One line of `spend.jsonl`: what one answer cost.
+
+    Of two lines with the same `id` one counts: a run that was killed books its last
+    answers again.
+    """
+
+    id: Filled
+    at: Utc
+    topic: str
+    snapshot: SnapshotName
+    paper: ArxivId
+    model: str
+    usage: Usage
+    stage: Literal["summarize", "check"] = "summarize"
+
+
+class Stage(Record, frozen=True, kw_only=True):
+    """What one stage did, the last time it ran on a snapshot.
+
+    `counts` are of that time; `usage` and `models` (the same by model) are of all times, also
+    of runs that were killed.
+
+    `inputs` and `outputs` are fingerprints of what it read and wrote, by name; `settings` of
+    what it obeyed;
+    `seconds` is wall time. `left_out` names what came from outside and could not be
+    used, with the reason; `complete` is false where anything was.
+    """
+
+    complete: bool
+    inputs: dict[str, str] = {}
+    outputs: dict[str, str] = {}
+    settings: str = ""
+    counts: dict[str, int] = {}
+    left_out: tuple[str, ...] = ()
+    usage: Usage = Usage()
+    models: dict[str, Usage] = {}
+    started: Utc
+    seconds: float
+    versions: dict[str, str] = {}
+
+
+class Gap(Record, frozen=True, kw_only=True):
+    """A paper of a snapshot for which a model was asked and gave no line.
+
+    `nights` are those, as dates in the snapshot's zone, on which its answers were unusable.
+    """
+
+    failure: Failure
+    nights: tuple[date, ...] = ()
+
+
+class Run(Record, frozen=True, kw_only=True):
+    """`run.json`: what was done to one snapshot.
+
+    `papers_sha256` is that of `1-papers.jsonl`, which never changes; `prompt` and `model`
+    are the active ones, None before the first summarize; lines by the models in `fallbacks`
+    stand where the active model gave none. `backfilled`: it was made later than its day.
+    """
+
+    format: int = FORMAT
+    topic: str
+    snapshot: SnapshotName
+    instant: Utc
+    time_zone: str
+    backfilled: bool = False
+    papers_sha256: str = ""
+    prompt: str | None = None
+    prompt_fingerprint: str | None = None
+    model: str | None = None
+    fallbacks: tuple[str, ...] = ()
+    stages: dict[str, Stage] = {}
+    gaps: dict[str, Gap] = {}

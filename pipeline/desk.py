@@ -1,0 +1,116 @@
+"""A snapshot as its editors see it: kept in memory, and brought up to date from its files.
+
+Deciding on one of a thousand papers then costs one append to a file. The files stay the
+truth: before anything is shown or decided, those that changed are read again.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from pipeline import composition
+from pipeline.composition import Material
+from pipeline.errors import UsageError
+from pipeline.files import stamp
+from pipeline.records import Decision, Digest, Entry, Finding, Paper, Summary
+from pipeline.settings import Settings
+from pipeline.snapshot import Snapshot
+from pipeline.stages import review
+from pipeline.stages.assemble import earlier_than, gathered
+from pipeline.stages.review import Sight, Wish
+
+
+@dataclass(frozen=True)
+class View:
+    """A snapshot at one moment. `material.state` alone may have gone on since."""
+
+    material: Material
+    digest: Digest
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        """What the digest shows, by paper and in its order."""
+        return {entry.paper.id: entry for entry in self.digest.papers}
+
+    @cached_property
+    def flaws(self) -> dict[str, list[Finding]]:
+        """The findings about the lines on show, by paper."""
+        by_paper = defaultdict(list)
+        for finding in self.digest.findings:
+            by_paper[finding.paper].append(finding)
+        return by_paper
+
+    @cached_property
+    def order(self) -> list[Paper]:
+        """The papers in the digest's order, those that were left out behind the others."""
+        left_out = [decision.paper for decision in self.digest.excluded if decision.paper]
+        return [self.material.papers[id_] for id_ in (*self.entries, *left_out)]
+
+    def sight(self, paper: str) -> Sight:
+        """What is on show of a paper. Raises `UsageError` where there is none."""
+        return review.on_show(self.material, paper)
+
+    def candidates(self, paper: str) -> list[Summary]:
+        """The checked candidates of a paper, oldest first."""
+        return self.material.of_paper.get(paper, [])
+
+
+class Desk:
+    """One snapshot under review, by any number of threads.
+
+    Whoever holds `turn` keeps the other threads of this process from deciding.
+    """
+
+    def __init__(self, settings: Settings, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._settings = settings
+        self.turn = threading.RLock()
+        self._stamps: dict[str, str] = {}
+        self._view: View | None = None
+        self._shown: dict[str, Entry | None] = {}
+        self._before: list[Snapshot] = []
+
+    def view(self) -> View:
+        """The snapshot as it is on disk. Raises `UsageError` before its digest was assembled."""
+        with self.turn:
+            if self._view is None or self._stamped() != self._stamps:
+                self._before = earlier_than(self._settings, self.snapshot)[:1]
+                self._stamps = self._stamped()  # before reading: what changes meanwhile is new
+                self._view = self._read()
+            return self._view
+
+    def decide(self, wishes: Sequence[Wish], *, editor: str, at: datetime) -> list[Decision]:
+        """Take decisions, all or none of them; they are on disk when this returns.
+
+        Raises as `review.decide` does.
+        """
+        with self.turn, self.snapshot.releasing():
+            material = self.view().material
+            taken = review.decide(self.snapshot, material, wishes, editor=editor, at=at)
+            for paper in {decision.paper for decision in taken if decision.paper is not None}:
+                self._shown[paper] = composition.entry(material, material.papers[paper])
+            # Of the other files another process may have written one just now.
+            self._stamps |= self.snapshot.decisions_stamp()
+            self._view = View(material, composition.digest(material, self._shown))
+        return taken
+
+    def _stamped(self) -> dict[str, str]:
+        # Later snapshots show what was withdrawn; the one before has decisions that carry over.
+        topic = self.snapshot.folder.parent
+        beside = [topic, *(one.digest_json for one in self._before)]
+        return self.snapshot.stamps() | {str(path): stamp(path) for path in beside}
+
+    def _read(self) -> View:
+        if not self.snapshot.digest_json.exists():
+            raise UsageError(
+                f"{self.snapshot} has no digest yet to decide on",
+                next_step=f"Run paperline run {self.snapshot.topic}",
+            )
+        material = gathered(self._settings, self.snapshot)
+        self._shown = {
+            id_: composition.entry(material, paper) for id_, paper in material.papers.items()
+        }
+        return View(material, composition.digest(material, self._shown))

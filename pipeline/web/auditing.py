@@ -1,0 +1,76 @@
+"""Who decided what and when, with the text before and after; and every release."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pipeline.composition import Material
+from pipeline.decisions import ON_LINES
+from pipeline.records import LANGUAGES, Decision, Language, Lines, Publication
+from pipeline.site.text import local_time
+from pipeline.web.listing import number_of
+from pipeline.web.newsroom import Newsroom
+from pipeline.web.templating import page
+
+ON_A_PAGE = 200
+"""Events that one page shows."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One decision with the text that was in force before it, or one release."""
+
+    at: datetime
+    decision: Decision | None = None
+    title: str = ""
+    before: Lines | None = None
+    release: Publication | None = None
+
+    @property
+    def changes(self) -> list[tuple[Language, str, str]]:
+        """Language, text before and text after, where they differ."""
+        after = (self.decision.lines if self.decision else None) or {}
+        before = self.before or {}
+        pairs = [(name, before.get(name, ""), after.get(name, "")) for name in LANGUAGES]
+        return [pair for pair in pairs if pair[1] != pair[2]]
+
+
+def audit(room: Newsroom, request: Request) -> Response:
+    """All decisions and releases, the newest first. Query: `page`, from 1."""
+    desk = room.desks.asked_for(request)
+    material = desk.view().material
+    events = [*_decisions(material)]
+    events += [Event(at=r.at, release=r) for r in desk.snapshot.publications()]
+    # Sorted by time alone, so that what happened in one second stays in its order.
+    newest = sorted(events, key=lambda event: event.at)[::-1]
+    pages = max(1, -(-len(newest) // ON_A_PAGE))
+    number = number_of(request, pages)
+    return page(
+        request,
+        "audit.html.j2",
+        snapshot=desk.snapshot,
+        base=f"/review/{desk.snapshot.topic}/{desk.snapshot.name}",
+        digest=desk.view().digest,
+        local=local_time(desk.view().digest),
+        events=newest[(number - 1) * ON_A_PAGE : number * ON_A_PAGE],
+        number=number,
+        pages=pages,
+    )
+
+
+def _decisions(material: Material) -> Iterator[Event]:
+    """Every decision, the oldest first."""
+    in_force: dict[str | None, Decision] = {}
+    for decision in list(material.state.taken):
+        paper = decision.paper
+        title = material.papers[paper].title if paper and paper in material.papers else ""
+        before: Lines | None = None
+        if decision.action in ON_LINES or paper is None:
+            earlier = in_force.get(paper)
+            seen = material.by_id.get(decision.summary or "")
+            before = earlier.lines if earlier else seen.lines if seen else None
+            in_force[paper] = decision
+        yield Event(at=decision.at, decision=decision, title=title, before=before)

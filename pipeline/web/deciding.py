@@ -1,0 +1,160 @@
+"""Decisions from the review page: on one paper, on many, undone, and the digest's order."""
+
+from dataclasses import replace
+from typing import cast
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from pipeline.desk import Desk, View
+from pipeline.errors import Overtaken, UsageError
+from pipeline.records import LANGUAGES, Action, Lines
+from pipeline.stages.review import Wish
+from pipeline.web.forms import fields
+from pipeline.web.newsroom import Newsroom, is_partial, session_of
+from pipeline.web.reviewing import context, filter_of
+from pipeline.web.strip import Strip
+from pipeline.web.templating import page
+
+ON_LINES = ("approve", "edit", "exclude", "hold", "reopen")
+ARRANGING = ("pin", "unpin", "up", "down")
+
+
+def decide(room: Newsroom, request: Request) -> Response:
+    """Decide on the paper in focus, then show the next one.
+
+    Form: `paper`, `action`, `seen` (the mark of what was on the page), `summary` (another
+    candidate), `en` and `zh` (with edit), `note`. Where somebody else was faster the answer
+    is 409: the paper as it is now, with what was typed, and the question what to do.
+    """
+    desk, form = room.desks.asked_for(request), fields(request)
+    paper, action = form.get("paper", ""), form.get("action", "")
+    if action not in ON_LINES:
+        raise HTTPException(400)
+    wish = Wish(
+        cast("Action", action),
+        paper,
+        summary=form.get("summary") or None,
+        note=form.get("note", ""),
+        seen=form.get("seen", ""),
+    )
+    try:
+        if action == "edit":
+            wish = _edited(desk.view(), wish, form)
+        room.decide(session_of(request), desk, [wish])
+    except (Overtaken, UsageError) as error:
+        return _refused(room, request, desk, wish, error)
+    following = Strip(desk.view()).next_undecided(paper, filter_of(form.get("show")))
+    return _shown(room, request, desk, [paper], following or paper)
+
+
+def _edited(view: View, wish: Wish, form: dict[str, str]) -> Wish:
+    """The wish with the text that was typed; an approval where it is the text that was there."""
+    candidate = view.material.by_id.get(wish.summary or "")
+    there = candidate.lines if candidate else view.sight(wish.paper or "").lines
+    typed = {name: form.get(name, "").strip() for name in LANGUAGES}
+    # An emptied line is refused later; one that never was may stay away.
+    text: Lines = {name: line for name, line in typed.items() if line or name in there}
+    if text == there:
+        return replace(wish, action="approve")
+    return replace(wish, text=text)
+
+
+def undo(room: Newsroom, request: Request) -> Response:
+    """Take back what this editor did last, and show that paper."""
+    desk = room.desks.asked_for(request)
+    undone = room.take_back(session_of(request), desk)
+    if undone is None:
+        raise UsageError(
+            "there is nothing to take back since you signed in",
+            next_step="Open a paper and decide on it again; the audit page shows what it was",
+        )
+    papers = [wish.paper for wish in undone.wishes if wish.paper]
+    here = fields(request).get("paper") or None
+    return _shown(room, request, desk, papers, undone.paper or here)
+
+
+def approve_blameless(room: Newsroom, request: Request) -> Response:
+    """Approve every paper in which nothing was found, as they were when the page was made."""
+    desk, form = room.desks.asked_for(request), fields(request)
+    with desk.turn:
+        strip = Strip(desk.view())
+        if form.get("seen") != strip.blameless_mark:
+            raise Overtaken(
+                "the papers without findings are others than when you opened this page",
+                where=str(desk.snapshot),
+                next_step="Reload the page, look at them, and approve them then",
+            )
+        wishes = strip.blameless_wishes()
+        if wishes:
+            room.decide(session_of(request), desk, wishes)
+    following = Strip(desk.view()).next_undecided(None, filter_of(form.get("show")))
+    papers = [wish.paper for wish in wishes if wish.paper]
+    return _shown(room, request, desk, papers, following or form.get("paper") or None)
+
+
+def arrange(room: Newsroom, request: Request) -> Response:
+    """Pin the paper in focus or take the pin away, or move it by one place."""
+    desk, form = room.desks.asked_for(request), fields(request)
+    paper, action = form.get("paper", ""), form.get("action", "")
+    if action not in ARRANGING:
+        raise HTTPException(400)
+    with desk.turn:
+        wish = _moved(Strip(desk.view()), paper, action)
+        if wish is not None:
+            room.decide(session_of(request), desk, [wish])
+    return _shown(room, request, desk, None, paper)
+
+
+def _moved(strip: Strip, paper: str, action: str) -> Wish | None:
+    """The wish that moves a paper among its like; None where it is at the end already."""
+    item = strip.item(paper)
+    if item is None:
+        raise HTTPException(404)
+    if action in ("pin", "unpin"):
+        return Wish(cast("Action", action), paper)
+    order = [i.paper.id for i in strip.items if i.pinned == item.pinned and i.state != "exclude"]
+    if paper not in order:
+        return None
+    place = order.index(paper)
+    if action == "up":
+        return Wish("move", paper, before=order[place - 1]) if place else None
+    behind = order[place + 2 : place + 3]
+    return Wish("move", paper, before=next(iter(behind), None)) if place + 1 < len(order) else None
+
+
+def _refused(
+    room: Newsroom, request: Request, desk: Desk, wish: Wish, error: Overtaken | UsageError
+) -> Response:
+    """The paper as it is now, with what was typed, and why nothing was decided."""
+    strip = Strip(desk.view())
+    item = strip.item(wish.paper or "")
+    if item is None:
+        raise error
+    values = context(room, request, desk, strip, item, wish.summary)
+    overtaken = isinstance(error, Overtaken)
+    values |= {"conflict" if overtaken else "problem": error, "wish": wish, "typed": wish.text}
+    partial = is_partial(request)
+    values["changed"] = [item] if partial else None
+    template = "decided.html.j2" if partial else "review.html.j2"
+    return page(request, template, status=409 if overtaken else 400, **values)
+
+
+def _shown(
+    room: Newsroom, request: Request, desk: Desk, changed: list[str] | None, paper: str | None
+) -> Response:
+    """The paper to look at next, with what changed around it; the whole strip for None."""
+    if not is_partial(request):
+        show = filter_of(fields(request).get("show"))
+        base = f"/review/{desk.snapshot.topic}/{desk.snapshot.name}"
+        # A paper's id came from a form, and is only repeated where the desk knows it.
+        known = paper if paper in desk.view().material.papers else ""
+        return RedirectResponse(f"{base}?paper={known}&show={show}", 303)
+    strip = Strip(desk.view())
+    item = strip.item(paper) if paper else None
+    values = context(room, request, desk, strip, item)
+    values["changed"] = (
+        None if changed is None else [i for i in strip.items if i.paper.id in changed]
+    )
+    return page(request, "decided.html.j2", **values)

@@ -1,0 +1,171 @@
+"""Asking a model again about one paper, beside the requests, through the ordinary stages."""
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from pipeline import prompts
+from pipeline.errors import Busy, UsageError
+from pipeline.exchange import Executor
+from pipeline.executors.selection import opened
+from pipeline.outputs import Outputs
+from pipeline.progress import Plain
+from pipeline.records import EMBEDDED, Failure, Usage
+from pipeline.settings import ModelSettings, Settings
+from pipeline.snapshot import Snapshot
+from pipeline.stages import check as checks
+from pipeline.stages.summarize import summarize
+
+PATIENCE = 900.0
+"""Seconds for which a question waits for a run that works on the topic."""
+
+AGAIN = 2.0
+"""Seconds between two looks whether it has finished."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question came to: the new candidate's id, or why there is none; and its cost.
+
+    `from_cache`: this very question was answered and paid for before.
+    """
+
+    summary: str | None
+    failure: Failure | None
+    usage: Usage
+    from_cache: bool
+
+
+@dataclass
+class Question:
+    """One paper, asked about once more; `answer` is there when it has been answered."""
+
+    paper: str
+    prompt: str
+    model: str
+    answer: "Future[Answer]" = field(default_factory=Future)
+
+
+class Questions:
+    """Questions of all editors, asked one after the other.
+
+    A context manager: at its end a question under way is finished, the others are not asked.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._outputs = Outputs(settings.outputs)
+        self._asked: dict[tuple[str, str], Question] = {}
+        self._closing = threading.Event()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="questions")
+
+    def __enter__(self) -> Self:
+        """Questions can be asked."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish the question under way, and ask no other."""
+        self._closing.set()
+        self._worker.shutdown(cancel_futures=True)
+
+    def models(self) -> list[str]:
+        """The models that may be asked: the configured one and its fallbacks, in this order."""
+        model = self._settings.model
+        return [EMBEDDED] if model.embedded else [provider.name for provider in model.providers]
+
+    def prompts(self) -> list[str]:
+        """The prompts that lines can be written by, in alphabetical order."""
+        return prompts.names(self._settings.prompts)
+
+    def ask(self, snapshot: Snapshot, paper: str, prompt: str, model: str) -> Question:
+        """Have a model write lines by a prompt; at once where nothing else is being asked.
+
+        A question about the paper that is under way is not asked twice. Raises `UsageError`
+        where prompt or model is none of those that may be used.
+        """
+        if prompt not in self.prompts() or model not in self.models():
+            raise UsageError(
+                f"cannot ask {model!r} by the prompt {prompt!r}",
+                next_step="Choose one of the prompts and models that the page offers",
+            )
+        before = self._asked.get((str(snapshot), paper))
+        if before is not None and not before.answer.done():
+            return before
+        question = Question(paper, prompt, model)
+        question.answer = self._worker.submit(self._ask, snapshot, question)
+        self._asked[str(snapshot), paper] = question
+        return question
+
+    def about(self, snapshot: Snapshot, paper: str) -> Question | None:
+        """The last question that was asked about a paper since the server started."""
+        return self._asked.get((str(snapshot), paper))
+
+    def _ask(self, snapshot: Snapshot, question: Question) -> Answer:
+        settings = _with_model(self._settings, question.model)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self._outputs.working_on(snapshot.topic), opened(settings) as executor:
+                    return _answered(settings, snapshot, question, executor)
+            except Busy:
+                # The night's run works on the topic: it comes first.
+                if time.monotonic() > deadline or self._closing.wait(AGAIN):
+                    raise
+
+
+def _answered(
+    settings: Settings, snapshot: Snapshot, question: Question, executor: Executor
+) -> Answer:
+    """Summarize one paper, then check what came of it. Hold the topic's lock."""
+    paper, progress = question.paper, Plain()
+    fingerprint = prompts.load(settings.prompts, question.prompt).fingerprint
+    before = {summary.id for summary in snapshot.each_summary()}
+    written = (settings.model.effective_name, fingerprint)
+    asked = any(
+        s.paper == paper and (s.model, s.prompt_fingerprint) == written
+        for s in snapshot.each_summary()
+    )
+    done = summarize(
+        settings,
+        snapshot,
+        question.prompt,
+        datetime.now(UTC),
+        executor=executor,
+        progress=progress,
+        only=[paper],
+        redo=asked,
+    )
+    judge = executor if settings.check.judge and not settings.model.embedded else None
+    usage = done.usage.plus(
+        checks.check(settings, snapshot, executor=judge, progress=progress).usage
+    )
+    new = [s for s in snapshot.each_summary() if s.id not in before and s.paper == paper]
+    by_model = [summary for summary in new if summary.origin == "model"]
+    return Answer(
+        summary=(by_model or new)[-1].id if new else None,
+        failure=done.failures.get(paper),
+        usage=usage,
+        from_cache=done.counts["from_cache"] > 0,
+    )
+
+
+def _with_model(settings: Settings, name: str) -> Settings:
+    """The settings with one of the configured models alone, asked at once and not by a batch."""
+    model = settings.model
+    provider = next((p for p in model.providers if p.name == name), model)
+    table = {key: getattr(provider, key) for key in provider.__struct_fields__}
+    table.pop("fallback", None)
+    if not model.embedded:
+        table["executor"] = "online"
+    return msgspec.structs.replace(settings, model=ModelSettings(**table))

@@ -1,0 +1,260 @@
+// The review page: keys, the strip, and edits that are kept in the browser until they are saved.
+// Everything it does can be done without it: it only follows the page's own links and forms.
+"use strict";
+
+const focus = () => document.getElementById("focus");
+const inFocus = (selector) => focus()?.querySelector(selector) ?? null;
+const editor = () => inFocus("#editor");
+const fields = () => [...(focus()?.querySelectorAll("textarea") ?? [])];
+
+// --- moving between papers -------------------------------------------------------------
+
+const links = () => [...document.querySelectorAll("#strip a[data-paper]")];
+
+function markCurrent() {
+  const paper = focus()?.dataset.paper;
+  for (const link of links()) {
+    if (link.dataset.paper === paper) {
+      link.setAttribute("aria-current", "true");
+      link.scrollIntoView({ block: "nearest" });
+    } else {
+      link.removeAttribute("aria-current");
+    }
+  }
+}
+
+function open(address) {
+  keep();
+  htmx.ajax("GET", address, { target: "#focus", swap: "outerHTML" });
+}
+
+function step(by) {
+  const all = links();
+  const here = all.findIndex((link) => link.dataset.paper === focus()?.dataset.paper);
+  const next = all[here < 0 ? 0 : Math.min(Math.max(here + by, 0), all.length - 1)];
+  if (next && next !== all[here]) open(next.getAttribute("href"));
+}
+
+// --- editing: autosave, restore, live checks --------------------------------------------
+
+const storeName = () => `paperline:${focus()?.dataset.store}`;
+
+function stored() {
+  try {
+    return JSON.parse(localStorage.getItem(storeName()));
+  } catch {
+    return null; // no storage, or something else of that name
+  }
+}
+
+function forget() {
+  try {
+    localStorage.removeItem(storeName());
+  } catch {
+    // a browser without storage keeps nothing anyway
+  }
+}
+
+function keep() {
+  if (!editor()?.open) return;
+  const texts = Object.fromEntries(fields().map((field) => [field.name, field.value]));
+  if (fields().every((field) => field.value === field.dataset.saved)) {
+    forget();
+    return;
+  }
+  try {
+    localStorage.setItem(storeName(), JSON.stringify(texts));
+  } catch {
+    // a full or forbidden storage: the text is still in the page
+  }
+}
+
+function edit() {
+  const part = editor();
+  if (!part) return;
+  part.open = true;
+  const field = fields()[0];
+  field?.focus();
+  field?.setSelectionRange(field.value.length, field.value.length);
+  recheck();
+}
+
+function leave() {
+  keep();
+  editor().open = false;
+  inFocus("#title").focus({ preventScroll: true });
+}
+
+function recheck() {
+  const field = fields()[0];
+  if (field) htmx.trigger(field, "check");
+}
+
+function fill(texts) {
+  for (const field of fields()) if (typeof texts[field.name] === "string") field.value = texts[field.name];
+  keep();
+  recheck();
+}
+
+function offerKept() {
+  const kept = stored();
+  const note = inFocus("#kept");
+  if (!kept || !note) return;
+  if (fields().every((field) => kept[field.name] === field.value)) return;
+  note.hidden = false;
+  const part = editor();
+  if (!part.open) part.classList.add("has-kept");
+}
+
+const acts = {
+  keys: () => {
+    const keys = document.getElementById("keys");
+    if (keys.open) keys.close();
+    else keys.showModal();
+  },
+  leave,
+  restore: () => {
+    const kept = stored();
+    inFocus("#kept").hidden = true;
+    if (kept) fill(kept);
+  },
+  forget: () => {
+    forget();
+    inFocus("#kept").hidden = true;
+  },
+  take: (button) => {
+    const offers = button.closest(".elsewhere").querySelectorAll("[data-offer]");
+    edit();
+    fill(Object.fromEntries([...offers].map((offer) => [offer.dataset.offer, offer.textContent])));
+  },
+};
+
+// --- marks: what belongs together lights up together ------------------------------------
+
+function light(element) {
+  for (const lit of document.querySelectorAll(".lit")) lit.classList.remove("lit");
+  const numbers = element?.closest("[data-marks]")?.dataset.marks.split(" ") ?? [];
+  const root = element?.closest("#live") ?? focus();
+  for (const number of numbers) {
+    for (const other of root?.querySelectorAll(`[data-marks~="${number}"]`) ?? []) {
+      other.classList.add("lit");
+    }
+  }
+}
+
+// --- events --------------------------------------------------------------------------------
+
+function press(key) {
+  const target = [focus(), document].map((root) => root?.querySelector(`[data-key="${key}"]`)).find(Boolean);
+  if (!target || target.disabled) return false;
+  if (target.tagName === "SUMMARY") {
+    const part = target.parentElement;
+    if (part.id === "editor") {
+      edit();
+    } else {
+      part.open = true;
+      part.querySelector("select, input, button")?.focus();
+    }
+  } else {
+    target.click();
+  }
+  return true;
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("textarea, input, select");
+  const inEditor = event.target.closest("#editor");
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+    if (inEditor) leave();
+    else if (typing) event.target.blur();
+    return;
+  }
+  if (inEditor && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    inFocus('[data-act="save"]').click();
+    return;
+  }
+  if (event.target.matches("textarea") && inEditor && event.key === "Enter") {
+    event.preventDefault(); // a line has no line breaks
+    return;
+  }
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (document.querySelector("dialog[open]") && event.key !== "?") return;
+  const moves = { j: 1, k: -1 };
+  if (event.key in moves) {
+    event.preventDefault();
+    step(moves[event.key]);
+  } else if (/^[a-z0-9?[\]]$/.test(event.key) && press(event.key)) {
+    event.preventDefault();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const act = event.target.closest("[data-act]");
+  if (act && act.dataset.act in acts) {
+    acts[act.dataset.act](act);
+    return;
+  }
+  const link = event.target.closest("a[data-paper], a[data-open]");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
+    event.preventDefault();
+    open(link.getAttribute("href"));
+  }
+});
+
+document.addEventListener("toggle", (event) => {
+  if (event.target.id === "editor" && event.target.open) recheck();
+}, true);
+
+document.addEventListener("input", (event) => {
+  if (event.target.closest("#editor")) keep();
+});
+
+for (const kind of ["pointerover", "focusin"]) {
+  document.addEventListener(kind, (event) => light(event.target));
+}
+
+let saved = null; // the paper whose edit was sent, to forget it once it is on disk
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "decision") return;
+  saved = event.submitter?.value === "edit" ? storeName() : null;
+  if (!saved) keep();
+}, true);
+
+document.addEventListener("htmx:after:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.response?.status === 200) document.getElementById("problem").replaceChildren();
+  if (saved && ctx.response?.status === 200 && ctx.request.method === "POST" && ctx.sourceElement?.id === "decision") {
+    try {
+      localStorage.removeItem(saved);
+    } catch {
+      // as in forget()
+    }
+    saved = null;
+  }
+});
+
+document.addEventListener("htmx:after:settle", (event) => {
+  arrived();
+});
+
+let seen = null;
+function arrived() {
+  const here = focus();
+  if (!here || here === seen) return;
+  seen = here;
+  markCurrent();
+  offerKept();
+  if (here.dataset.address) history.replaceState(null, "", here.dataset.address);
+  if (editor()?.open) edit();
+  else inFocus("#title")?.focus({ preventScroll: true });
+  window.scrollTo({ top: 0 });
+  document.getElementById("said").textContent = inFocus(".tags")?.textContent.trim() ?? "";
+}
+
+document.addEventListener("htmx:error", () => {
+  document.getElementById("said").textContent = "";
+  document.body.classList.add("offline");
+});
+document.addEventListener("htmx:after:request", () => document.body.classList.remove("offline"));
+document.addEventListener("DOMContentLoaded", arrived);

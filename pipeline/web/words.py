@@ -1,0 +1,78 @@
+"""The words for what the app shows by a code; their Chinese is in `chinese.py`."""
+
+STATES = {
+    "undecided": "Undecided",
+    "approve": "Approved",
+    "edit": "Edited",
+    "exclude": "Left out",
+    "hold": "On hold",
+}
+"""A paper, by the action in force on it."""
+
+ACTIONS = {
+    "approve": "approved",
+    "edit": "edited",
+    "exclude": "left out",
+    "hold": "put on hold",
+    "reopen": "reopened",
+    "pin": "pinned",
+    "unpin": "unpinned",
+    "move": "moved",
+    "introduce": "wrote the introduction",
+}
+"""What an editor did."""
+
+FLAGS = {"gap": "No model's line", "error": "Error", "warning": "Look at this", "note": "Note"}
+"""What there is to see in a paper, and the severities of findings."""
+
+FILTERS = {
+    "all": "All",
+    "undecided": "Undecided",
+    "flagged": "Flagged",
+    "gap": "No model's line",
+}
+
+SNAPSHOTS = {
+    "unfinished": "Unfinished",
+    "draft": "Waiting for decisions",
+    "ready": "Ready to publish",
+    "published": "Published",
+    "correcting": "Published, correction under way",
+    "withdrawn": "Withdrawn",
+}
+"""A snapshot, by its state."""
+
+RELEASES = {
+    "first": "published",
+    "correction": "corrected",
+    "heal": "completed by the model's lines",
+    "withdrawn": "withdrawn",
+}
+"""A release, by its reason."""
+
+LANGUAGES = {"en": "English line", "zh": "Chinese line"}
+
+POLICIES = {
+    "all": "Every paper must be decided on before the digest is published.",
+    "flagged": "Every paper with a gap, an error or a warning must be decided on before the digest "
+    "is published.",
+    "none": "The digest is published without waiting for decisions.",
+}
+
+KEYS = (
+    ("j", "Next paper"),
+    ("k", "Previous paper"),
+    ("a", "Approve the lines shown"),
+    ("e", "Edit the lines; Ctrl+Enter saves, Esc leaves"),
+    ("x", "Leave the paper out"),
+    ("h", "Put it on hold"),
+    ("o", "Reopen it"),
+    ("u", "Undo your last decision"),
+    ("1–9", "Look at another candidate"),
+    ("r", "Ask a model again"),
+    ("p", "Pin to the top, or unpin"),
+    ("[ ]", "Move up or down"),
+    ("v", "Preview and publish"),
+    ("?", "Show or hide these keys"),
+)
+"""The keys of the review page, and what they do."""

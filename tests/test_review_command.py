@@ -1,0 +1,131 @@
+"""`paperline review` as an operator meets it: links, refusals, signals."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from argon2 import PasswordHasher
+from click.testing import CliRunner
+
+from pipeline.cli.review import review
+from tests.terminal import ROOT, Terminal
+from tests.web_client import CHEAP_HASH, PASSWORD, Client
+
+EDITORS = f'[review.editors]\nalice = "{CHEAP_HASH}"\n'
+HOSTS = '[review]\nhosts = ["review.example.org"]\n'
+
+
+@contextmanager
+def running(
+    folder: Path, settings: str, *arguments: str
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """The command as a process of its own, and the link that it printed."""
+    terminal = Terminal(folder, settings)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline", "review", "--port", "0", *arguments],
+        cwd=terminal.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_printed_link_signs_in_and_a_signal_ends_it_well(tmp_path, number):
+    with running(tmp_path, "", "--editor", "Mei Lan") as (process, link):
+        parts = urlsplit(link)
+        client = Client(parts.port or 0)
+        assert client.get(f"{parts.path}?{parts.query}").status == 200
+        token = {"token": parts.query.removeprefix("token=")}
+        assert client.post(parts.path, token).status == 303
+        assert "Signed in as Mei Lan" in client.get("/no-such-page").text
+        process.send_signal(number)
+        said, logged = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert said == ""
+    assert f"For a further browser: http://127.0.0.1:{parts.port}/enter?token=" in logged
+    assert token["token"] not in logged
+    assert "Traceback" not in logged
+
+
+def test_with_editors_the_printed_address_asks_for_name_and_password(tmp_path):
+    with running(tmp_path, EDITORS) as (process, link):
+        client = Client(urlsplit(link).port or 0)
+        assert link == f"http://127.0.0.1:{client.port}/"
+        assert client.post("/login", {"name": "alice", "password": PASSWORD}).status == 303
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def test_the_hosts_of_a_proxy_are_answered_to_as_well(tmp_path):
+    with running(tmp_path, f"{HOSTS}{EDITORS}") as (process, link):
+        client = Client(urlsplit(link).port or 0)
+        assert client.get("/login", {"Host": "review.example.org"}).status == 200
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "message"),
+    [
+        ("", ["--host", "0.0.0.0"], "nobody is named who may sign in. Name the editors in"),
+        (HOSTS, ["--host", "::"], "nobody is named who may sign in. Name the editors in"),
+        (HOSTS, [], "[review] hosts: a proxy lets other machines in, and nobody is named"),
+        (EDITORS, ["--host", "0.0.0.0"], "no host is named under which a TLS proxy serves it. Set"),
+        ("", ["--host", "example.org"], "--host: found 'example.org', expected an IP address"),
+        (EDITORS, ["--editor", "bob"], "--editor: [review.editors] tells who decides. Leave it"),
+        ("", ["--editor", " "], "Give --editor NAME"),
+        (EDITORS.replace("m=8", "m=1"), [], "'alice' has a hash that argon2 cannot use"),
+        (EDITORS.replace("argon2id", "scrypt"), [], "review.editors.alice: found (not shown)"),
+        ("", ["--port", "65536"], "65536 is not in the range"),
+    ],
+)
+def test_what_would_be_unsafe_or_cannot_be_is_refused_at_the_start(
+    tmp_path, settings, arguments, message
+):
+    terminal = Terminal(tmp_path, settings)
+    assert terminal("review", "--port", "0", *arguments) == 2
+    assert message in terminal.errors
+    assert terminal.said == ""
+
+
+def test_a_taken_port_names_another(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        terminal = Terminal(tmp_path, "")
+        assert terminal("review", "--port", str(port)) == 2
+    assert f"127.0.0.1:{port}: port {port} is taken" in terminal.errors
+    assert f"--port {port % 65535 + 1}" in terminal.errors
+
+
+def test_the_hash_of_a_password_is_printed_as_a_line_of_the_settings():
+    typed = f"{PASSWORD}\n{PASSWORD}\n"
+    done = CliRunner().invoke(review, ["--hash-password", "--editor", 'Mei "M" Lan'], input=typed)
+    assert done.exit_code == 0
+    assert PASSWORD not in done.output
+    ((name, made),) = tomllib.loads(done.stdout).items()
+    assert name == 'Mei "M" Lan'
+    assert made.startswith("$argon2id$")
+    assert PasswordHasher().verify(made, PASSWORD)
+
+
+def test_a_password_that_is_too_short_or_typed_otherwise_the_second_time_gets_no_hash():
+    short = CliRunner().invoke(review, ["--hash-password"], input="short\nshort\n")
+    assert "too short" in str(short.exception)
+    differing = CliRunner().invoke(review, ["--hash-password"], input=f"{PASSWORD}\nother\n")
+    assert differing.exit_code == 1
+    assert differing.stdout == ""
