@@ -22,6 +22,9 @@ from pipeline.snapshot import PAPERS, SHORT_WAIT, Snapshot, as_lines, records_in
 
 TOPIC = re.compile(TOPIC_NAME)
 SNAPSHOT = re.compile(r"[0-9]{8}_[0-9]{4}")
+QUESTION = 600.0
+"""Seconds to wait for an editor's question about one paper: a model's retries and timeouts."""
+
 OUT_OF_ORDER = timedelta(hours=1)
 """How far lines of several processes may stand out of the order of their times."""
 
@@ -203,10 +206,26 @@ class Outputs:
 
     @contextlib.contextmanager
     def working_on(self, topic: str) -> Iterator[None]:
-        """Hold the topic's lock, as every stage does. Raises `Busy` at once when it is taken."""
-        path = self.topic_folder(topic) / ".lock"
-        with files.locked(path, timeout=0, holder=f"topic {topic}"):
+        """Hold the topic's lock, as every stage does. Raises `Busy` at once when it is taken.
+
+        A single question is waited for, so that an editor's keeps no night from running.
+        """
+        with contextlib.ExitStack() as stack:
+            with self._lock(topic, ".question.lock", wait=QUESTION):
+                stack.enter_context(self._lock(topic, ".lock"))
             yield
+
+    @contextlib.contextmanager
+    def asking_in(self, topic: str) -> Iterator[None]:
+        """The same for a single question of an editor. Raises `Busy` at once."""
+        with self._lock(topic, ".question.lock"), self._lock(topic, ".lock"):
+            yield
+
+    def _lock(
+        self, topic: str, name: str, wait: float = 0.0
+    ) -> contextlib.AbstractContextManager[None]:
+        path = self.topic_folder(topic) / name
+        return files.locked(path, timeout=wait, holder=f"topic {topic}")
 
     @contextlib.contextmanager
     def publishing(self) -> Iterator[None]:

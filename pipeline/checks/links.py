@@ -13,7 +13,9 @@ TOP_LEVEL = (
 FILES = r"js|ts|py|md|rs|jl|cpp|html|pdf|txt|csv|json|NET"
 """Endings of names with a point that are no top-level domains: `Node.js/Vue.js`."""
 
-DOT = re.compile(rf"\.(?:(?:{TOP_LEVEL})(?![A-Za-z0-9])|(?<=www\.)|[a-z]{{2,24}}/)|@|://", re.IGNORECASE)
+DOT = re.compile(
+    rf"\.(?:(?:{TOP_LEVEL})(?![A-Za-z0-9])|(?<=www\.)|[a-z]{{2,24}}/)|@|://", re.IGNORECASE
+)
 """No link is in a line without one of these; looking for them is faster."""
 
 _PATH = r"/[^\s\u2018-\u201d\u3000-\uffef(){}<>\"']*"

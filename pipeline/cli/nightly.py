@@ -216,5 +216,5 @@ def demo() -> None:
     shown = demonstrate()
     click.echo(f"A published digest:  {shown.published}")
     click.echo(f"The next night's draft, waiting for an editor:  {shown.draft}")
-    click.echo(f"Everything is in {shown.folder}; decide on a paper with")
+    click.echo(f"Everything is in {shown.folder}; review the draft in your browser with")
     click.echo(f"  {shown.command}")

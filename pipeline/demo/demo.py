@@ -41,7 +41,7 @@ query = "all:fine"
 
 
 class Demonstration(NamedTuple):
-    """Where the pages are, and a command that shows the gate at work."""
+    """Where the pages are, and the command that opens the draft's review."""
 
     folder: Path
     published: Path
@@ -68,8 +68,7 @@ def demonstrate() -> Demonstration:
         folder=folder,
         published=outputs.site / "demo" / f"{first.name}.html",
         draft=draft.digest_html,
-        command=f"{sys.executable} -m pipeline --config {config} decide {draft} "
-        f"{draft.papers()[0].id} approve",
+        command=f"{sys.executable} -m pipeline --config {config} review",
     )
 
 

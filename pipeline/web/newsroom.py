@@ -38,7 +38,7 @@ class Newsroom:
             taken_back_by = undo.of(desk.view(), wishes)
             taken = self._take(session, desk, wishes)
             done = undo.marked(desk.view().material, taken_back_by)
-        session.undo.setdefault(str(desk.snapshot), []).append(done)
+            session.undo.setdefault(str(desk.snapshot), []).append(done)
         return taken
 
     def take_back(self, session: Session, desk: Desk) -> undo.Undo | None:
@@ -46,17 +46,18 @@ class Newsroom:
 
         Raises `Overtaken` where somebody else has decided since: that stays.
         """
-        done = session.undo.get(str(desk.snapshot), [])
-        if not done:
-            return None
-        last: undo.Undo = done[-1]
-        try:
-            self._take(session, desk, list(last.wishes))
-        except Overtaken:
+        with desk.turn:
+            done = session.undo.get(str(desk.snapshot), [])
+            if not done:
+                return None
+            last: undo.Undo = done[-1]
+            try:
+                self._take(session, desk, list(last.wishes))
+            except Overtaken:
+                done.pop()
+                raise
             done.pop()
-            raise
-        done.pop()
-        return last
+            return last
 
     def _take(self, session: Session, desk: Desk, wishes: list[Wish]) -> list[Decision]:
         taken = desk.decide(wishes, editor=session.editor, at=datetime.now(UTC))

@@ -1,5 +1,6 @@
 """Asking a model again about one paper, beside the requests, through the ordinary stages."""
 
+import contextlib
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -115,13 +116,16 @@ class Questions:
         settings = _with_model(self._settings, question.model)
         deadline = time.monotonic() + PATIENCE
         while True:
-            try:
-                with self._outputs.working_on(snapshot.topic), opened(settings) as executor:
-                    return _answered(settings, snapshot, question, executor)
-            except Busy:
-                # The night's run works on the topic: it comes first.
-                if time.monotonic() > deadline or self._closing.wait(AGAIN):
-                    raise
+            with contextlib.ExitStack() as stack:
+                try:
+                    stack.enter_context(self._outputs.asking_in(snapshot.topic))
+                except Busy:
+                    # The night's run works on the topic: it comes first.
+                    if time.monotonic() > deadline or self._closing.wait(AGAIN):
+                        raise
+                    continue
+                executor = stack.enter_context(opened(settings))
+                return _answered(settings, snapshot, question, executor)
 
 
 def _answered(
