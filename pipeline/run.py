@@ -5,6 +5,7 @@ tonight's work, gaps of the last seven days are asked for again.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -35,7 +36,7 @@ from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
 from pipeline.stages import check as checks
-from pipeline.stages.assemble import assemble, is_stale, write
+from pipeline.stages.assemble import assemble, is_stale
 from pipeline.stages.fetch import fetch
 from pipeline.stages.judge import judging_prompt
 from pipeline.stages.publish import build_site, record, record_withdrawals, take_back
@@ -142,16 +143,19 @@ def release(
             where=str(snapshot),
             next_step=f"Run paperline summarize {snapshot}",
         )
+
+    def through_gate(draft: Digest) -> Digest:
+        policy = asked_under or draft.policy
+        wanted = asked_under is not None or releases_itself(settings, snapshot)
+        if not wanted or waited_for(draft, policy):
+            return draft
+        passed = draft.but(status="published", policy=policy)
+        record(snapshot, passed, now)
+        return passed
+
     with snapshot.releasing():
-        digest = assembled(settings, snapshot)
-        policy = asked_under or digest.policy
-        passes = not waited_for(digest, policy)
-        passes = passes and (asked_under is not None or releases_itself(settings, snapshot))
-        if passes:
-            digest = digest.but(status="published", policy=policy)
-            record(snapshot, digest, now)
-            write(snapshot, digest)
-    if passes and site:
+        digest = assembled(settings, snapshot, through_gate)
+    if digest.status == "published" and site:
         build_site(settings)
     _carry_on(settings, snapshot, now, site=site)
     return digest
@@ -177,11 +181,15 @@ def withdraw(
     build_site(settings)
 
 
-def assembled(settings: Settings, snapshot: Snapshot) -> Digest:
-    """The digest as it stands, after what was never checked has been. Hold `releasing()`."""
+def assembled(
+    settings: Settings,
+    snapshot: Snapshot,
+    released: Callable[[Digest], Digest] = lambda digest: digest,
+) -> Digest:
+    """As `assemble`, after what was never checked has been. Hold `snapshot.releasing()`."""
     if checks.is_stale(settings, snapshot):
         checks.renew(settings, snapshot)
-    return assemble(settings, snapshot)
+    return assemble(settings, snapshot, released)
 
 
 def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetime) -> None:

@@ -6,7 +6,7 @@ Every sentence exists in English and in Chinese, and is the same on the page and
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pipeline.differences import differing, in_another_order
+from pipeline.differences import differing, in_another_order, introduced_alike
 from pipeline.records import (
     EMBEDDED,
     Digest,
@@ -149,12 +149,15 @@ def gap_note(entry: Entry) -> Said | None:
     return GAP[entry.gap.kind] if entry.gap else None
 
 
-def findings_about(digest: Digest, entry: Entry) -> list[Finding]:
-    """What an editor must look at in a paper's lines; nothing once the digest is published."""
-    if digest.status != "draft":
-        return []
-    found = [f for f in digest.findings if f.paper == entry.paper.id and f.severity in SEVERITY]
-    return sorted(found, key=lambda finding: list(SEVERITY).index(finding.severity))
+def findings(digest: Digest) -> dict[str, list[Finding]]:
+    """By paper what an editor must look at in its lines; nothing once the digest is published."""
+    found: dict[str, list[Finding]] = {}
+    if digest.status == "draft":
+        for severity in SEVERITY:  # the worst first
+            for finding in digest.findings:
+                if finding.severity == severity:
+                    found.setdefault(finding.paper, []).append(finding)
+    return found
 
 
 def withdrawal_note(digest: Digest, entry: Entry) -> Said | None:
@@ -211,10 +214,12 @@ def _release_note(release: Publication, before: Publication | None, when: str) -
             f"Withdrawn on {when}{by}: {release.why}",
             f"{when} {by_zh}撤回。原因：{release.why}",
         )
+    changed = _changed(before.digest, release.digest)
     if before.why is not None:
-        return Said(f"Published again on {when}.", f"{when} 重新发布。")
+        what = f", with changes: {changed.en}" if changed.en else ""
+        what_zh = f"，有更改：{changed.zh}" if changed.en else ""
+        return Said(f"Published again on {when}{what}.", f"{when} 重新发布{what_zh}。")
     if release.reason == "correction":
-        changed = _changed(before.digest, release.digest)
         what, what_zh = (f": {changed.en}", f"：{changed.zh}") if changed.en else ("", "")
         return Said(f"Corrected on {when}{by}{what}.", f"{when} {by_zh}更正{what_zh}。")
     if release.reason == "heal":
@@ -232,7 +237,7 @@ def _changed(before: Digest, after: Digest) -> Said:
     """What a correction changed: the papers, by their ids, and what concerns the whole."""
     papers = differing(before, after)
     english, chinese = list(papers), list(papers)
-    if before.introduction != after.introduction:
+    if not introduced_alike(before, after):
         english.append("the introduction")
         chinese.append("导语")
     if in_another_order(before, after):

@@ -4,6 +4,7 @@
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pipeline import candidates, composition, ledger
@@ -23,12 +24,17 @@ MOST_EARLIER = 30
 """Earlier snapshots a page names; each of those names its own, so all can be reached."""
 
 
-def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
+def assemble(
+    settings: Settings,
+    snapshot: Snapshot,
+    released: Callable[[Digest], Digest] = lambda digest: digest,
+) -> Digest:
     """Choose the lines and write the digest's three files. Hold `snapshot.releasing()`.
 
     The policy of the first assembly stays with the digest, so changing the setting
-    later releases nothing by itself. Raises `UsageError` where nothing was checked yet,
-    `DamagedFile`, `OutputError`.
+    later releases nothing by itself. `released` is called with the digest before it is
+    written, and gives the one to write: the place to publish it. Raises `UsageError` where
+    nothing was checked yet, `DamagedFile`, `OutputError`.
     """
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     run = snapshot.run()
@@ -39,8 +45,8 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
             next_step=f"Run paperline check {snapshot}",
         )
     material = gathered(settings, snapshot)
-    digest = composition.digest(material)
-    write(snapshot, digest)
+    digest = released(composition.digest(material))
+    _write(snapshot, digest)
     stage = Stage(
         complete=True,
         inputs=composition.inputs(material),
@@ -58,7 +64,7 @@ def assemble(settings: Settings, snapshot: Snapshot) -> Digest:
     return digest
 
 
-def write(snapshot: Snapshot, digest: Digest) -> None:
+def _write(snapshot: Snapshot, digest: Digest) -> None:
     """Write a digest's three forms."""
     snapshot.write_digest(
         digest,
