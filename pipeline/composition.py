@@ -204,8 +204,8 @@ def _entry(material: Material, paper: Paper) -> Entry:
             carried_from=carried_from,
         )
     pinned = material.published.get(paper.id)
-    if pinned is not None and not pinned.gap and not pinned.settled:
-        return pinned.but(decision=decision)
+    if pinned is not None and not pinned.gap:
+        return pinned.but(decision=decision, carried_from=None)
     summary = material.active.get(paper.id) or material.stand_ins.get(paper.id)
     return Entry(
         paper=paper,

@@ -52,14 +52,18 @@ class State:
 
     def arranged(self, papers: Iterable[str]) -> list[str]:
         """The papers in the order that editors gave them: pinned ones first."""
+        # The sort is stable, so moves hold among the pinned and among the others.
+        return sorted(self.moved(papers), key=lambda paper: paper not in self.pinned)
+
+    def moved(self, papers: Iterable[str]) -> list[str]:
+        """The papers in the order that they would have if none were pinned."""
         order = list(papers)
         known = set(order)
         for paper, before in self._moves:
             if paper in known and paper != before:
                 order.remove(paper)
                 order.insert(order.index(before) if before in known else len(order), paper)
-        # The sort is stable, so moves hold among the pinned and among the others.
-        return sorted(order, key=lambda paper: paper not in self.pinned)
+        return order
 
     def history(self, paper: str | None) -> list[Decision]:
         """All decisions on a paper, or with None on the digest as a whole, oldest first."""

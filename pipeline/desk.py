@@ -46,11 +46,19 @@ class View:
     @cached_property
     def order(self) -> list[Paper]:
         """The papers in the digest's order, those that were left out behind the others."""
-        left_out = [decision.paper for decision in self.digest.excluded if decision.paper]
-        return [self.material.papers[id_] for id_ in (*self.entries, *left_out)]
+        return [self.material.papers[id_] for id_ in (*self.entries, *self.left_out)]
+
+    @cached_property
+    def left_out(self) -> dict[str, Decision]:
+        """The decisions that left papers out, by paper."""
+        return {decision.paper: decision for decision in self.digest.excluded if decision.paper}
 
     def sight(self, paper: str) -> Sight:
-        """What is on show of a paper. Raises `UsageError` where there is none."""
+        """What was on show of a paper at that moment. Raises `UsageError` where there is none."""
+        if paper in self.entries:
+            return Sight.of(self.entries[paper])
+        if paper in self.left_out:
+            return Sight.left_out(self.material.papers[paper], self.left_out[paper])
         return review.on_show(self.material, paper)
 
     def candidates(self, paper: str) -> list[Summary]:
@@ -61,41 +69,54 @@ class View:
 class Desk:
     """One snapshot under review, by any number of threads.
 
-    Whoever holds `turn` keeps the other threads of this process from deciding.
+    Whoever holds `turn` keeps the other threads of this process from deciding; they may look
+    all the same while nothing has changed.
     """
 
     def __init__(self, settings: Settings, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._settings = settings
         self.turn = threading.RLock()
-        self._stamps: dict[str, str] = {}
-        self._view: View | None = None
+        self._known: tuple[dict[str, str], View] | None = None
         self._shown: dict[str, Entry | None] = {}
         self._before: list[Snapshot] = []
 
     def view(self) -> View:
         """The snapshot as it is on disk. Raises `UsageError` before its digest was assembled."""
+        known = self._known
+        if known is not None and self._stamped() == known[0]:
+            return known[1]
         with self.turn:
-            if self._view is None or self._stamped() != self._stamps:
+            if self._known is None or self._stamped() != self._known[0]:
                 self._before = earlier_than(self._settings, self.snapshot)[:1]
-                self._stamps = self._stamped()  # before reading: what changes meanwhile is new
-                self._view = self._read()
-            return self._view
+                stamps = self._stamped()  # before reading: what changes meanwhile is new
+                self._known = stamps, self._read()
+            return self._known[1]
 
     def decide(self, wishes: Sequence[Wish], *, editor: str, at: datetime) -> list[Decision]:
         """Take decisions, all or none of them; they are on disk when this returns.
 
         Raises as `review.decide` does.
         """
+        return self.decided(wishes, editor=editor, at=at)[0]
+
+    def decided(
+        self, wishes: Sequence[Wish], *, editor: str, at: datetime
+    ) -> tuple[list[Decision], View]:
+        """As `decide`; also the snapshot right after, before anybody else could decide.
+
+        That holds for other processes and, where `turn` is held, for the `state` as well.
+        """
         with self.turn, self.snapshot.releasing():
             material = self.view().material
             taken = review.decide(self.snapshot, material, wishes, editor=editor, at=at)
             for paper in {decision.paper for decision in taken if decision.paper is not None}:
                 self._shown[paper] = composition.entry(material, material.papers[paper])
+            after = View(material, composition.digest(material, self._shown))
             # Of the other files another process may have written one just now.
-            self._stamps |= self.snapshot.decisions_stamp()
-            self._view = View(material, composition.digest(material, self._shown))
-        return taken
+            stamps = self._known[0] if self._known else {}
+            self._known = stamps | self.snapshot.decisions_stamp(), after
+        return taken, after
 
     def _stamped(self) -> dict[str, str]:
         # Later snapshots show what was withdrawn; the one before has decisions that carry over.

@@ -1,19 +1,36 @@
-"""What is different for readers between two states of a digest; pure."""
+"""What is different for readers between two states of a digest; pure.
 
-from pipeline.records import Digest
+They are not shown when a decision was taken, its note, or why exactly a line is missing: where
+nothing else changed, nothing is published again.
+"""
+
+from pipeline.records import Decision, Digest, Entry, Lines
 
 
 def same(one: Digest, other: Digest) -> bool:
     """Whether readers are shown the same papers, lines and introduction in the same order."""
-    whole = (one.papers, one.excluded, one.introduction)
-    return whole == (other.papers, other.excluded, other.introduction)
+    return (
+        not differing(one, other)
+        and not in_another_order(one, other)
+        and introduced_alike(one, other)
+    )
+
+
+def alike(one: Entry, other: Entry) -> bool:
+    """Whether readers are shown the same of a paper."""
+    return _shown(one) == _shown(other)
 
 
 def differing(before: Digest, after: Digest) -> list[str]:
     """The ids of the papers that were added, left out or changed, in the order of `after`."""
-    then = {entry.paper.id: entry for entry in before.papers}
-    now = {entry.paper.id: entry for entry in after.papers}
+    then = {entry.paper.id: _shown(entry) for entry in before.papers}
+    now = {entry.paper.id: _shown(entry) for entry in after.papers}
     return [id_ for id_ in now | then if now.get(id_) != then.get(id_)]
+
+
+def introduced_alike(one: Digest, other: Digest) -> bool:
+    """Whether both have the same introduction by the same editor."""
+    return _words(one.introduction) == _words(other.introduction)
 
 
 def in_another_order(before: Digest, after: Digest) -> bool:
@@ -21,3 +38,12 @@ def in_another_order(before: Digest, after: Digest) -> bool:
     then, now = ([entry.paper.id for entry in digest.papers] for digest in (before, after))
     both = {*then} & {*now}
     return [id_ for id_ in then if id_ in both] != [id_ for id_ in now if id_ in both]
+
+
+def _shown(entry: Entry) -> tuple[Entry, bool, str | None]:
+    by = entry.decision.editor if entry.decision and entry.settled else None
+    return entry.but(summary=None, gap=None, decision=None), entry.gap is not None, by
+
+
+def _words(introduction: Decision | None) -> tuple[Lines | None, str] | None:
+    return (introduction.lines, introduction.editor) if introduction else None

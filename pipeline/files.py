@@ -155,6 +155,7 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
     data = "".join(f"{line}\n" for line in lines).encode("utf-8")
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
             before = os.fstat(handle).st_size
@@ -163,6 +164,8 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
                 if written != len(data):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(handle)
+                if is_new:
+                    _sync_folder(path.parent)
             except OSError:
                 os.ftruncate(handle, before)
                 raise

@@ -38,10 +38,10 @@ class Report(Record, frozen=True, kw_only=True):
     on it. `papers` are the digest's, of which `new`, `revised`, `withdrawn` and `seen`
     (shown before). Of `asked_again` gaps of earlier nights, `healed` were closed.
     `errors` and `warnings` count what the checks found in its lines. `waiting_for` counts the
-    papers that keep the gate shut; `page` is the digest's HTML file, `site` the published
-    page, if any. `waiting` papers are over the limit, the first of them since
-    `waiting_since`. Tokens and cost are this run's. `reminders`: digests that wait for longer
-    than `[review] remind_after`, the oldest first.
+    papers that keep the gate shut; `taken_back`: it was published, and withdrawn as a whole.
+    `page` is the digest's HTML file, `site` the published page, if any. `waiting` papers are
+    over the limit, the first of them since `waiting_since`. Tokens and cost are this run's.
+    `reminders`: digests that wait for longer than `[review] remind_after`, the oldest first.
     """
 
     topic: str
@@ -61,6 +61,7 @@ class Report(Record, frozen=True, kw_only=True):
     warnings: Count = 0
     waiting_for: Count = 0
     published: bool = False
+    taken_back: bool = False
     usage: Usage = Usage()
     page: str | None = None
     site: str | None = None
@@ -75,6 +76,7 @@ def described(report: Report, settings: Settings, snapshot: Snapshot) -> Report:
     digest = snapshot.digest()
     if digest is None:
         return report.but(snapshot=snapshot.name)
+    releases = snapshot.publications()
     site = settings.outputs / "site" / snapshot.topic / f"{snapshot.name}.html"
     statuses = [entry.paper.status for entry in digest.papers]
     severities = [finding.severity for finding in digest.findings]
@@ -97,6 +99,7 @@ def described(report: Report, settings: Settings, snapshot: Snapshot) -> Report:
         warnings=severities.count("warning"),
         waiting_for=len(waited_for(digest, digest.policy)),
         published=digest.status == "published",
+        taken_back=bool(releases) and releases[-1].why is not None,
         page=str(snapshot.digest_html),
         site=str(site) if site.is_file() else None,
         missing=tuple(gaps | dict.fromkeys(report.missing)),
@@ -118,6 +121,12 @@ def overdue(settings: Settings, snapshots: Sequence[Snapshot], now: datetime) ->
         releases = snapshot.publications()
         if releases and releases[-1].why is not None:  # withdrawn: nobody waits for it
             continue
+        if releases:  # a correction waits since it was begun
+            published = releases[-1].at
+            later = (d.at for d in snapshot.decisions() if d.at > published)
+            begun = min(later, default=published)
+            if now - begun <= longest:
+                continue
         waiting = len(waited_for(digest, digest.policy))
         found.append(Reminder(snapshot=snapshot.name, since=utc(begun), waiting_for=waiting))
     return found

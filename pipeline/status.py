@@ -29,7 +29,7 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
 
     `state`: `unfinished` before the digest exists, else `draft`, `ready` (it passes its gate and
     waits to be published), `published`, `correcting` (published, and changed since by decisions
-    that are not complete), or `withdrawn`.
+    that are not complete or not published yet), or `withdrawn`.
     `papers` include those that an editor left out.
     `command` is the next thing to run, or None when nothing is to be done.
     """
@@ -103,8 +103,8 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
     waiting = waited_for(digest, digest.policy)
     state = _state(digest, snapshot.publications(), open_=not waiting)
     titles = {p.id: p.title for p in snapshot.papers()} if digest.excluded else {}
-    command = "paperline review" if waiting else None
-    if state == "ready":
+    command = "paperline review" if waiting and state != "withdrawn" else None
+    if state in ("ready", "correcting") and not waiting:
         command = f"paperline publish {name}"
     if waiting and any(finding.code == "judge-missing" for finding in digest.findings):
         command = f"paperline check {name}"

@@ -80,7 +80,8 @@ def introduce(
 
     wish = Wish("introduce", text=_given(en, zh))
     found, state = _decided(config, snapshot, wish, editor)
-    click.echo(f"{found}: {'introduced' if wish.text else 'without an introduction'}; {state}")
+    introduced = any(line.strip() for line in wish.text.values())
+    click.echo(f"{found}: {'introduced' if introduced else 'without an introduction'}; {state}")
 
 
 @click.command()

@@ -158,8 +158,11 @@ def _sentence(report: "Report") -> str:
         return f"{report.topic}: nothing new, and no digest yet{late}"
     spent = cost(report.usage)
     healed = f", {report.healed} of {report.asked_again} gaps healed" if report.asked_again else ""
-    wait = f"waiting for {_decisions(report.waiting_for)}: {report.page}"
-    state = f"published: {report.site}" if report.published else wait
+    state = f"waiting for {_decisions(report.waiting_for)}: {report.page}"
+    if report.published:
+        state = f"published: {report.site}"
+    elif report.taken_back:
+        state = f"withdrawn: {report.page}"
     if not report.made:
         told = f"{report.topic}: nothing new{healed}{late}, {spent}"
         return f"{told}; {report.snapshot} {state}{still}"

@@ -138,7 +138,7 @@ def origin_note(entry: Entry, language: Language) -> str | None:
         return getattr(PICKED, language)  # type: ignore[no-any-return]
     if origin == "model":
         return None
-    if entry.decision is None:
+    if entry.decision is None or not entry.settled:
         return {"en": "Edited by an editor", "zh": "经编辑修改"}[language]
     name = entry.decision.editor
     return {"en": f"Edited by {name}", "zh": f"经 {name} 修改"}[language]

@@ -1,17 +1,20 @@
 """5-digest -> 6-published -> the site, which is built from 6-published alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pipeline.differences import differing, in_another_order, same
+from pipeline.decisions import ON_LINES
+from pipeline.differences import alike, differing, in_another_order, introduced_alike, same
 from pipeline.errors import UsageError
 from pipeline.ledger import noticed
 from pipeline.outputs import Outputs
-from pipeline.records import Digest, Publication, Reason, Withdrawal, utc
+from pipeline.records import Decision, Digest, Publication, Reason, Withdrawal, utc
 from pipeline.settings import Settings
 from pipeline.site.build import pages
 from pipeline.snapshot import Snapshot
 from pipeline.text import one_line
+
+ARRANGING = ("move", "pin", "unpin")
 
 
 def record(snapshot: Snapshot, digest: Digest, now: datetime) -> bool:
@@ -87,33 +90,51 @@ def _who(snapshot: Snapshot, last: Publication | None, digest: Digest) -> tuple[
     """The digest's editors; for a later release, those whose decisions changed it."""
     if last is None or last.why is not None:
         return digest.editors
-    known = [*(entry.decision for entry in last.digest.papers), *last.digest.excluded]
-    changed = differing(last.digest, digest)
-    newest = {d.paper: d for d in snapshot.decisions() if d.paper in changed}
-    named = [d.editor for d in newest.values() if d not in known]
-    if digest.introduction and digest.introduction != last.digest.introduction:
-        named.append(digest.introduction.editor)
+    taken = snapshot.decisions()
+    named = _who_decided(taken, last.digest, digest)
+    if not introduced_alike(last.digest, digest):
+        named += [d.editor for d in taken if d.paper is None][-1:]
     if in_another_order(last.digest, digest):
-        moves = [d for d in snapshot.decisions() if d.action in ("move", "pin", "unpin")]
-        named += [d.editor for d in moves if d.at >= last.at]
+        named += [d.editor for d in taken if d.action in ARRANGING and d.at > last.at]
     return tuple(dict.fromkeys(named))
+
+
+def _who_decided(taken: Sequence[Decision], before: Digest, after: Digest) -> list[str]:
+    """The editors of the decisions that changed papers, without those of a model or of arXiv."""
+    then = {entry.paper.id: entry for entry in before.papers}
+    now = {entry.paper.id: entry for entry in after.papers}
+    left_out = {decision.paper: decision for decision in after.excluded}
+    on_lines = {decision.paper: decision for decision in taken if decision.action in ON_LINES}
+    pins = {decision.paper: decision for decision in taken if decision.action in ("pin", "unpin")}
+    found: list[Decision | None] = []
+    for id_ in differing(before, after):
+        old, new = then.get(id_), now.get(id_)
+        if new is None:
+            found.append(left_out.get(id_))
+            continue
+        if old is None or not alike(old.but(pinned=new.pinned, withdrawn=new.withdrawn), new):
+            taken_back = on_lines.get(id_) if old is None or old.settled else None
+            found.append(new.decision if new.settled else taken_back)
+        if new.pinned != (old.pinned if old else False):
+            found.append(pins.get(id_))
+    return [decision.editor for decision in found if decision is not None]
 
 
 def _reason(last: Publication | None, digest: Digest) -> Reason:
     if last is None:
         return "first"
     before = {entry.paper.id: entry for entry in last.digest.papers}
-    changed = [e for e in digest.papers if before.get(e.paper.id) != e]
-    whole = (last.digest.excluded, last.digest.introduction)
+    after = {entry.paper.id: entry for entry in digest.papers}
+    changed = differing(last.digest, digest)
     if (
         last.why is not None
-        or whole != (digest.excluded, digest.introduction)
+        or not introduced_alike(last.digest, digest)
         or in_another_order(last.digest, digest)
-        or not all(e.paper.id in before for e in changed)
+        or not all(id_ in before and id_ in after for id_ in changed)
     ):
         return "correction"
-    pairs = [(before[entry.paper.id], entry) for entry in changed]
-    if all(then.but(withdrawn=now.withdrawn) == now for then, now in pairs):
+    pairs = [(before[id_], after[id_]) for id_ in changed]
+    if pairs and all(alike(then.but(withdrawn=now.withdrawn), now) for then, now in pairs):
         return "withdrawn"
-    healed = all(then.gap and not now.gap and not now.decision for then, now in pairs)
+    healed = pairs and all(then.gap and not now.gap and not now.settled for then, now in pairs)
     return "heal" if healed else "correction"

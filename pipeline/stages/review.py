@@ -7,9 +7,19 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.composition import Material, entry, texts
-from pipeline.decisions import ON_LINES, sight
+from pipeline.decisions import ON_LINES, SETTLING, sight
 from pipeline.errors import Overtaken, UsageError
-from pipeline.records import Action, Decision, Language, Lines, Summary, utc, utc_text
+from pipeline.records import (
+    Action,
+    Decision,
+    Entry,
+    Language,
+    Lines,
+    Paper,
+    Summary,
+    utc,
+    utc_text,
+)
 from pipeline.snapshot import Snapshot
 from pipeline.text import CONTROL, one_line, shortened
 
@@ -30,7 +40,8 @@ class Wish:
     meant, None for those on show; `text` are the new lines of an `edit`, where the language
     that is left out stays, or the introduction; `before` is where a `move` leads. `seen` is
     the `Sight.mark` of what the editor decided on: with it nothing is decided that changed
-    since.
+    since. `again` is a decision on the same paper whose lines are meant, as they were: with it
+    comes no text.
     """
 
     action: Action
@@ -40,6 +51,7 @@ class Wish:
     note: str = ""
     before: str | None = None
     seen: str | None = None
+    again: Decision | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,17 @@ class Sight:
     summary: str | None
     lines: Lines
     decision: Decision | None
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Sight":
+        """What the digest shows of a paper."""
+        return cls(entry.paper.version, entry.summary, texts(entry.lines), entry.decision)
+
+    @classmethod
+    def left_out(cls, paper: Paper, decision: Decision) -> "Sight":
+        """What a paper was left out with."""
+        version = decision.version or paper.version
+        return cls(version, decision.summary, decision.lines or {}, decision)
 
     @property
     def mark(self) -> str:
@@ -66,13 +89,10 @@ def on_show(material: Material, paper: str) -> Sight:
             f"{material.run.topic}/{material.run.snapshot} --json lists them",
         )
     decision, _ = material.decided(paper)
-    if decision is not None and decision.action == "exclude":
-        version = decision.version or material.papers[paper].version
-        return Sight(version, decision.summary, decision.lines or {}, decision)
     shown = entry(material, material.papers[paper])
-    if shown is None:
-        return Sight(material.papers[paper].version, None, {}, decision)
-    return Sight(shown.paper.version, shown.summary, texts(shown.lines), decision)
+    if shown is None and decision is not None:
+        return Sight.left_out(material.papers[paper], decision)
+    return Sight.of(shown) if shown else Sight(material.papers[paper].version, None, {}, None)
 
 
 def decide(
@@ -120,7 +140,7 @@ def _of_whole(material: Material, wish: Wish) -> dict[str, Any]:
     if wish.action != "introduce":
         raise UsageError(f"{wish.action} needs a paper", next_step="Name it by its arXiv id")
     if wish.seen not in (None, introduction_mark(material)):
-        raise Overtaken("somebody else has changed the introduction since", next_step=LOOK)
+        raise Overtaken(_told(material, None), next_step=LOOK)
     lines = _usable({language: line for language, line in wish.text.items() if line.strip()})
     return {"paper": None, "version": None, "summary": None, "lines": lines}
 
@@ -131,7 +151,12 @@ def _of_paper(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
     if wish.action not in ON_LINES:
         return _arranging(material, wish, paper)
     if wish.seen not in (None, shown.mark):
-        raise Overtaken(_told(shown), next_step=LOOK)
+        raise Overtaken(_told(material, paper), next_step=LOOK)
+    if wish.before is not None:
+        raise _leads(wish)
+    if wish.again is not None:
+        summary, lines = wish.again.summary, wish.again.lines
+        return {"paper": paper, "version": shown.version, "summary": summary, "lines": lines}
     lines = _candidate(material, wish, paper).lines if wish.summary else shown.lines
     given = _usable(wish.text)
     if bool(given) != (wish.action == "edit"):
@@ -162,10 +187,7 @@ def _arranging(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
             f"{wish.action} of {paper} takes no lines", next_step="Use edit, or name no paper"
         )
     if wish.before is not None and (wish.action != "move" or wish.before == paper):
-        raise UsageError(
-            f"{wish.action} of {paper} leads before {wish.before}",
-            next_step="Give --before with move, and another paper's id",
-        )
+        raise _leads(wish)
     if wish.before is not None:
         on_show(material, wish.before)
     return {
@@ -175,6 +197,13 @@ def _arranging(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
         "lines": None,
         "before": wish.before,
     }
+
+
+def _leads(wish: Wish) -> UsageError:
+    return UsageError(
+        f"{wish.action} of {wish.paper} leads before {wish.before}",
+        next_step="Give --before with move, and another paper's id",
+    )
 
 
 def _candidate(material: Material, wish: Wish, paper: str) -> Summary:
@@ -188,12 +217,18 @@ def _candidate(material: Material, wish: Wish, paper: str) -> Summary:
     return found
 
 
-def _told(shown: Sight) -> str:
-    """What has happened to a paper since an editor saw it."""
-    decision = shown.decision
-    if decision is None:
-        return "its lines, or the decision on it, have changed since you saw it"
-    return f"{decision.editor} has decided since: {decision.action}, at {utc_text(decision.at)}"
+def _told(material: Material, paper: str | None) -> str:
+    """What has happened to a paper, or with None to the introduction, since an editor saw it."""
+    history = [d for d in material.state.history(paper) if paper is None or d.action in ON_LINES]
+    carried = material.decided(paper)[0] if paper else None
+    last = history[-1] if history else carried
+    if last is None:
+        return "its lines have changed since you saw it"
+    told = f"{last.editor} has decided since: {last.action}, at {utc_text(last.at)}"
+    if last.action in SETTLING or paper is None:
+        return told
+    # Of what is not settled a model's run may have changed the lines.
+    return f"its lines have changed since you saw it, or {told}"
 
 
 def _usable(text: Lines) -> Lines:

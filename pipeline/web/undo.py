@@ -1,18 +1,23 @@
 """Taking back what was decided: by a further decision, since none is ever erased."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pipeline.composition import Material
 from pipeline.desk import View
-from pipeline.records import Decision
 from pipeline.stages.review import Wish, introduction_mark, on_show
 
 
 @dataclass(frozen=True)
 class Undo:
-    """What takes back one thing that an editor did: a wish for each decision it took."""
+    """What takes back one thing that an editor did: a wish for each decision it took.
+
+    `seen` of a wish is the mark of what was decided; `before` are the marks of what there was
+    before, in the same order, None for what is arranged.
+    """
 
     wishes: tuple[Wish, ...]
+    before: tuple[str | None, ...]
 
     @property
     def paper(self) -> str | None:
@@ -25,22 +30,39 @@ def of(before: View, wishes: list[Wish]) -> list[Wish]:
     return [_inverse(before, wish) for wish in wishes]
 
 
-def marked(after: Material, wishes: list[Wish]) -> Undo:
-    """The same, granted only while what was decided is in force.
+def marks(material: Material, wishes: Iterable[Wish]) -> tuple[str | None, ...]:
+    """By what a change of each paper, or of the introduction, is noticed.
 
-    Arranging can be taken back whatever else was decided since.
+    None for a pin or a move: it can be taken back whatever else was decided since.
     """
-    return Undo(
-        tuple(
-            replace(wish, seen=_mark(after, wish))
-            if wish.action not in ("pin", "unpin", "move")
-            else wish
-            for wish in wishes
-        )
-    )
+    return tuple(_mark(material, wish) for wish in wishes)
 
 
-def _mark(material: Material, wish: Wish) -> str:
+def marked(after: Material, wishes: list[Wish], before: tuple[str | None, ...]) -> Undo:
+    """The same wishes, granted only while what was decided is in force."""
+    seen = marks(after, wishes)
+    pairs = zip(wishes, seen, strict=True)
+    return Undo(tuple(replace(wish, seen=mark) for wish, mark in pairs), before)
+
+
+def following(earlier: Undo, done: Undo, after: Material) -> Undo:
+    """What takes back something `earlier`, now that `done` has restored it.
+
+    What was restored is a decision of its own, so its mark is another one.
+    """
+    restored = {wish.paper: mark for wish, mark in zip(done.wishes, done.before, strict=True)}
+    wishes = [
+        replace(wish, seen=_mark(after, wish))
+        if wish.seen is not None and wish.seen == restored.get(wish.paper)
+        else wish
+        for wish in earlier.wishes
+    ]
+    return replace(earlier, wishes=tuple(wishes))
+
+
+def _mark(material: Material, wish: Wish) -> str | None:
+    if wish.action in ("pin", "unpin", "move"):
+        return None
     if wish.paper is None:
         return introduction_mark(material)
     return on_show(material, wish.paper).mark
@@ -52,22 +74,13 @@ def _inverse(before: View, wish: Wish) -> Wish:
         introduction = material.state.introduction
         return Wish("introduce", text=(introduction.lines if introduction else None) or {})
     if wish.action in ("pin", "unpin"):
-        return Wish("unpin" if wish.action == "pin" else "pin", paper)
+        return Wish("pin" if paper in material.state.pinned else "unpin", paper)
     if wish.action == "move":
-        order = [one.id for one in before.order]
-        following = order[order.index(paper) + 1 :]
-        return Wish("move", paper, before=following[0] if following else None)
+        # As if nothing were pinned: a pin that is taken away later changes no order.
+        order = material.state.moved(material.papers)
+        behind = order[order.index(paper) + 1 :]
+        return Wish("move", paper, before=behind[0] if behind else None)
     decision, _ = material.decided(paper)
-    return Wish("reopen", paper) if decision is None else _again(material, paper, decision)
-
-
-def _again(material: Material, paper: str, decision: Decision) -> Wish:
-    """The wish that takes a decision once more, on the same text."""
-    candidate = material.by_id.get(decision.summary or "")
-    chosen = candidate.id if candidate else None
-    if decision.action in ("hold", "exclude"):
-        return Wish(decision.action, paper, summary=chosen, note=decision.note)
-    if candidate is None or candidate.lines != decision.lines:
-        text = decision.lines or {}
-        return Wish("edit", paper, summary=chosen, text=text, note=decision.note)
-    return Wish("approve", paper, summary=chosen, note=decision.note)
+    if decision is None:
+        return Wish("reopen", paper)
+    return Wish(decision.action, paper, note=decision.note, again=decision)
