@@ -101,7 +101,7 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
             ),
         )
     waiting = waited_for(digest, digest.policy)
-    state = _state(digest, snapshot.publications(), open_=not waiting)
+    state = state_of(digest, snapshot.publications())
     titles = {p.id: p.title for p in snapshot.papers()} if digest.excluded else {}
     command = "paperline review" if waiting and state != "withdrawn" else None
     if state in ("ready", "correcting") and not waiting:
@@ -122,14 +122,15 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
     )
 
 
-def _state(digest: Digest, releases: Sequence[Publication], *, open_: bool) -> str:
+def state_of(digest: Digest, releases: Sequence[Publication]) -> str:
+    """Where a digest stands, as in `SnapshotStatus.state`; `releases` are its own."""
     if digest.status == "published":
         return "published"
     if releases and releases[-1].why is not None:
         return "withdrawn"
     if releases:
         return "correcting"
-    return "ready" if open_ else "draft"
+    return "draft" if waited_for(digest, digest.policy) else "ready"
 
 
 def _papers(digest: Digest, titles: dict[str, str]) -> tuple[PaperStatus, ...]:

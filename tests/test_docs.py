@@ -109,3 +109,12 @@ def test_there_is_a_schema_for_every_record_that_is_kept(repository):
     }
     assert msgspec.json.schema(Waiting)["$defs"].keys() >= {"Paper"}
     assert "usd" in msgspec.json.schema(Usage)["$defs"]["Usage"]["properties"]
+
+
+def test_every_test_that_the_documents_name_is_there(repository):
+    named = set()
+    for path in repository.glob("docs/*.md"):
+        named |= set(re.findall(r"`(test_\w+)`", path.read_text("utf-8")))
+    there = "".join(path.read_text("utf-8") for path in repository.glob("tests/*.py"))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if f"def {name}(" not in there] == []

@@ -111,7 +111,6 @@ CHINESE: dict[str, str] = {
     "It is then published at once.": "届时立即发布。",
     "It is then published when somebody says so here.": "届时由编辑在此手动发布。",
     "Keys": "快捷键",
-    "LaTeX commands or mathematics in dollar signs": "含 LaTeX 命令或美元符号中的公式",
     "Leave out": "不选用",
     "Leave the editor": "退出修改",
     "Leave the paper out": "不选用本篇",
@@ -119,7 +118,6 @@ CHINESE: dict[str, str] = {
     "Look at another candidate": "查看其他候选",
     "Look at the new lines": "查看新句",
     "Look at this": "请核对",
-    "Markdown, HTML or a fence": "含 Markdown、HTML 或代码围栏",
     "Model": "模型",
     "Move up or down": "上移或下移",
     "Newer": "较新",
@@ -197,6 +195,7 @@ CHINESE: dict[str, str] = {
     "corrected": "更正",
     "edited": "修改",
     "left out": "不选用",
+    "marked papers that were withdrawn": "标注了已撤回的论文",
     "moved": "移动",
     "newer than the decision": "晚于现有决定",
     "no prompt": "无提示词",
@@ -221,6 +220,8 @@ CHINESE: dict[str, str] = {
 }
 
 FINDINGS: dict[str, str] = {
+    "LaTeX commands or mathematics in dollar signs": "含 LaTeX 命令或美元符号中的公式",
+    "Markdown, HTML or a fence": "含 Markdown、HTML 或代码围栏",
     "a complement, a difference or a sum of the paper's quantities": "由论文中的数值相减、相加或取补得出",
     "a model asked for a second opinion finds no support in the abstract": "复核模型认为摘要中没有依据",
     "a name that does not occur in the paper": "论文中没有这个名称",

@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.desk import Desk, View
 from pipeline.errors import Overtaken, UsageError
-from pipeline.records import LANGUAGES, Action, Lines
+from pipeline.records import LANGUAGES, Action, Lines, Paper
 from pipeline.stages.review import Wish
+from pipeline.text import one_line
 from pipeline.web.forms import fields
 from pipeline.web.newsroom import Newsroom, is_partial, session_of
 from pipeline.web.reviewing import context, filter_of
@@ -32,6 +33,7 @@ def decide(room: Newsroom, request: Request) -> Response:
     paper, action = form.get("paper", ""), form.get("action", "")
     if action not in ON_LINES:
         raise HTTPException(400)
+    order = desk.view().order
     wish = Wish(
         cast("Action", action),
         paper,
@@ -46,14 +48,19 @@ def decide(room: Newsroom, request: Request) -> Response:
     except (Overtaken, UsageError) as error:
         return _refused(room, request, desk, wish, error)
     following = Strip(desk.view()).next_undecided(paper, filter_of(form.get("show")))
-    return _shown(room, request, desk, [paper], following or paper)
+    return _shown(room, request, desk, _changed(desk, order, [paper]), following or paper)
+
+
+def _changed(desk: Desk, order: list[Paper], papers: list[str]) -> list[str] | None:
+    """The `papers`, or None for the whole strip where they are in another `order` now."""
+    return papers if desk.view().order == order else None
 
 
 def _edited(view: View, wish: Wish, form: dict[str, str]) -> Wish:
     """The wish with the text that was typed; an approval where it is the text that was there."""
     candidate = view.material.by_id.get(wish.summary or "")
     there = candidate.lines if candidate else view.sight(wish.paper or "").lines
-    typed = {name: form.get(name, "").strip() for name in LANGUAGES}
+    typed = {name: one_line(form.get(name, "")) for name in LANGUAGES}
     # An emptied line is refused later; one that never was may stay away.
     text: Lines = {name: line for name, line in typed.items() if line or name in there}
     if text == there:
@@ -64,6 +71,7 @@ def _edited(view: View, wish: Wish, form: dict[str, str]) -> Wish:
 def undo(room: Newsroom, request: Request) -> Response:
     """Take back what this editor did last, and show that paper."""
     desk = room.desks.asked_for(request)
+    order = desk.view().order
     undone = room.take_back(session_of(request), desk)
     if undone is None:
         raise UsageError(
@@ -72,7 +80,7 @@ def undo(room: Newsroom, request: Request) -> Response:
         )
     papers = [wish.paper for wish in undone.wishes if wish.paper]
     here = fields(request).get("paper") or None
-    return _shown(room, request, desk, papers, undone.paper or here)
+    return _shown(room, request, desk, _changed(desk, order, papers), undone.paper or here)
 
 
 def approve_blameless(room: Newsroom, request: Request) -> Response:
@@ -152,7 +160,7 @@ def _shown(
         known = paper if paper in desk.view().material.papers else ""
         return RedirectResponse(f"{base}?paper={known}&show={show}", 303)
     strip = Strip(desk.view())
-    item = strip.item(paper) if paper else None
+    item = (strip.item(paper) if paper else None) or next(iter(strip.items), None)
     values = context(room, request, desk, strip, item)
     values["changed"] = (
         None if changed is None else [i for i in strip.items if i.paper.id in changed]

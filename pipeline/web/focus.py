@@ -1,5 +1,6 @@
 """One paper as the review page shows it: its lines, what was found in them, its candidates."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from pipeline.checks.rules import Rules
 from pipeline.composition import is_about, lines_of, texts
 from pipeline.decisions import sight
 from pipeline.desk import View
+from pipeline.errors import DamagedFile
 from pipeline.outputs import Outputs
 from pipeline.records import (
     Decision,
@@ -30,6 +32,8 @@ from pipeline.web.strip import Item
 
 MOST_CANDIDATES = 9
 """Candidates that a key shows; the newest ones where there are more."""
+
+log = logging.getLogger(__name__)
 
 WORST_FIRST = ("error", "warning", "note")
 
@@ -83,11 +87,18 @@ def focus(settings: Settings, view: View, item: Item, candidate: str | None) -> 
         entry=view.entries.get(paper.id),
         sight=shown,
         chosen=chosen,
-        candidates=candidates[-MOST_CANDIDATES:],
+        candidates=_by_key(candidates, shown.summary),
         lines=lines,
         findings=findings,
         marked=marked(paper, written, findings, rules),
     )
+
+
+def _by_key(candidates: Sequence[Summary], on_show: str | None) -> list[Summary]:
+    """The newest ones; the one on show in the place of the oldest of them where it is older."""
+    newest = [*candidates[-MOST_CANDIDATES:]]
+    older = [s for s in candidates[:-MOST_CANDIDATES] if s.id == on_show]
+    return [*older, *newest[len(older) :]]
 
 
 def elsewhere(settings: Settings, snapshot: Snapshot, paper: Paper) -> dict[str, Elsewhere]:
@@ -128,11 +139,18 @@ def introduction_of(view: View) -> tuple[Lines, str]:
 
 
 def _there(snapshot: Snapshot, paper: str, version: int) -> Elsewhere | None:
-    digest = snapshot.digest()
-    entry = next((e for e in digest.papers if e.paper.id == paper), None) if digest else None
-    if entry is None:
+    try:
+        digest = snapshot.digest()
+    except DamagedFile as error:  # the paper can be decided on all the same
+        log.warning("%s", error)
         return None
-    return Elsewhere(snapshot.name, version, texts(entry.lines), entry.decision)
+    for entry in digest.papers if digest else ():
+        if entry.paper.id == paper:
+            return Elsewhere(snapshot.name, version, texts(entry.lines), entry.decision)
+    for decision in digest.excluded if digest else ():
+        if decision.paper == paper:
+            return Elsewhere(snapshot.name, version, decision.lines or {}, decision)
+    return None
 
 
 def _findings(

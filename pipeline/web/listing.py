@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pipeline.errors import PaperlineError
+from pipeline.errors import DamagedFile, PaperlineError
 from pipeline.outputs import Outputs
 from pipeline.snapshot import Snapshot
 from pipeline.status import SnapshotStatus
@@ -34,7 +34,7 @@ def listing(room: Newsroom, request: Request) -> Response:
     """The snapshots of all topics, the newest first. Query: `page`, from 1."""
     outputs = Outputs(room.settings.outputs)
     topics = outputs.topics()
-    newest = [s for topic in topics for s in reversed(outputs.snapshots(topic))]
+    newest = [s for topic in topics for s in reversed(_snapshots(outputs, topic))]
     if len(topics) > 1:
         newest.sort(key=lambda snapshot: snapshot.name, reverse=True)
     pages = max(1, -(-len(newest) // ON_A_PAGE))
@@ -49,6 +49,14 @@ def listing(room: Newsroom, request: Request) -> Response:
         number=number,
         pages=pages,
     )
+
+
+def _snapshots(outputs: Outputs, topic: str) -> list[Snapshot]:
+    """The topic's snapshots, oldest first; by their names where one's instant is lost."""
+    try:
+        return outputs.snapshots(topic)
+    except DamagedFile:  # its row says so
+        return [outputs.snapshot(topic, name) for name in sorted(outputs.stamps(topic))]
 
 
 def number_of(request: Request, pages: int) -> int:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 
 from starlette.requests import Request
 
-from pipeline.desk import Desk
+from pipeline.desk import Desk, View
 from pipeline.errors import Overtaken
 from pipeline.records import Decision
 from pipeline.settings import Settings
+from pipeline.snapshot import Snapshot
 from pipeline.stages.review import Wish
 from pipeline.web import undo
 from pipeline.web.desks import Desks
@@ -35,10 +36,13 @@ class Newsroom:
         Raises `UsageError`, or `Overtaken` where somebody else was faster.
         """
         with desk.turn:  # so that nobody else's decision is taken for this one
-            taken_back_by = undo.of(desk.view(), wishes)
-            taken = self._take(session, desk, wishes)
-            done = undo.marked(desk.view().material, taken_back_by)
+            before = desk.view()
+            taken_back_by = undo.of(before, wishes)
+            marks = undo.marks(before.material, taken_back_by)
+            taken, after = desk.decided(wishes, editor=session.editor, at=datetime.now(UTC))
+            done = undo.marked(after.material, taken_back_by, marks)
             session.undo.setdefault(str(desk.snapshot), []).append(done)
+        self._follow(desk.snapshot, before, after)
         return taken
 
     def take_back(self, session: Session, desk: Desk) -> undo.Undo | None:
@@ -46,25 +50,28 @@ class Newsroom:
 
         Raises `Overtaken` where somebody else has decided since: that stays.
         """
-        with desk.turn:
-            done = session.undo.get(str(desk.snapshot), [])
+        with desk.turn:  # so that two requests at once do not take back the same
+            done: list[undo.Undo] = session.undo.get(str(desk.snapshot), [])
             if not done:
                 return None
-            last: undo.Undo = done[-1]
+            last, before = done[-1], desk.view()
             try:
-                self._take(session, desk, list(last.wishes))
+                _, after = desk.decided(last.wishes, editor=session.editor, at=datetime.now(UTC))
             except Overtaken:
                 done.pop()
                 raise
             done.pop()
-            return last
+            done[:] = [undo.following(one, last, after.material) for one in done]
+        self._follow(desk.snapshot, before, after)
+        return last
 
-    def _take(self, session: Session, desk: Desk, wishes: list[Wish]) -> list[Decision]:
-        taken = desk.decide(wishes, editor=session.editor, at=datetime.now(UTC))
-        # The last one opens the gate: nobody waits for it any longer.
-        settled = Strip(desk.view()).waited_for == 0
-        self.releases.ask(desk.snapshot, at_once=settled)
-        return taken
+    def _follow(self, snapshot: Snapshot, before: View, after: View) -> None:
+        """Have the digest released: at once where its last paper was settled.
+
+        Corrections that follow on each other are one release.
+        """
+        opened = Strip(before).waited_for > 0 and Strip(after).waited_for == 0
+        self.releases.ask(snapshot, at_once=opened)
 
 
 def newsroom(settings: Settings) -> Newsroom:

@@ -12,7 +12,8 @@ from pipeline.errors import Overtaken, UsageError
 from pipeline.records import LANGUAGES, Lines
 from pipeline.site.page import digest_page, tombstone_page
 from pipeline.stages.review import Wish
-from pipeline.status import snapshot_status
+from pipeline.status import state_of
+from pipeline.text import amount, one_line
 from pipeline.web.focus import introduction_of
 from pipeline.web.forms import fields
 from pipeline.web.newsroom import Newsroom, session_of
@@ -49,12 +50,13 @@ def preview_page(room: Newsroom, request: Request) -> Response:
 def introduce(room: Newsroom, request: Request) -> Response:
     """Write the introduction. Form: `en`, `zh`, `seen`."""
     desk, form = room.desks.asked_for(request), fields(request)
-    text: Lines = {name: form.get(name, "").strip() for name in LANGUAGES}
+    text: Lines = {name: one_line(form.get(name, "")) for name in LANGUAGES}
     wish = Wish("introduce", text=text, seen=form.get("seen", ""))
     try:
         room.decide(session_of(request), desk, [wish])
     except (Overtaken, UsageError) as error:
-        return _preview(room, request, desk, problem=error, typed=text)
+        status = 409 if isinstance(error, Overtaken) else 400
+        return _preview(room, request, desk, problem=error, status=status, typed=text)
     return _back(desk)
 
 
@@ -62,12 +64,14 @@ def publish(room: Newsroom, request: Request) -> Response:
     """Publish the digest, as far as its own policy allows; one that was withdrawn comes back."""
     desk = room.desks.asked_for(request)
     policy = desk.view().digest.policy
+    room.releases.finish(desk.snapshot)
     now = datetime.now(UTC)
     digest = run.release(room.settings, desk.snapshot, now, asked_under=policy)
+    room.releases.mended(desk.snapshot)
     waiting = waited_for(digest, policy)
     if waiting:
         error = UsageError(
-            f"{len(waiting)} papers still wait for a decision, the first is {waiting[0].paper.id}",
+            f"{amount(len(waiting), 'paper')} not decided on, the first is {waiting[0].paper.id}",
             next_step="Decide on them first",
         )
         return _preview(room, request, desk, problem=error)
@@ -85,12 +89,13 @@ def unpublish(room: Newsroom, request: Request) -> Response:
     return _back(desk)
 
 
-def _preview(
+def _preview(  # noqa: PLR0913  what the page is about
     room: Newsroom,
     request: Request,
     desk: Desk,
     *,
     problem: UsageError | Overtaken | None = None,
+    status: int = 409,
     typed: Lines | None = None,
 ) -> Response:
     view = desk.view()
@@ -98,13 +103,13 @@ def _preview(
     return page(
         request,
         "preview.html.j2",
-        status=409 if problem else 200,
+        status=status if problem else 200,
         snapshot=desk.snapshot,
         base=f"/review/{desk.snapshot.topic}/{desk.snapshot.name}",
         digest=view.digest,
         strip=Strip(view),
-        state=snapshot_status(desk.snapshot).state,
-        due=room.releases.is_due(desk.snapshot),
+        state=state_of(view.digest, desk.snapshot.publications()),
+        trouble=room.releases.trouble(desk.snapshot),
         introduction=introduction if typed is None else typed,
         seen=mark,
         problem=problem,

@@ -1,6 +1,8 @@
 """Asking a model again about one paper, beside the requests, through the ordinary stages."""
 
 import contextlib
+import functools
+import logging
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +14,7 @@ from typing import Self
 import msgspec
 
 from pipeline import prompts
-from pipeline.errors import Busy, UsageError
+from pipeline.errors import Busy, PaperlineError, UsageError
 from pipeline.exchange import Executor
 from pipeline.executors.selection import opened
 from pipeline.outputs import Outputs
@@ -22,6 +24,8 @@ from pipeline.settings import ModelSettings, Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import check as checks
 from pipeline.stages.summarize import summarize
+
+log = logging.getLogger(__name__)
 
 PATIENCE = 900.0
 """Seconds for which a question waits for a run that works on the topic."""
@@ -59,9 +63,11 @@ class Questions:
     A context manager: at its end a question under way is finished, the others are not asked.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, again: float = AGAIN) -> None:
         self._settings = settings
         self._outputs = Outputs(settings.outputs)
+        self._again = again
+        self._turn = threading.Lock()
         self._asked: dict[tuple[str, str], Question] = {}
         self._closing = threading.Event()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="questions")
@@ -100,13 +106,15 @@ class Questions:
                 f"cannot ask {model!r} by the prompt {prompt!r}",
                 next_step="Choose one of the prompts and models that the page offers",
             )
-        before = self._asked.get((str(snapshot), paper))
-        if before is not None and not before.answer.done():
-            return before
-        question = Question(paper, prompt, model)
-        question.answer = self._worker.submit(self._ask, snapshot, question)
-        self._asked[str(snapshot), paper] = question
-        return question
+        with self._turn:
+            before = self._asked.get((str(snapshot), paper))
+            if before is not None and not before.answer.done():
+                return before
+            question = Question(paper, prompt, model)
+            question.answer = self._worker.submit(self._ask, snapshot, question)
+            question.answer.add_done_callback(functools.partial(_log, question))
+            self._asked[str(snapshot), paper] = question
+            return question
 
     def about(self, snapshot: Snapshot, paper: str) -> Question | None:
         """The last question that was asked about a paper since the server started."""
@@ -121,11 +129,21 @@ class Questions:
                     stack.enter_context(self._outputs.asking_in(snapshot.topic))
                 except Busy:
                     # The night's run works on the topic: it comes first.
-                    if time.monotonic() > deadline or self._closing.wait(AGAIN):
+                    if time.monotonic() > deadline or self._closing.wait(self._again):
                         raise
                     continue
                 executor = stack.enter_context(opened(settings))
                 return _answered(settings, snapshot, question, executor)
+
+
+def _log(question: Question, done: "Future[Answer]") -> None:
+    """Log what kept a question from being asked; what a model failed at is in its answer."""
+    error = None if done.cancelled() else done.exception()
+    if error is not None:
+        defect = None if isinstance(error, PaperlineError) else error
+        log.error(
+            "%s was not asked about %s: %s", question.model, question.paper, error, exc_info=defect
+        )
 
 
 def _answered(
@@ -150,7 +168,9 @@ def _answered(
         only=[paper],
         redo=asked,
     )
-    judge = executor if settings.check.judge and not settings.model.embedded else None
+    # Opinions are on what the digest shows. Another model would be paid for all of them anew.
+    judges = settings.check.judge and settings.model.name == snapshot.run().model
+    judge = executor if judges and not settings.model.embedded else None
     usage = done.usage.plus(
         checks.check(settings, snapshot, executor=judge, progress=progress).usage
     )

@@ -5,29 +5,34 @@ files, and where the gate is open now, the site. Should the server be killed in 
 next run does it.
 """
 
+import logging
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
 from pipeline import run
+from pipeline.errors import PaperlineError
+from pipeline.records import Digest
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 
 PAUSE = 3.0
 """Seconds without a further decision after which a digest's files are written anew."""
 
+log = logging.getLogger(__name__)
+
 
 @dataclass
 class _Due:
-    """A release that is due at `moment`, of the monotonic clock; `done` tells how it ended."""
+    """A release that is due at `moment`, of the monotonic clock; `done` once it has begun."""
 
+    snapshot: Snapshot
     moment: float
-    begun: bool = False
-    done: "Future[None] | None" = None
+    done: "Future[Digest] | None" = None
 
 
 class Releases:
@@ -36,11 +41,13 @@ class Releases:
     A context manager: at its end everything that is due has been done.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, pause: float = PAUSE) -> None:
         self._settings = settings
+        self._pause = pause
         self._changed = threading.Condition()
         self._due: dict[str, _Due] = {}
         self._closing = False
+        self._turns = ThreadPoolExecutor(1, thread_name_prefix="releases-due")
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="releases")
 
     def __enter__(self) -> Self:
@@ -57,33 +64,64 @@ class Releases:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
+        self._turns.shutdown()
         self._worker.shutdown()
 
     def ask(self, snapshot: Snapshot, *, at_once: bool) -> None:
         """Have a snapshot released in a moment, which begins again with each decision."""
-        moment = time.monotonic() + (0.0 if at_once else PAUSE)
+        moment = time.monotonic() + (0.0 if at_once else self._pause)
         with self._changed:
             due = self._due.get(str(snapshot))
-            if due is not None and not due.begun:
+            if due is not None and due.done is None:
                 due.moment = moment
-                self._changed.notify_all()
+            else:
+                self._due[str(snapshot)] = _Due(snapshot, moment)
+                self._turns.submit(self._turn)
+            self._changed.notify_all()
+
+    def finish(self, snapshot: Snapshot) -> None:
+        """Do at once what is due of a snapshot, and wait for it."""
+        with self._changed:
+            due = self._due.get(str(snapshot))
+            if due is None:
                 return
-            due = self._due[str(snapshot)] = _Due(moment)
-            due.done = self._worker.submit(self._release, snapshot, due)
+            due.moment = min(due.moment, time.monotonic())
+            self._changed.notify_all()
+            while due.done is None:
+                self._changed.wait()
+        wait([due.done])
 
     def is_due(self, snapshot: Snapshot) -> bool:
         """Whether its digest will change shortly."""
         due = self._due.get(str(snapshot))
-        return due is not None and due.done is not None and not due.done.done()
+        return due is not None and (due.done is None or not due.done.done())
 
     def trouble(self, snapshot: Snapshot) -> BaseException | None:
         """Why its last release failed, if it did."""
         due = self._due.get(str(snapshot))
         return due.done.exception() if due and due.done and due.done.done() else None
 
-    def _release(self, snapshot: Snapshot, due: _Due) -> None:
+    def mended(self, snapshot: Snapshot) -> None:
+        """Forget why its last release failed: another way has led to one that did not."""
         with self._changed:
+            if self.trouble(snapshot) is not None:
+                del self._due[str(snapshot)]
+
+    def _turn(self) -> None:
+        """Release what is due first, when it is due; each that is due has a turn of its own."""
+        with self._changed:
+            due = self._first()
             while not self._closing and (left := due.moment - time.monotonic()) > 0:
                 self._changed.wait(left)
-            due.begun = True
-        run.release(self._settings, snapshot, datetime.now(UTC))
+                due = self._first()
+            due.done = self._worker.submit(
+                run.release, self._settings, due.snapshot, datetime.now(UTC)
+            )
+            self._changed.notify_all()
+        error = due.done.exception()
+        if error is not None:
+            defect = None if isinstance(error, PaperlineError) else error
+            log.error("%s is not released: %s", due.snapshot, error, exc_info=defect)
+
+    def _first(self) -> _Due:
+        return min((d for d in self._due.values() if d.done is None), key=lambda due: due.moment)

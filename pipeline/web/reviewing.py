@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from pipeline.checks.codes import CODES
 from pipeline.desk import Desk, View
-from pipeline.errors import PromptError
 from pipeline.records import LANGUAGES, Lines
 from pipeline.site.text import local_time
 from pipeline.stages import check
@@ -120,14 +119,10 @@ def _of_paper(
     room: Newsroom, view: View, desk: Desk, item: Item, candidate: str | None
 ) -> dict[str, Any]:
     made = focuses.focus(room.settings, view, item, candidate)
-    try:
-        names = room.questions.prompts()
-    except PromptError:  # a damaged glossary: the editor can go on, and `doctor` names it
-        names = []
     return {
         "focus": made,
         "elsewhere": focuses.elsewhere(room.settings, desk.snapshot, item.paper),
         "question": room.questions.about(desk.snapshot, item.paper.id),
         "models": room.questions.models(),
-        "prompts": names,
+        "prompts": room.questions.prompts(),
     }

@@ -91,15 +91,19 @@ class Strip:
 
     @cached_property
     def blameless(self) -> list[Item]:
-        """The papers that nobody has decided on and that have no gap, error or warning."""
-        return [i for i in self.items if i.state in ("undecided", "reopen") and not i.flag]
+        """The papers with lines that nobody has decided on, without gap, error or warning."""
+        entries = self.view.entries
+        return [
+            item
+            for item in self.items
+            if item.state == "undecided" and not item.flag and entries[item.paper.id].lines
+        ]
 
     def blameless_wishes(self) -> list[Wish]:
         """Approvals of all these, on exactly the lines that are shown."""
         return [
             Wish("approve", item.paper.id, seen=self.view.sight(item.paper.id).mark)
             for item in self.blameless
-            if self.view.entries[item.paper.id].lines
         ]
 
     @cached_property

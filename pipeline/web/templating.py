@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 from pipeline.site.templating import environment
 from pipeline.web import language as languages
 from pipeline.web import words
+from pipeline.web.origins import path_of
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -29,7 +30,8 @@ def page(
 
     Every template also has `say` (words in the reader's language), `language`, `tag` (the same
     as HTML names it), `session` (None before somebody is signed in), `here` (the path asked
-    for, with its query), `static` (the address of a static file) and `words`.
+    for, with its query; after a form the one of its page), `static` (the address of a static
+    file) and `words`.
     """
     language = languages.of(request)
     text = (
@@ -60,5 +62,7 @@ def _digest(name: str) -> str:
 
 
 def _here(request: Request) -> str:
+    if request.method == "POST":  # nobody can go back to its own address
+        return path_of(request.headers.get("referer", ""))
     query = request.url.query
     return f"{request.url.path}?{query}" if query else request.url.path

@@ -47,8 +47,9 @@ RELEASES = {
     "correction": "corrected",
     "heal": "completed by the model's lines",
     "withdrawn": "withdrawn",
+    "noticed": "marked papers that were withdrawn",
 }
-"""A release, by its reason."""
+"""A release, by its reason; `noticed` where papers were withdrawn and not the digest."""
 
 LANGUAGES = {"en": "English line", "zh": "Chinese line"}
 

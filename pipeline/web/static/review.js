@@ -16,23 +16,31 @@ function markCurrent() {
   for (const link of links()) {
     if (link.dataset.paper === paper) {
       link.setAttribute("aria-current", "true");
-      link.scrollIntoView({ block: "nearest" });
+      link.scrollIntoView({ block: "nearest", inline: "center" });
     } else {
       link.removeAttribute("aria-current");
     }
   }
 }
 
-function open(address) {
+let towards = null; // the paper that was asked for and is not here yet
+// Forms that were sent, each with the kept edit that its answer makes superfluous. Until they
+// are answered the page stays.
+const underWay = new Map();
+
+function open(address, paper = null) {
+  if (underWay.size) return;
   keep();
-  htmx.ajax("GET", address, { target: "#focus", swap: "outerHTML" });
+  towards = paper;
+  htmx.ajax("GET", address, { source: "#strip", target: "#focus", swap: "outerHTML" });
 }
 
 function step(by) {
   const all = links();
-  const here = all.findIndex((link) => link.dataset.paper === focus()?.dataset.paper);
+  const from = towards ?? focus()?.dataset.paper;
+  const here = all.findIndex((link) => link.dataset.paper === from);
   const next = all[here < 0 ? 0 : Math.min(Math.max(here + by, 0), all.length - 1)];
-  if (next && next !== all[here]) open(next.getAttribute("href"));
+  if (next && next !== all[here]) open(next.getAttribute("href"), next.dataset.paper);
 }
 
 // --- editing: autosave, restore, live checks --------------------------------------------
@@ -47,9 +55,9 @@ function stored() {
   }
 }
 
-function forget() {
+function forget(name = storeName()) {
   try {
-    localStorage.removeItem(storeName());
+    localStorage.removeItem(name);
   } catch {
     // a browser without storage keeps nothing anyway
   }
@@ -146,14 +154,15 @@ function light(element) {
 
 function press(key) {
   const target = [focus(), document].map((root) => root?.querySelector(`[data-key="${key}"]`)).find(Boolean);
-  if (!target || target.disabled) return false;
+  if (!target || target.disabled || !target.checkVisibility()) return false;
+  if (underWay.size && target.tagName !== "A") return true;
   if (target.tagName === "SUMMARY") {
     const part = target.parentElement;
     if (part.id === "editor") {
       edit();
     } else {
       part.open = true;
-      part.querySelector("select, input, button")?.focus();
+      part.querySelector("select, button")?.focus();
     }
   } else {
     target.click();
@@ -162,6 +171,7 @@ function press(key) {
 }
 
 document.addEventListener("keydown", (event) => {
+  if (event.isComposing) return; // keys of an input method, such as that of Chinese
   const typing = event.target.closest("textarea, input, select");
   const inEditor = event.target.closest("#editor");
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
@@ -184,12 +194,18 @@ document.addEventListener("keydown", (event) => {
   if (event.key in moves) {
     event.preventDefault();
     step(moves[event.key]);
+  } else if (event.repeat) {
+    // a key that is held down must not decide on papers that nobody has read
   } else if (/^[a-z0-9?[\]]$/.test(event.key) && press(event.key)) {
     event.preventDefault();
   }
 });
 
 document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("#focus button")) {
+    event.preventDefault(); // a double click is one decision, not two
+    return;
+  }
   const act = event.target.closest("[data-act]");
   if (act && act.dataset.act in acts) {
     acts[act.dataset.act](act);
@@ -198,7 +214,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-paper], a[data-open]");
   if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
     event.preventDefault();
-    open(link.getAttribute("href"));
+    open(link.getAttribute("href"), link.dataset.paper);
   }
 });
 
@@ -210,51 +226,71 @@ document.addEventListener("input", (event) => {
   if (event.target.closest("#editor")) keep();
 });
 
+document.addEventListener("focusin", ({ target }) => {
+  // browsers leave alone what is partly in view
+  if (target.matches("#strip a")) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+});
+
 for (const kind of ["pointerover", "focusin"]) {
   document.addEventListener(kind, (event) => light(event.target));
 }
 
-let saved = null; // the paper whose edit was sent, to forget it once it is on disk
-document.addEventListener("submit", (event) => {
-  if (event.target.id !== "decision") return;
-  saved = event.submitter?.value === "edit" ? storeName() : null;
-  if (!saved) keep();
-}, true);
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+  if (ctx.sourceElement.tagName !== "FORM") return;
+  keep();
+  underWay.set(ctx, ctx.request.submitter?.value === "edit" ? storeName() : null);
+});
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => underWay.delete(ctx));
 
-document.addEventListener("htmx:after:swap", (event) => {
-  const { ctx } = event.detail;
-  if (ctx.response?.status === 200) document.getElementById("problem").replaceChildren();
-  if (saved && ctx.response?.status === 200 && ctx.request.method === "POST" && ctx.sourceElement?.id === "decision") {
-    try {
-      localStorage.removeItem(saved);
-    } catch {
-      // as in forget()
-    }
-    saved = null;
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.response?.status === 200) {
+    document.getElementById("problem").replaceChildren();
+    if (underWay.get(ctx)) forget(underWay.get(ctx));
   }
+  underWay.delete(ctx);
+  arrived();
+  tell();
 });
 
-document.addEventListener("htmx:after:settle", (event) => {
-  arrived();
-});
+// What changes beside the focus is said by one element that stays: a live region that is put
+// into the page together with its text says nothing.
+let told = "";
+function tell() {
+  const texts = [".tags, #live .length, #live .finding, #live .clean", "#question", "#progress .release"]
+    .flatMap((selector) => [...document.querySelectorAll(selector)])
+    .map((element) => element.textContent.replace(/\s+/g, " ").trim());
+  const text = texts.filter(Boolean).join(" ");
+  if (text !== told) document.getElementById("said").textContent = text;
+  told = text;
+}
 
 let seen = null;
 function arrived() {
   const here = focus();
   if (!here || here === seen) return;
+  const first = seen === null;
   seen = here;
+  towards = null;
   markCurrent();
   offerKept();
   if (here.dataset.address) history.replaceState(null, "", here.dataset.address);
   if (editor()?.open) edit();
   else inFocus("#title")?.focus({ preventScroll: true });
-  window.scrollTo({ top: 0 });
-  document.getElementById("said").textContent = inFocus(".tags")?.textContent.trim() ?? "";
+  // On a phone the strip stands above the paper: the rest of the page's head is scrolled away.
+  const strip = document.getElementById("strip");
+  const above = !first && strip.getBoundingClientRect().bottom <= here.getBoundingClientRect().top;
+  window.scrollTo({ top: above ? strip.offsetTop : 0 });
 }
 
 document.addEventListener("htmx:error", () => {
-  document.getElementById("said").textContent = "";
-  document.body.classList.add("offline");
+  towards = null;
+  document.getElementById("offline").hidden = false;
 });
-document.addEventListener("htmx:after:request", () => document.body.classList.remove("offline"));
-document.addEventListener("DOMContentLoaded", arrived);
+document.addEventListener("htmx:after:request", () => {
+  document.getElementById("offline").hidden = true;
+});
+document.addEventListener("DOMContentLoaded", () => {
+  told = "";
+  arrived();
+  tell();
+});

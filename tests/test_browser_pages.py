@@ -1,0 +1,253 @@
+"""The pages of the review app for everybody: WCAG 2.2 AA by axe, by keyboard and on a phone.
+
+With `--screenshots DIR` each page is written there, light and dark and for a phone.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, ViewportSize, expect
+
+from pipeline.run import withdraw
+from tests.browser import DESKTOP, PHONE, Browsing, Screen, Shoot
+from tests.desks import Room
+from tests.harbours import GAP, TEXTS, WRONG, a_morning
+from tests.web_client import Served, review_app
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "rules": {"target-size": {"enabled": True}},
+    "resultTypes": ["violations"],
+    "iframes": False,  # the digest's page has tests of its own
+}
+REFUSALS = ("status of 409", "status of 404")
+
+SMALL_TARGETS = """() =>
+  [...document.querySelectorAll("a[href], button, summary, input, select, textarea")]
+    .filter(e => e.checkVisibility() && !e.closest(".skip, dialog:not([open])"))
+    .map(e => [e.outerHTML.slice(0, 120), e.getBoundingClientRect()])
+    .filter(([_, box]) => box.width > 0 && (box.width < 24 || box.height < 24))
+    .map(([html, box]) => `${Math.round(box.width)} x ${Math.round(box.height)}: ${html}`)
+"""
+"""Elements to press that are smaller than 24 by 24 CSS pixels (WCAG 2.2, 2.5.8)."""
+
+BEYOND = """size => {
+  const root = document.documentElement;
+  root.style.fontSize = size;
+  const edge = root.clientWidth;
+  if (root.scrollWidth <= edge) return [];
+  return [...document.body.querySelectorAll("*")]
+    .filter(e => e.getBoundingClientRect().right > edge + 1)
+    .map(e => e.outerHTML.slice(0, 120));
+}"""
+"""What makes the page scroll sideways with letters of this size."""
+
+FOCUSABLE = """() => {
+  window.reached = new Set();
+  window.named = e => e.outerHTML.slice(0, 120);
+  const all = "a[href], button, summary, input, select, textarea, [tabindex='0']";
+  window.wanted = () => [...document.querySelectorAll(all)].filter(e =>
+    e.checkVisibility({visibilityProperty: true}) && !e.disabled && e.type !== "hidden");
+  return wanted().length;
+}"""
+"""How many elements Tab must reach."""
+
+FOCUSED = """async () => {
+  for (const _ of [1, 2]) await new Promise(requestAnimationFrame);  // it is scrolled to
+  const it = document.activeElement;
+  reached.add(it);
+  if (it === document.body || it.tagName === "IFRAME") return [];
+  const style = getComputedStyle(it), box = it.getBoundingClientRect();
+  const [x, y] = [box.x + box.width / 2, box.y + Math.min(box.height / 2, 40)];
+  const top = document.elementFromPoint(x, y);
+  const ringed = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
+  const hidden = !top || !(it.contains(top) || top.contains(it));
+  return [!ringed && `no ring: ${named(it)}`, hidden && `hidden: ${named(it)}`].filter(Boolean);
+}"""
+"""What keeps the focused element from being seen (WCAG 2.2, 2.4.7 and 2.4.11)."""
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
+    """Eight papers, some of them decided on, and the digests of three days before."""
+    folder = tmp_path_factory.mktemp("newsroom")
+    withdrawn = a_morning(folder, papers=1, name="20260428_0405")
+    withdrawn.settle()
+    withdrawn.release()
+    why = "It was sent out under another topic's name."
+    withdraw(withdrawn.settings, withdrawn.snapshot, why, editor="Mei Lan", now=withdrawn.later())
+    for name, publish in (("20260429_0405", "settled"), ("20260430_0405", "asked")):
+        earlier = a_morning(folder, papers=1, name=name, publish=publish)
+        earlier.settle()
+        earlier.release()
+    room = a_morning(folder)
+    room.decide("approve", 1)
+    room.decide("edit", 4, text={"en": f"{TEXTS[3].en[:-1]}, some gravely."}, note="too tame")
+    room.decide("exclude", 8)
+    return room
+
+
+@pytest.fixture(scope="module")
+def server(room: Room) -> Iterator[Served]:
+    with review_app(room.settings) as running:
+        yield running
+
+
+async def states(screen: Screen, room: Room) -> AsyncIterator[str]:
+    """The name of each page and state, once it is on the screen of an editor."""
+    review = f"/review/{room.snapshot}"
+    await screen.open("/")
+    yield "list"
+    await screen.open(f"{review}?paper={room.id(WRONG)}")
+    await screen.shows(WRONG)
+    yield "review"
+    await screen.press("e")
+    await expect(screen.find("#live .finding").first).to_be_visible()
+    yield "editor"
+    await screen.press("Escape", "r")
+    await expect(screen.page.get_by_label("Prompt")).to_be_focused()
+    yield "ask"
+    await screen.press("Escape", "?")
+    await expect(screen.page.get_by_role("dialog")).to_be_visible()
+    yield "help"
+    await screen.open(f"{review}?paper={room.id(GAP)}")
+    await screen.shows(GAP)
+    yield "gap"
+    room.decide("hold", GAP, editor="Bo Lin", note="ask the model again")
+    await screen.press("a")
+    await expect(screen.find(".conflict")).to_be_visible()
+    yield "conflict"
+    room.decide("reopen", GAP, editor="Bo Lin")
+    await screen.open(f"{review}/preview")
+    await expect(screen.page.frame_locator("iframe").locator("h1")).to_be_visible()
+    yield "preview"
+    await screen.open(f"{review}/audit")
+    yield "audit"
+    await screen.open("/no-such-page")
+    yield "problem"
+    await screen.page.context.clear_cookies()
+    await screen.open("/login")
+    yield "sign-in"
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds, each with the first element that it concerns."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE)
+    found = await page.evaluate("rules => axe.run(document, rules)", RULES)
+    return [
+        f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:300]}"
+        for each in found["violations"]
+    ]
+
+
+VARIANTS: list[dict[str, Any]] = [
+    {"viewport": DESKTOP, "color_scheme": "light"},
+    {"viewport": PHONE, "color_scheme": "dark", "has_touch": True, "is_mobile": True},
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=["desktop-light", "phone-dark"])
+async def test_axe_finds_nothing_against_wcag_on_any_page(
+    browsing: Browsing, server: Served, room: Room, variant: dict[str, Any]
+):
+    browsing.expected += REFUSALS
+    screen = await browsing.screen(server, **variant)
+    found = {state: await violations(screen.page) async for state in states(screen, room)}
+    assert not any(found.values()), found
+
+
+async def test_every_target_on_a_phone_is_large_enough_for_a_finger(
+    browsing: Browsing, server: Served, room: Room, shoot: Shoot
+):
+    browsing.expected += REFUSALS
+    screen = await browsing.screen(server, **VARIANTS[1])
+    small = {}
+    async for state in states(screen, room):
+        small[state] = await screen.page.evaluate(SMALL_TARGETS)
+        await shoot(screen.page, f"{state}-phone")
+    assert not any(small.values()), small
+
+
+async def test_no_page_scrolls_sideways_on_a_narrow_screen_nor_with_letters_twice_as_large(
+    browsing: Browsing, server: Served, room: Room, shoot: Shoot
+):
+    browsing.expected += REFUSALS
+    screen = await browsing.screen(server)
+    beyond = {}
+    async for state in states(screen, room):
+        await shoot(screen.page, f"{state}-desktop")
+        doubled = await screen.page.evaluate(BEYOND, "200%")
+        await screen.page.set_viewport_size({"width": 320, "height": 640})
+        beyond[state] = [*doubled, *await screen.page.evaluate(BEYOND, "")]
+        await screen.page.set_viewport_size(DESKTOP)
+    assert not any(beyond.values()), beyond
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_everything_is_reached_by_tab_is_seen_to_be_and_is_hidden_by_nothing(
+    browsing: Browsing, server: Served, room: Room, size: ViewportSize
+):
+    screen = await browsing.screen(server, viewport=size)
+    paths = ["/", f"/review/{room.snapshot}?paper={room.id(WRONG)}"]
+    paths += [f"/review/{room.snapshot}/preview", f"/review/{room.snapshot}/audit"]
+    for path in paths:
+        await screen.open(path)
+        await screen.page.evaluate("document.activeElement.blur()")
+        unseen = []
+        for _ in range(await screen.page.evaluate(FOCUSABLE) + 2):  # once around
+            await screen.press("Tab")
+            unseen += await screen.page.evaluate(FOCUSED)
+        missed = await screen.page.evaluate("wanted().filter(e => !reached.has(e)).map(named)")
+        assert (path, missed, unseen) == (path, [], [])
+
+
+async def test_the_skip_link_leads_past_the_strip_to_the_paper(
+    browsing: Browsing, server: Served, room: Room
+):
+    screen = await browsing.screen(server)
+    await screen.open(f"/review/{room.snapshot}?paper={room.id(WRONG)}")
+    await screen.shows(WRONG)
+    skip = screen.page.get_by_role("link", name="Skip to the content")
+    await skip.focus()
+    await screen.press("Enter")
+    await expect(screen.find("#title")).to_be_focused()
+    await screen.press("Tab", "Tab")
+    await expect(screen.find(".candidates a").first).to_be_focused()
+
+
+async def test_nothing_moves_where_less_motion_is_asked_for(
+    browsing: Browsing, server: Served, room: Room
+):
+    screen = await browsing.screen(server, reduced_motion="reduce")
+    await screen.open(f"/review/{room.snapshot}?paper={room.id(WRONG)}")
+    moving = await screen.page.evaluate(
+        "[...document.querySelectorAll('*')].map(e => getComputedStyle(e)).filter(style =>"
+        " style.transitionDuration !== '0s' || style.animationName !== 'none'"
+        " || style.scrollBehavior !== 'auto').length"
+    )
+    assert moving == 0
+
+
+async def test_a_paper_fits_a_phone_with_its_actions_in_reach_and_its_abstract_after_its_lines(
+    browsing: Browsing, server: Served, room: Room
+):
+    screen = await browsing.screen(server, **VARIANTS[1])
+    await screen.open(f"/review/{room.snapshot}?paper={room.id(1)}")
+    await screen.shows(1)
+    await screen.find("[value=approve]").click()
+    await screen.shows(WRONG)
+    approve = await screen.find("[value=approve]").bounding_box()
+    lines = await screen.find(".shown").bounding_box()
+    abstract = await screen.find(".source").bounding_box()
+    assert approve
+    assert lines
+    assert abstract
+    assert PHONE["height"] - 100 < approve["y"] + approve["height"] < PHONE["height"]
+    assert lines["y"] < PHONE["height"] * 0.4
+    assert 0 <= abstract["y"] - lines["y"] - lines["height"] < 30
