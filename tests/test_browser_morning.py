@@ -582,7 +582,7 @@ async def test_a_digest_is_previewed_introduced_published_withdrawn_and_publishe
         assert TEXTS[0].en in room.page
         await page.get_by_role("link", name="Audit").click()
         await expect(desk.find(".events")).to_contain_text("wrote the introduction")
-        await expect(desk.find(".events li").first).to_contain_text("alice corrected")
+        await expect(desk.find(".events li").first).to_contain_text("alice published again")
 
 
 async def test_the_audit_page_tells_who_did_what_with_the_text_before_and_after(

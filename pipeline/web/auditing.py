@@ -21,13 +21,14 @@ ON_A_PAGE = 200
 
 @dataclass(frozen=True)
 class Event:
-    """One decision with the text that was in force before it, or one release."""
+    """One decision with the text that was in force before it, or one release and `what` it was."""
 
     at: datetime
     decision: Decision | None = None
     title: str = ""
     before: Lines | None = None
     release: Publication | None = None
+    what: str = ""
 
     @property
     def changes(self) -> list[tuple[Language, str, str]]:
@@ -43,7 +44,7 @@ def audit(room: Newsroom, request: Request) -> Response:
     desk = room.desks.asked_for(request)
     material = desk.view().material
     events = [*_decisions(material)]
-    events += [Event(at=r.at, release=r) for r in desk.snapshot.publications()]
+    events += _releases(desk.snapshot.publications())
     # Sorted by time alone, so that what happened in one second stays in its order.
     newest = sorted(events, key=lambda event: event.at)[::-1]
     pages = max(1, -(-len(newest) // ON_A_PAGE))
@@ -74,3 +75,14 @@ def _decisions(material: Material) -> Iterator[Event]:
             before = earlier.lines if earlier else seen.lines if seen else None
             in_force[paper] = decision
         yield Event(at=decision.at, decision=decision, title=title, before=before)
+
+
+def _releases(publications: list[Publication]) -> Iterator[Event]:
+    """Every release, the oldest first."""
+    for before, release in zip([None, *publications], publications, strict=False):
+        what: str = release.reason
+        if before is not None and before.why is not None:
+            what = "again"
+        elif release.reason == "withdrawn" and release.why is None:
+            what = "noticed"  # of single papers, by their authors
+        yield Event(at=release.at, release=release, what=what)

@@ -38,6 +38,7 @@ CHINESE: dict[str, str] = {
     "This request cannot be understood. Go back, reload the page and try again.": (
         "无法理解该请求。请返回上一页，刷新后重试。"
     ),
+    "The server cannot be reached: nothing was decided. Text that you typed is kept in this browser; try again.": "无法连接服务器，没有作出任何决定。已输入的文字保存在本浏览器中，请重试。",
     "The server is busy. Try again in a moment.": "服务器正忙，请稍后再试。",
     (
         "Something went wrong in paperline. What was decided before is kept. Reload the "
@@ -202,6 +203,7 @@ CHINESE: dict[str, str] = {
     "on show": "正在使用",
     "pinned": "置顶",
     "published": "发布",
+    "published again": "重新发布",
     "put on hold": "搁置",
     "reopened": "重新审定",
     "unpinned": "取消置顶",

@@ -48,6 +48,7 @@ RELEASES = {
     "heal": "completed by the model's lines",
     "withdrawn": "withdrawn",
     "noticed": "marked papers that were withdrawn",
+    "again": "published again",
 }
 """A release, by its reason; `noticed` where papers were withdrawn and not the digest."""
 

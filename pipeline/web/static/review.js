@@ -170,6 +170,12 @@ function press(key) {
   return true;
 }
 
+// The letter on the key, also where the keyboard is set to another script.
+function keyOf(event) {
+  const latin = /^[\x20-\x7e]$/.test(event.key);
+  return latin || !event.code.startsWith("Key") ? event.key : event.code.slice(3).toLowerCase();
+}
+
 document.addEventListener("keydown", (event) => {
   if (event.isComposing) return; // keys of an input method, such as that of Chinese
   const typing = event.target.closest("textarea, input, select");
@@ -190,13 +196,14 @@ document.addEventListener("keydown", (event) => {
   }
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (document.querySelector("dialog[open]") && event.key !== "?") return;
+  const key = keyOf(event);
   const moves = { j: 1, k: -1 };
-  if (event.key in moves) {
+  if (key in moves) {
     event.preventDefault();
-    step(moves[event.key]);
+    step(moves[key]);
   } else if (event.repeat) {
     // a key that is held down must not decide on papers that nobody has read
-  } else if (/^[a-z0-9?[\]]$/.test(event.key) && press(event.key)) {
+  } else if (/^[a-z0-9?[\]]$/.test(key) && press(key)) {
     event.preventDefault();
   }
 });
