@@ -199,7 +199,7 @@ def _entry(material: Material, paper: Paper) -> Entry:
         return Entry(
             paper=paper,
             summary=decision.summary,
-            lines=lines_of(decision.lines or {}, seen),
+            lines=lines_of(decision.lines or {}, seen, _authors(material, decision)),
             decision=decision,
             carried_from=carried_from,
         )
@@ -224,21 +224,35 @@ def _gap(material: Material, paper: Paper) -> Failure | None:
     return gap.failure if gap else Failure(kind="pending", reason="not summarized yet")
 
 
-def lines_of(lines: Lines, summary: Summary | None) -> dict[Language, DigestLine]:
-    """Lines with their origin: the candidate's where they equal it, else an editor's."""
+def _authors(material: Material, decision: Decision) -> Lines:
+    """By language who wrote the line that was decided on, if an editor did."""
+    known = material.state.author
     return {
-        language: _line(lines[language], language, summary)
+        language: known(decision.paper or "", language, text) or decision.reviewer
+        for language, text in (decision.lines or {}).items()
+    }
+
+
+def lines_of(
+    lines: Lines, summary: Summary | None, authors: Lines | None = None
+) -> dict[Language, DigestLine]:
+    """Lines with their origin: the candidate's where they equal it, else the editor's.
+
+    `authors` are the editors' names by language.
+    """
+    return {
+        language: _line(lines[language], language, summary, (authors or {}).get(language))
         for language in LANGUAGES
         if language in lines
     }
 
 
-def _line(text: str, language: Language, summary: Summary | None) -> DigestLine:
+def _line(text: str, language: Language, summary: Summary | None, author: str | None) -> DigestLine:
     if summary is not None and summary.lines.get(language) == text:
         return DigestLine(
             text=text, origin=summary.origin, model=summary.model, prompt=summary.prompt
         )
-    return DigestLine(text=text, origin="editor", model=None, prompt=None)
+    return DigestLine(text=text, origin="editor", model=None, prompt=None, editor=author)
 
 
 def texts(lines: Mapping[Language, DigestLine]) -> Lines:

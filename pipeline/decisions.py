@@ -4,9 +4,19 @@ The state is a fold over `4-decisions.jsonl`: the last decision on a paper's lin
 and `reopen` takes it back. Pins, moves and the introduction are folded beside it.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
-from pipeline.records import Action, Decision, Digest, Entry, Lines, Policy, fingerprint
+from pipeline.records import (
+    Action,
+    Decision,
+    Digest,
+    Entry,
+    Language,
+    Lines,
+    Policy,
+    fingerprint,
+)
 
 ON_LINES: frozenset[Action] = frozenset(("approve", "edit", "exclude", "hold", "reopen"))
 """The actions that decide whether and with which lines a paper is shown."""
@@ -18,8 +28,8 @@ SETTLING: frozenset[Action] = frozenset(("approve", "edit", "exclude"))
 class State:
     """What decisions add up to, one after another.
 
-    `in_force`: the decision on the lines of each paper that has one, in the order in which
-    they were taken; `touched`: the papers whose lines were ever decided on here.
+    `in_force`: the decision on the lines of each paper that has one; `touched`: the papers whose
+    lines were ever decided on here; `arranged_times`: how often each was pinned or moved.
     """
 
     def __init__(self, decisions: Iterable[Decision] = ()) -> None:
@@ -28,6 +38,8 @@ class State:
         self.touched: set[str] = set()
         self.pinned: set[str] = set()
         self.introduction: Decision | None = None
+        self.arranged_times: Counter[str] = Counter()
+        self._authors: dict[tuple[str, Language, str], str] = {}
         self._moves: list[tuple[str, str | None]] = []
         for decision in decisions:
             self.take(decision)
@@ -40,15 +52,25 @@ class State:
             self.introduction = decision if decision.lines else None
         elif decision.action in ON_LINES:
             self.touched.add(paper)
-            self.in_force.pop(paper, None)
-            if decision.action != "reopen":
+            if decision.action == "reopen":
+                self.in_force.pop(paper, None)
+            else:
                 self.in_force[paper] = decision
+            if decision.action == "edit":
+                for language, text in (decision.lines or {}).items():
+                    self._authors.setdefault((paper, language, text), decision.reviewer)
         elif decision.action == "move":
             self._moves.append((paper, decision.before))
         elif decision.action == "pin":
             self.pinned.add(paper)
         else:
             self.pinned.discard(paper)
+        if paper is not None and decision.action not in ON_LINES:
+            self.arranged_times[paper] += 1
+
+    def author(self, paper: str, language: Language, text: str) -> str | None:
+        """Who wrote a line first; None where no editor did."""
+        return self._authors.get((paper, language, text))
 
     def arranged(self, papers: Iterable[str]) -> list[str]:
         """The papers in the order that editors gave them: pinned ones first."""

@@ -25,10 +25,14 @@ from pipeline.stages.review import Sight, Wish
 
 @dataclass(frozen=True)
 class View:
-    """A snapshot at one moment. `material.state` alone may have gone on since."""
+    """A snapshot at one moment, when so many `decisions` had been taken.
+
+    `material.state` alone may have gone on since.
+    """
 
     material: Material
     digest: Digest
+    decisions: int
 
     @cached_property
     def entries(self) -> dict[str, Entry]:
@@ -112,7 +116,7 @@ class Desk:
             taken = review.decide(self.snapshot, material, wishes, editor=editor, at=at)
             for paper in {decision.paper for decision in taken if decision.paper is not None}:
                 self._shown[paper] = composition.entry(material, material.papers[paper])
-            after = View(material, composition.digest(material, self._shown))
+            after = self._seen(material)
             # Of the other files another process may have written one just now.
             stamps = self._known[0] if self._known else {}
             self._known = stamps | self.snapshot.decisions_stamp(), after
@@ -134,4 +138,8 @@ class Desk:
         self._shown = {
             id_: composition.entry(material, paper) for id_, paper in material.papers.items()
         }
-        return View(material, composition.digest(material, self._shown))
+        return self._seen(material)
+
+    def _seen(self, material: Material) -> View:
+        digest = composition.digest(material, self._shown)
+        return View(material, digest, len(material.state.taken))

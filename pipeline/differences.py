@@ -41,9 +41,9 @@ def in_another_order(before: Digest, after: Digest) -> bool:
 
 
 def _shown(entry: Entry) -> tuple[Entry, bool, str | None]:
-    by = entry.decision.editor if entry.decision and entry.settled else None
+    by = entry.decision.reviewer if entry.decision and entry.settled else None
     return entry.but(summary=None, gap=None, decision=None), entry.gap is not None, by
 
 
 def _words(introduction: Decision | None) -> tuple[Lines | None, str] | None:
-    return (introduction.lines, introduction.editor) if introduction else None
+    return (introduction.lines, introduction.reviewer) if introduction else None

@@ -190,6 +190,16 @@ def each_line(path: Path) -> Iterator[str]:
                     log.warning("%s: the last line is torn and was left out", path)
 
 
+def ends_whole(path: Path) -> bool:
+    """Whether a JSON Lines file is there with a line, and its last one is not torn."""
+    with translated(path):
+        if not path.exists() or path.stat().st_size == 0:
+            return False
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+
 def whole_lines(path: Path) -> list[str]:
     """All lines that `each_line` gives."""
     return list(each_line(path))

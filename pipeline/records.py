@@ -175,6 +175,8 @@ class Decision(Record, frozen=True, kw_only=True):
     a paper without lines. `pin`, `unpin` and `move` arrange the digest: a pinned paper comes
     first, a moved one stands before the paper `before`, or last where that is None. `introduce`
     is about the digest as a whole, so it has no `paper`; its `lines` are the introduction.
+    `restores` names whose decision this one brings back, where another editor undid what was
+    done to it.
     """
 
     paper: ArxivId | None
@@ -186,6 +188,12 @@ class Decision(Record, frozen=True, kw_only=True):
     at: Utc
     note: str = ""
     before: ArxivId | None = None
+    restores: str | None = None
+
+    @property
+    def reviewer(self) -> str:
+        """Whose word it is: of a restored decision, whoever took it first."""
+        return self.restores or self.editor
 
     def __post_init__(self) -> None:
         """Raises `ValueError` where a paper is missing, or is named and none is meant."""
@@ -194,12 +202,13 @@ class Decision(Record, frozen=True, kw_only=True):
 
 
 class DigestLine(Record, frozen=True, kw_only=True):
-    """One line as a reader sees it, and where it comes from."""
+    """One line as a reader sees it, and where it comes from: a model, or the `editor`."""
 
     text: str
     origin: Literal["model", "embedded", "editor"]
     model: str | None
     prompt: str | None
+    editor: str | None = None
 
 
 class Withdrawal(Record, frozen=True, kw_only=True):
@@ -268,7 +277,7 @@ class Digest(Record, frozen=True, kw_only=True):
     def editors(self) -> tuple[str, ...]:
         """Who decided on the papers it shows or leaves out, in order of appearance."""
         taken = [e.decision for e in self.papers if e.decision and e.settled]
-        return tuple(dict.fromkeys(d.editor for d in [*taken, *self.excluded]))
+        return tuple(dict.fromkeys(d.reviewer for d in [*taken, *self.excluded]))
 
     @property
     def gaps(self) -> tuple[Entry, ...]:
@@ -290,6 +299,7 @@ class Publication(Record, frozen=True, kw_only=True):
     """One line of `6-published.jsonl`: a release with every line as it was published.
 
     `who`: the editors whose decisions it rests on; empty under a policy that needs none.
+    `by` asked for it, where it did not release itself; `decisions` had been taken until then.
     `reason` is `withdrawn` where only notices of withdrawn papers were added, or where the
     whole digest was taken back: then `why` says it, and a later release brings it back.
     """
@@ -299,3 +309,5 @@ class Publication(Record, frozen=True, kw_only=True):
     who: tuple[str, ...]
     digest: Digest
     why: str | None = None
+    by: str | None = None
+    decisions: Count = 0

@@ -17,6 +17,7 @@ from pipeline.decisions import waited_for
 from pipeline.errors import (
     ArxivUnavailable,
     BatchRunning,
+    DamagedFile,
     PaperlineError,
     PromptError,
     QueryRefused,
@@ -96,6 +97,7 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         for earlier in recent(outputs, topic.name, night.now):
             if snapshot is None or earlier.name != snapshot.name:
                 heal(night, topic, earlier, work)
+        work.missing += make_up(settings, topic.name, night.now)
         week = night.now - timedelta(days=HEAL_DAYS)
         give_notice(settings, topic.name, night.now, since=week)
         build_site(settings)  # also where an earlier run was cut off before it
@@ -121,21 +123,22 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         return described(report, settings, snapshots[-1]) if snapshots else report
 
 
-def release(
+def release(  # noqa: PLR0913  who asks, for what
     settings: Settings,
     snapshot: Snapshot,
     now: datetime,
     *,
     asked_under: Policy | None = None,
+    by: str | None = None,
     site: bool = True,
 ) -> Digest:
     """Assemble the digest and publish it as far as the gate allows; harmless when repeated.
 
     The gate is the policy that the digest was first assembled under. Where somebody asks for it
-    to be published, it is the one that they ask under, which then stays with it; unasked one
-    that was taken back stays so, and `[review] publish` may let it wait. Without `site` the
-    caller brings the site up to date. Raises `UsageError` where the snapshot was never
-    summarized.
+    to be published (`by` name), it is the one that they ask under, which then stays with it;
+    unasked one that was taken back stays so, and `[review] publish` may let it wait. Without
+    `site` the caller brings the site up to date. Raises `UsageError` where the snapshot was
+    never summarized.
     """
     if not _summarized(snapshot):
         raise UsageError(
@@ -150,7 +153,7 @@ def release(
         if not wanted or waited_for(draft, policy):
             return draft
         passed = draft.but(status="published", policy=policy)
-        record(snapshot, passed, now)
+        record(snapshot, passed, now, by=by)
         return passed
 
     with snapshot.releasing():
@@ -159,6 +162,21 @@ def release(
         build_site(settings)
     _carry_on(settings, snapshot, now, site=site)
     return digest
+
+
+def make_up(settings: Settings, topic: str, now: datetime) -> list[Missing]:
+    """Release what stayed behind its decisions, whatever its age: a kill or a full disk came first.
+
+    The caller brings the site up to date. What is damaged is left, and told.
+    """
+    missing = []
+    for snapshot in Outputs(settings.outputs).snapshots(topic):
+        try:
+            if snapshot.lags() and _summarized(snapshot):
+                release(settings, snapshot, now, site=False)
+        except DamagedFile as error:
+            missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
+    return missing
 
 
 def releases_itself(settings: Settings, snapshot: Snapshot) -> bool:

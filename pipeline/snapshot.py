@@ -149,15 +149,22 @@ class Snapshot:
         files.append_lines(self._published, [publication.to_json()])
 
     def may_wait(self) -> bool:
-        """Whether editors may be waited for, told by the files' times alone, none of them read.
+        """Whether editors may be waited for, told by the files' times, of which none is read.
 
-        They may where nothing was published, or something was decided or taken back since.
+        They may where nothing was published as a whole, or something was decided since.
         """
         with files.translated(self.folder):
-            if not self._published.exists():
+            if not files.ends_whole(self._published):
                 return self.digest_json.exists()
             decided = self._decisions.exists() and self._decisions.stat().st_mtime_ns
             return decided >= self._published.stat().st_mtime_ns
+
+    def lags(self) -> bool:
+        """Whether something was decided after the digest was assembled last; none is read."""
+        with files.translated(self.folder):
+            if not (self._decisions.exists() and self.digest_json.exists()):
+                return False
+            return self._decisions.stat().st_mtime_ns > self.digest_json.stat().st_mtime_ns
 
     def run(self) -> Run:
         """What was done to the snapshot. Raises `DamagedFile`."""

@@ -106,6 +106,8 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
     command = "paperline review" if waiting and state != "withdrawn" else None
     if state in ("ready", "correcting") and not waiting:
         command = f"paperline publish {name}"
+    if snapshot.lags():  # a kill or a full disk came before its release
+        command = f"paperline publish {name}"
     if waiting and any(finding.code == "judge-missing" for finding in digest.findings):
         command = f"paperline check {name}"
     return SnapshotStatus(

@@ -156,8 +156,11 @@ def test_an_edit_replaces_one_line_and_keeps_the_other(room):
 
 def test_an_edit_gives_lines_to_a_paper_that_has_none(tmp_path):
     room = a_desk(tmp_path, bare=[3])
-    made = room.decide("edit", 3, text={"en": "A line by hand."})
-    assert (made.summary, made.lines) == (None, {"en": "A line by hand."})
+    with pytest.raises(UsageError, match="a line in one language alone"):
+        room.decide("edit", 3, text={"en": "A line by hand."})
+    by_hand = {"en": "A line by hand.", "zh": "手写的一句。"}
+    made = room.decide("edit", 3, text=by_hand)
+    assert (made.summary, made.lines) == (None, by_hand)
     assert room.release().gaps == ()
 
 

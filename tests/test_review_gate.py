@@ -330,7 +330,7 @@ class TestACorrection:
         assert len(published.publications()) == 1
         assert state(published) == "published"
 
-    def test_takes_a_person_s_name_away_with_the_decision_and_leaves_the_text(self, tmp_path):
+    def test_takes_the_review_away_with_the_decision_and_leaves_the_text_as_it_is(self, tmp_path):
         room = a_desk(tmp_path, policy="none")
         room.decide("edit", 1, text={"en": "By hand."}, editor="Ada")
         room.release()
@@ -341,8 +341,8 @@ class TestACorrection:
             ("correction", ("Bo",)),
         ]
         assert room.on_the_site("By hand.")
-        assert room.on_the_site("Edited by an editor")
-        assert not room.on_the_site("Edited by Ada")
+        assert room.on_the_site("Edited by Ada")
+        assert not room.on_the_site("Reviewed by Ada")
 
     def test_is_none_where_somebody_holds_what_was_never_reviewed(self, tmp_path):
         room = a_desk(tmp_path, policy="none")

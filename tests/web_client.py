@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute
 from pipeline.records import Decision
 from pipeline.settings import Settings
 from pipeline.web.app import application
+from pipeline.web.connections import Limits
 from pipeline.web.links import Links
 from pipeline.web.newsroom import Newsroom, newsroom
 from pipeline.web.origins import Origins
@@ -179,6 +180,7 @@ def served(
     editors: Sequence[str] = EDITORS,
     during: Sequence[AbstractContextManager[Any]] = (),
     clock: Callable[[], float] = time.monotonic,
+    limits: Limits = Limits(),
 ) -> Iterator[Served]:
     """The app on a free port of 127.0.0.1, in a thread.
 
@@ -196,7 +198,7 @@ def served(
             access = Links("Mei Lan", origins.first, links.append)
             links.append(access.current)
         app = application(access, origins, pages, during=during, clock=clock)
-        server = _Server(configured(app))
+        server = _Server(configured(app, limits))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

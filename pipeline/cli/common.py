@@ -22,6 +22,9 @@ EXECUTORS = click.Choice(["online", "batch", "embedded"])
 at_option = click.option("--at", metavar="TIME", help='ISO time that stands for "now".')
 prompt_option = click.option("--prompt", metavar="NAME", help="Prompt to use.")
 executor_option = click.option("--executor", type=EXECUTORS, help="How lines are made.")
+editor_option = click.option(
+    "--editor", metavar="NAME", help="Who decides; the login name where it is left out."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -1,11 +1,11 @@
 """decide, introduce and unpublish: an editor's word, from a script."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
+from pipeline.cli.common import editor_option, login_name
 from pipeline.text import amount
 
 if TYPE_CHECKING:
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 ACTIONS = click.Choice(
     ["approve", "edit", "exclude", "hold", "reopen", "pin", "unpin", "move"],
 )
-
-
-def editor_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--editor, who decides."""
-    text = "Who decides; the login name where it is left out."
-    return click.option("--editor", metavar="NAME", help=text)(command)
 
 
 @click.command()
@@ -97,7 +91,6 @@ def unpublish(config: Path | None, snapshot: str, why: str, editor: str | None) 
     from datetime import UTC, datetime
 
     from pipeline import configuration
-    from pipeline.cli.common import login_name
     from pipeline.outputs import Outputs
     from pipeline.run import withdraw
 
@@ -114,7 +107,6 @@ def _decided(
     from datetime import UTC, datetime
 
     from pipeline import configuration
-    from pipeline.cli.common import login_name
     from pipeline.decisions import waited_for
     from pipeline.desk import Desk
     from pipeline.outputs import Outputs

@@ -10,7 +10,9 @@ from pipeline.cli.common import (
     MISSING,
     at_option,
     counted,
+    editor_option,
     executor_option,
+    login_name,
     moment,
     progress,
     prompt_option,
@@ -172,8 +174,9 @@ def assemble(config: Path | None, snapshot: str) -> None:
 
 @click.command()
 @click.argument("snapshots", nargs=-1, metavar="[SNAPSHOT]...")
+@editor_option
 @click.pass_obj
-def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
+def publish(config: Path | None, snapshots: tuple[str, ...], editor: str | None) -> None:
     """Publish as far as the gate allows; bring the site up to date.
 
     The gate is that of today's [review] policy. One that was withdrawn comes back. Without
@@ -188,8 +191,8 @@ def publish(config: Path | None, snapshots: tuple[str, ...]) -> None:
     settings = configuration.load(config)
     outputs = Outputs(settings.outputs)
     for found in [outputs.find(name) for name in snapshots]:
-        policy = settings.review.policy
-        digest = release(settings, found, moment(None, settings), asked_under=policy)
+        policy, name = settings.review.policy, editor or login_name()
+        digest = release(settings, found, moment(None, settings), asked_under=policy, by=name)
         if digest.status == "published":
             click.echo(f"{found}: published")
         else:

@@ -133,15 +133,14 @@ def reviewed(digest: Digest) -> Said:
 
 def origin_note(entry: Entry, language: Language) -> str | None:
     """What stands beside a line that no model wrote, in the line's own language."""
-    origin = entry.lines[language].origin
-    if origin == "embedded":
+    line = entry.lines[language]
+    if line.origin == "embedded":
         return getattr(PICKED, language)  # type: ignore[no-any-return]
-    if origin == "model":
+    if line.origin == "model":
         return None
-    if entry.decision is None or not entry.settled:
+    if line.editor is None:
         return {"en": "Edited by an editor", "zh": "经编辑修改"}[language]
-    name = entry.decision.editor
-    return {"en": f"Edited by {name}", "zh": f"经 {name} 修改"}[language]
+    return {"en": f"Edited by {line.editor}", "zh": f"经 {line.editor} 修改"}[language]
 
 
 def gap_note(entry: Entry) -> Said | None:
@@ -177,7 +176,7 @@ def review_note(entry: Entry) -> Said:
     """Who decided on the paper, and in which snapshot if it was not this one."""
     if entry.decision is None or not entry.settled:
         return Said("Not reviewed by a person", "未经人工审阅")
-    name = entry.decision.editor
+    name = entry.decision.reviewer
     if entry.carried_from:
         return Said(
             f"Reviewed by {name}; decision carried over from snapshot {entry.carried_from}",
@@ -190,7 +189,7 @@ def introduced(digest: Digest) -> Said | None:
     """By whom the introduction was written, where there is one."""
     if digest.introduction is None:
         return None
-    editor = digest.introduction.editor
+    editor = digest.introduction.reviewer
     return Said(f"Introduction by {editor}", f"{editor} 撰写导语")
 
 

@@ -16,18 +16,28 @@ from pipeline.text import one_line
 
 ARRANGING = ("move", "pin", "unpin")
 
+LONGEST_REASON = 2_000
+"""Characters of the reason for which a digest is withdrawn."""
 
-def record(snapshot: Snapshot, digest: Digest, now: datetime) -> bool:
+
+def record(snapshot: Snapshot, digest: Digest, now: datetime, *, by: str | None = None) -> bool:
     """Append the release of `digest`, unless what readers are shown is the same already.
 
-    Hold `snapshot.releasing()`; the gate is the caller's. Returns whether it was appended.
+    `by` asked for it, if anybody did. Hold `snapshot.releasing()`; the gate is the caller's.
+    Returns whether it was appended.
     """
     releases = snapshot.publications()
     last = releases[-1] if releases else None
     if last is not None and last.why is None and same(last.digest, digest):
         return False
+    taken = snapshot.decisions()
     publication = Publication(
-        at=utc(now), reason=_reason(last, digest), who=_who(snapshot, last, digest), digest=digest
+        at=utc(now),
+        reason=_reason(last, digest),
+        who=_who(taken, last, digest),
+        digest=digest,
+        by=one_line(by or "") or None,
+        decisions=len(taken),
     )
     snapshot.append_publication(publication)
     return True
@@ -37,20 +47,24 @@ def take_back(snapshot: Snapshot, why: str, *, editor: str, now: datetime) -> No
     """Append that the digest is withdrawn, and why; its page becomes a tombstone.
 
     Hold `snapshot.releasing()`. Nothing brings it back but somebody who asks for it. Raises
-    `UsageError` where it is not published, or no reason is given.
+    `UsageError` where it is not published, or the reason is none or too long.
     """
     reason, releases = one_line(why), snapshot.publications()
     if not reason:
         raise UsageError("a digest is withdrawn for a reason", next_step="Say it: readers see it")
+    if len(reason) > LONGEST_REASON:
+        raise UsageError(
+            f"the reason has {len(reason)} characters, and may have {LONGEST_REASON}",
+            next_step="Shorten it: readers see it",
+        )
     if not releases or releases[-1].why is not None:
         raise UsageError(
             f"{snapshot} is not published", next_step=f"See paperline status {snapshot}"
         )
     who = (one_line(editor),) if editor.strip() else ()
-    last = releases[-1].digest
-    snapshot.append_publication(
-        Publication(at=utc(now), reason="withdrawn", who=who, digest=last, why=reason)
-    )
+    # A release of its own says by whom; what was decided since is none of it.
+    gone = releases[-1].but(at=utc(now), reason="withdrawn", who=who, why=reason, by=None)
+    snapshot.append_publication(gone)
 
 
 def record_withdrawals(
@@ -68,8 +82,9 @@ def record_withdrawals(
     papers = tuple(entry.but(withdrawn=noticed(entry, withdrawals)) for entry in last.papers)
     if papers == last.papers:
         return False
+    marked = last.but(papers=papers)
     snapshot.append_publication(
-        Publication(at=utc(now), reason="withdrawn", who=(), digest=last.but(papers=papers))
+        releases[-1].but(at=utc(now), reason="withdrawn", who=(), digest=marked, by=None)
     )
     return True
 
@@ -86,16 +101,15 @@ def build_site(settings: Settings) -> list[str]:
         return outputs.write_site(pages(released, settings.site)) if released else []
 
 
-def _who(snapshot: Snapshot, last: Publication | None, digest: Digest) -> tuple[str, ...]:
+def _who(taken: Sequence[Decision], last: Publication | None, digest: Digest) -> tuple[str, ...]:
     """The digest's editors; for a later release, those whose decisions changed it."""
     if last is None or last.why is not None:
         return digest.editors
-    taken = snapshot.decisions()
     named = _who_decided(taken, last.digest, digest)
     if not introduced_alike(last.digest, digest):
         named += [d.editor for d in taken if d.paper is None][-1:]
     if in_another_order(last.digest, digest):
-        named += [d.editor for d in taken if d.action in ARRANGING and d.at > last.at]
+        named += [d.editor for d in taken[last.decisions :] if d.action in ARRANGING]
     return tuple(dict.fromkeys(named))
 
 

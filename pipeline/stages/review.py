@@ -10,6 +10,7 @@ from pipeline.composition import Material, entry, texts
 from pipeline.decisions import ON_LINES, SETTLING, sight
 from pipeline.errors import Overtaken, UsageError
 from pipeline.records import (
+    LANGUAGES,
     Action,
     Decision,
     Entry,
@@ -112,7 +113,7 @@ def decide(
             editor=name,
             at=utc(at),
             note=shortened(one_line(wish.note), LONGEST),
-            **_parts(material, wish),
+            **_parts(material, wish, name),
         )
         for wish in wishes
     ]
@@ -122,31 +123,40 @@ def decide(
     return decisions
 
 
-def _parts(material: Material, wish: Wish) -> dict[str, Any]:
+def _parts(material: Material, wish: Wish, name: str) -> dict[str, Any]:
     """What a decision is about, and on which text."""
-    if wish.paper is None:
-        return _of_whole(material, wish)
-    return _of_paper(material, wish, wish.paper)
+    parts = _of_whole(material, wish) if wish.paper is None else _of_paper(material, wish)
+    first = wish.again.reviewer if wish.again else name
+    return parts | {"restores": first if first != name else None}
 
 
-def introduction_mark(material: Material) -> str:
+def introduction_mark(introduction: Decision | None) -> str:
     """As `Sight.mark`, of the introduction."""
-    introduction = material.state.introduction
     return sight(0, None, (introduction.lines if introduction else None) or {}, introduction)
+
+
+def arrangement_mark(material: Material, paper: str) -> str:
+    """As `Sight.mark`, of whether and where editors have put a paper."""
+    return f"arranged {material.state.arranged_times[paper]}"
 
 
 def _of_whole(material: Material, wish: Wish) -> dict[str, Any]:
     """The parts of a decision on the digest as a whole."""
     if wish.action != "introduce":
         raise UsageError(f"{wish.action} needs a paper", next_step="Name it by its arXiv id")
-    if wish.seen not in (None, introduction_mark(material)):
+    if wish.seen not in (None, introduction_mark(material.state.introduction)):
         raise Overtaken(_told(material, None), next_step=LOOK)
-    lines = _usable({language: line for language, line in wish.text.items() if line.strip()})
+    before = material.state.introduction
+    # A language that is left out stays; where both are, the introduction goes.
+    kept = (before.lines if before and wish.text and wish.again is None else None) or {}
+    text = {language: line for language, line in wish.text.items() if line.strip()}
+    lines = {**{name: kept[name] for name in kept if name not in wish.text}, **_usable(text)}
     return {"paper": None, "version": None, "summary": None, "lines": lines}
 
 
-def _of_paper(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
+def _of_paper(material: Material, wish: Wish) -> dict[str, Any]:
     """The parts of a decision on one paper."""
+    paper = wish.paper or ""
     shown = on_show(material, paper)
     if wish.action not in ON_LINES:
         return _arranging(material, wish, paper)
@@ -164,7 +174,26 @@ def _of_paper(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
             "edit needs new text, and no other action takes any",
             next_step="Give --en or --zh with edit, and with nothing else",
         )
+    lines = {**lines, **given}
+    _whole(material, wish, lines)
+    return {
+        "paper": paper,
+        "version": shown.version,
+        "summary": wish.summary or shown.summary,
+        "lines": lines,
+    }
+
+
+def _whole(material: Material, wish: Wish, lines: Lines) -> None:
+    """Raises `UsageError` where readers would be shown less than a line in each language."""
+    paper = wish.paper or ""
     withdrawn = material.papers[paper].status == "withdrawn"
+    languages = {name for summary in material.checked for name in summary.lines}
+    if wish.action == "edit" and not (languages or {*LANGUAGES}) <= lines.keys():
+        raise UsageError(
+            f"{paper} would have a line in one language alone",
+            next_step="Write it in the other one too",
+        )
     if wish.action == "approve" and not lines and not withdrawn:
         name = f"{material.run.topic}/{material.run.snapshot}"
         raise UsageError(
@@ -172,12 +201,6 @@ def _of_paper(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
             where=name,
             next_step=f"Run paperline summarize {name}, or give the lines with edit",
         )
-    return {
-        "paper": paper,
-        "version": shown.version,
-        "summary": wish.summary or shown.summary,
-        "lines": {**lines, **given},
-    }
 
 
 def _arranging(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
@@ -186,6 +209,8 @@ def _arranging(material: Material, wish: Wish, paper: str) -> dict[str, Any]:
         raise UsageError(
             f"{wish.action} of {paper} takes no lines", next_step="Use edit, or name no paper"
         )
+    if wish.seen not in (None, arrangement_mark(material, paper)):
+        raise Overtaken("somebody else has pinned or moved it since", next_step=LOOK)
     if wish.before is not None and (wish.action != "move" or wish.before == paper):
         raise _leads(wish)
     if wish.before is not None:

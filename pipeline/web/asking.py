@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.desk import Desk
 from pipeline.web.forms import fields
-from pipeline.web.newsroom import Newsroom, is_partial
+from pipeline.web.newsroom import Newsroom, address_of, is_partial
 from pipeline.web.templating import page
 
 
@@ -18,8 +18,7 @@ def ask(room: Newsroom, request: Request) -> Response:
         raise HTTPException(404)
     room.questions.ask(desk.snapshot, paper, form.get("prompt", ""), form.get("model", ""))
     if not is_partial(request):
-        base = f"/review/{desk.snapshot.topic}/{desk.snapshot.name}"
-        return RedirectResponse(f"{base}?paper={paper}", 303)
+        return RedirectResponse(f"{address_of(desk.snapshot)}?paper={paper}", 303)
     return _state(room, request, desk, paper)
 
 
@@ -33,7 +32,7 @@ def _state(room: Newsroom, request: Request, desk: Desk, paper: str) -> Response
     return page(
         request,
         "question.html.j2",
-        base=f"/review/{desk.snapshot.topic}/{desk.snapshot.name}",
+        base=address_of(desk.snapshot),
         question=room.questions.about(desk.snapshot, paper),
         paper=paper,
     )

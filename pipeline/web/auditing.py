@@ -1,7 +1,7 @@
 """Who decided what and when, with the text before and after; and every release."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from pipeline.decisions import ON_LINES
 from pipeline.records import LANGUAGES, Decision, Language, Lines, Publication
 from pipeline.site.text import local_time
 from pipeline.web.listing import number_of
-from pipeline.web.newsroom import Newsroom
+from pipeline.web.newsroom import Newsroom, address_of
 from pipeline.web.templating import page
 
 ON_A_PAGE = 200
@@ -26,17 +26,23 @@ class Event:
     at: datetime
     decision: Decision | None = None
     title: str = ""
-    before: Lines | None = None
+    before: Lines = field(default_factory=dict)
     release: Publication | None = None
     what: str = ""
 
     @property
-    def changes(self) -> list[tuple[Language, str, str]]:
-        """Language, text before and text after, where they differ."""
+    def people(self) -> tuple[str, ...]:
+        """Who asked for a release, else those whose decisions it rests on."""
+        if self.release is None:
+            return ()
+        return (self.release.by,) if self.release.by else self.release.who
+
+    @property
+    def texts(self) -> list[tuple[Language, str, str]]:
+        """Language, text before and text after; the same twice where it was not changed."""
         after = (self.decision.lines if self.decision else None) or {}
-        before = self.before or {}
-        pairs = [(name, before.get(name, ""), after.get(name, "")) for name in LANGUAGES]
-        return [pair for pair in pairs if pair[1] != pair[2]]
+        pairs = [(name, self.before.get(name, ""), after.get(name, "")) for name in LANGUAGES]
+        return [pair for pair in pairs if pair[1] or pair[2]]
 
 
 def audit(room: Newsroom, request: Request) -> Response:
@@ -53,7 +59,7 @@ def audit(room: Newsroom, request: Request) -> Response:
         request,
         "audit.html.j2",
         snapshot=desk.snapshot,
-        base=f"/review/{desk.snapshot.topic}/{desk.snapshot.name}",
+        base=address_of(desk.snapshot),
         digest=desk.view().digest,
         local=local_time(desk.view().digest),
         events=newest[(number - 1) * ON_A_PAGE : number * ON_A_PAGE],
@@ -68,11 +74,11 @@ def _decisions(material: Material) -> Iterator[Event]:
     for decision in list(material.state.taken):
         paper = decision.paper
         title = material.papers[paper].title if paper and paper in material.papers else ""
-        before: Lines | None = None
+        before: Lines = {}
         if decision.action in ON_LINES or paper is None:
+            shown = material.active.get(paper or "") or material.stand_ins.get(paper or "")
             earlier = in_force.get(paper)
-            seen = material.by_id.get(decision.summary or "")
-            before = earlier.lines if earlier else seen.lines if seen else None
+            before = (earlier.lines if earlier else shown.lines if shown else None) or {}
             in_force[paper] = decision
         yield Event(at=decision.at, decision=decision, title=title, before=before)
 

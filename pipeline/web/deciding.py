@@ -7,18 +7,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from pipeline.decisions import ON_LINES
 from pipeline.desk import Desk, View
 from pipeline.errors import Overtaken, UsageError
-from pipeline.records import LANGUAGES, Action, Lines, Paper
+from pipeline.records import LANGUAGES, Action, Lines
 from pipeline.stages.review import Wish
 from pipeline.text import one_line
 from pipeline.web.forms import fields
-from pipeline.web.newsroom import Newsroom, is_partial, session_of
+from pipeline.web.newsroom import Newsroom, address_of, is_partial, session_of
+from pipeline.web.problems import Told
 from pipeline.web.reviewing import context, filter_of
 from pipeline.web.strip import Strip
 from pipeline.web.templating import page
 
-ON_LINES = ("approve", "edit", "exclude", "hold", "reopen")
 ARRANGING = ("pin", "unpin", "up", "down")
 
 
@@ -33,9 +34,9 @@ def decide(room: Newsroom, request: Request) -> Response:
     paper, action = form.get("paper", ""), form.get("action", "")
     if action not in ON_LINES:
         raise HTTPException(400)
-    order = desk.view().order
+    before = desk.view()
     wish = Wish(
-        cast("Action", action),
+        action,
         paper,
         summary=form.get("summary") or None,
         note=form.get("note", ""),
@@ -43,17 +44,25 @@ def decide(room: Newsroom, request: Request) -> Response:
     )
     try:
         if action == "edit":
-            wish = _edited(desk.view(), wish, form)
+            wish = _edited(before, wish, form)
         room.decide(session_of(request), desk, [wish])
-    except (Overtaken, UsageError) as error:
+    except (Overtaken, UsageError, Told) as error:
         return _refused(room, request, desk, wish, error)
-    following = Strip(desk.view()).next_undecided(paper, filter_of(form.get("show")))
-    return _shown(room, request, desk, _changed(desk, order, [paper]), following or paper)
+    after = desk.view()
+    following = Strip(after).next_undecided(paper, filter_of(form.get("show")))
+    changed = _changed(request, before, after, [paper])
+    return _shown(room, request, desk, changed, following or paper)
 
 
-def _changed(desk: Desk, order: list[Paper], papers: list[str]) -> list[str] | None:
-    """The `papers`, or None for the whole strip where they are in another `order` now."""
-    return papers if desk.view().order == order else None
+def _changed(request: Request, before: View, after: View, papers: list[str]) -> list[str] | None:
+    """The `papers`, or None for the whole strip where it has changed otherwise, too.
+
+    That is where they stand in another order, or somebody else has decided since the page was
+    made, which says in `known` how many decisions it knows.
+    """
+    known = fields(request).get("known", "")
+    as_known = known in ("", str(before.decisions))
+    return papers if as_known and after.order == before.order else None
 
 
 def _edited(view: View, wish: Wish, form: dict[str, str]) -> Wish:
@@ -61,8 +70,11 @@ def _edited(view: View, wish: Wish, form: dict[str, str]) -> Wish:
     candidate = view.material.by_id.get(wish.summary or "")
     there = candidate.lines if candidate else view.sight(wish.paper or "").lines
     typed = {name: one_line(form.get(name, "")) for name in LANGUAGES}
-    # An emptied line is refused later; one that never was may stay away.
+    # A line that never was may stay away.
     text: Lines = {name: line for name, line in typed.items() if line or name in there}
+    for name, line in text.items():
+        if not line:
+            raise Told(f"empty-{name}")
     if text == there:
         return replace(wish, action="approve")
     return replace(wish, text=text)
@@ -71,35 +83,47 @@ def _edited(view: View, wish: Wish, form: dict[str, str]) -> Wish:
 def undo(room: Newsroom, request: Request) -> Response:
     """Take back what this editor did last, and show that paper."""
     desk = room.desks.asked_for(request)
-    order = desk.view().order
-    undone = room.take_back(session_of(request), desk)
+    before = desk.view()
+    try:
+        undone = room.take_back(session_of(request), desk)
+    except Overtaken:
+        raise Told("undo-overtaken", status=409) from None
     if undone is None:
-        raise UsageError(
-            "there is nothing to take back since you signed in",
-            next_step="Open a paper and decide on it again; the audit page shows what it was",
-        )
+        raise Told("undo-nothing")
     papers = [wish.paper for wish in undone.wishes if wish.paper]
     here = fields(request).get("paper") or None
-    return _shown(room, request, desk, _changed(desk, order, papers), undone.paper or here)
+    changed = _changed(request, before, desk.view(), papers)
+    return _shown(room, request, desk, changed, undone.paper or here, stayed=undone.overtaken)
+
+
+def blameless(room: Newsroom, request: Request) -> Response:
+    """The papers in which nothing was found, with their lines, to be approved together."""
+    return _bulk(request, room.desks.asked_for(request))
 
 
 def approve_blameless(room: Newsroom, request: Request) -> Response:
-    """Approve every paper in which nothing was found, as they were when the page was made."""
+    """Approve exactly those papers and lines that the page of `blameless` showed. Form: `seen`."""
     desk, form = room.desks.asked_for(request), fields(request)
     with desk.turn:
         strip = Strip(desk.view())
         if form.get("seen") != strip.blameless_mark:
-            raise Overtaken(
-                "the papers without findings are others than when you opened this page",
-                where=str(desk.snapshot),
-                next_step="Reload the page, look at them, and approve them then",
-            )
-        wishes = strip.blameless_wishes()
-        if wishes:
+            told = Told("bulk-changed", status=409)
+            return _bulk(request, desk, told)
+        if wishes := strip.blameless_wishes():
             room.decide(session_of(request), desk, wishes)
-    following = Strip(desk.view()).next_undecided(None, filter_of(form.get("show")))
-    papers = [wish.paper for wish in wishes if wish.paper]
-    return _shown(room, request, desk, papers, following or form.get("paper") or None)
+    return RedirectResponse(address_of(desk.snapshot), 303)
+
+
+def _bulk(request: Request, desk: Desk, problem: Told | None = None) -> Response:
+    return page(
+        request,
+        "bulk.html.j2",
+        status=409 if problem else 200,
+        snapshot=desk.snapshot,
+        base=address_of(desk.snapshot),
+        strip=Strip(desk.view()),
+        problem=problem,
+    )
 
 
 def arrange(room: Newsroom, request: Request) -> Response:
@@ -133,7 +157,7 @@ def _moved(strip: Strip, paper: str, action: str) -> Wish | None:
 
 
 def _refused(
-    room: Newsroom, request: Request, desk: Desk, wish: Wish, error: Overtaken | UsageError
+    room: Newsroom, request: Request, desk: Desk, wish: Wish, error: Overtaken | UsageError | Told
 ) -> Response:
     """The paper as it is now, with what was typed, and why nothing was decided."""
     strip = Strip(desk.view())
@@ -149,19 +173,30 @@ def _refused(
     return page(request, template, status=409 if overtaken else 400, **values)
 
 
-def _shown(
-    room: Newsroom, request: Request, desk: Desk, changed: list[str] | None, paper: str | None
+def _shown(  # noqa: PLR0913  what is shown next
+    room: Newsroom,
+    request: Request,
+    desk: Desk,
+    changed: list[str] | None,
+    paper: str | None,
+    *,
+    stayed: int = 0,
 ) -> Response:
-    """The paper to look at next, with what changed around it; the whole strip for None."""
+    """The paper to look at next, with what changed around it; the whole strip for None.
+
+    `stayed` decisions could not be taken back, which is told.
+    """
     if not is_partial(request):
         show = filter_of(fields(request).get("show"))
-        base = f"/review/{desk.snapshot.topic}/{desk.snapshot.name}"
+        base = address_of(desk.snapshot)
         # A paper's id came from a form, and is only repeated where the desk knows it.
         known = paper if paper in desk.view().material.papers else ""
         return RedirectResponse(f"{base}?paper={known}&show={show}", 303)
     strip = Strip(desk.view())
     item = (strip.item(paper) if paper else None) or next(iter(strip.items), None)
     values = context(room, request, desk, strip, item)
+    if stayed:
+        values["problem"] = Told("undo-stayed", count=stayed)
     values["changed"] = (
         None if changed is None else [i for i in strip.items if i.paper.id in changed]
     )

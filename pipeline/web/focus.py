@@ -8,7 +8,6 @@ from pipeline import ledger
 from pipeline.checks import form
 from pipeline.checks.rules import Rules
 from pipeline.composition import is_about, lines_of, texts
-from pipeline.decisions import sight
 from pipeline.desk import View
 from pipeline.errors import DamagedFile
 from pipeline.outputs import Outputs
@@ -27,15 +26,13 @@ from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import check
 from pipeline.stages.review import Sight
-from pipeline.web.marking import Marked, marked
+from pipeline.web.marking import WORST_FIRST, Marked, marked
 from pipeline.web.strip import Item
 
 MOST_CANDIDATES = 9
 """Candidates that a key shows; the newest ones where there are more."""
 
 log = logging.getLogger(__name__)
-
-WORST_FIRST = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
@@ -129,13 +126,6 @@ def typed(
     as_candidate = _as_candidate(paper, base, lines)
     findings = check.findings_in(settings, paper, as_candidate)
     return findings, marked(paper, lines, findings, check.rules_of(settings, as_candidate.prompt))
-
-
-def introduction_of(view: View) -> tuple[Lines, str]:
-    """The introduction's lines, and the mark of what an editor sees of it."""
-    decision = view.material.state.introduction
-    lines = (decision.lines if decision else None) or {}
-    return lines, sight(0, None, lines, decision)
 
 
 def _there(snapshot: Snapshot, paper: str, version: int) -> Elsewhere | None:

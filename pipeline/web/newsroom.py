@@ -54,7 +54,8 @@ class Newsroom:
             done: list[undo.Undo] = session.undo.get(str(desk.snapshot), [])
             if not done:
                 return None
-            last, before = done[-1], desk.view()
+            before = desk.view()
+            last = undo.standing(done[-1], before.material)
             try:
                 _, after = desk.decided(last.wishes, editor=session.editor, at=datetime.now(UTC))
             except Overtaken:
@@ -77,6 +78,11 @@ class Newsroom:
 def newsroom(settings: Settings) -> Newsroom:
     """The newsroom of one server; its `releases` and `questions` are entered while it runs."""
     return Newsroom(settings, Desks(settings), Releases(settings), Questions(settings), Statuses())
+
+
+def address_of(snapshot: Snapshot) -> str:
+    """The address of a snapshot's review page, which the others of it begin with."""
+    return f"/review/{snapshot.topic}/{snapshot.name}"
 
 
 def session_of(request: Request) -> Session:

@@ -18,7 +18,23 @@ from pipeline.errors import (
     Transient,
     UsageError,
 )
+from pipeline.web import words
 from pipeline.web.templating import page
+
+
+class Told(PaperlineError):
+    """What an editor asked for and cannot have, in the reader's words.
+
+    `reason` is one of `words.REFUSALS`, whose message has places for `values`; `status` is the
+    HTTP status.
+    """
+
+    def __init__(self, reason: str, *, status: int = 400, **values: object) -> None:
+        self.message = words.REFUSALS[reason]
+        super().__init__(self.message.format(**values))
+        self.status = status
+        self.values = values
+
 
 STATUSES: dict[type[Exception], int] = {
     UsageError: 400,
@@ -48,6 +64,8 @@ def refusal(
 
 def report(request: Request, error: PaperlineError) -> Response:
     """The answer that an error of ours is, with its text; logged where the server is at fault."""
+    if isinstance(error, Told):
+        return _answer(request, error.status, "", None, error=error)
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     if status == 500:
         log.error("error: %s", error)

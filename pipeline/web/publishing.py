@@ -8,15 +8,15 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from pipeline import run
 from pipeline.decisions import waited_for
 from pipeline.desk import Desk
-from pipeline.errors import Overtaken, UsageError
+from pipeline.errors import Overtaken, PaperlineError, UsageError
 from pipeline.records import LANGUAGES, Lines
 from pipeline.site.page import digest_page, tombstone_page
-from pipeline.stages.review import Wish
+from pipeline.stages.review import Wish, introduction_mark
 from pipeline.status import state_of
-from pipeline.text import amount, one_line
-from pipeline.web.focus import introduction_of
+from pipeline.text import one_line
 from pipeline.web.forms import fields
-from pipeline.web.newsroom import Newsroom, session_of
+from pipeline.web.newsroom import Newsroom, address_of, session_of
+from pipeline.web.problems import Told
 from pipeline.web.strip import Strip
 from pipeline.web.templating import page
 
@@ -54,26 +54,37 @@ def introduce(room: Newsroom, request: Request) -> Response:
     wish = Wish("introduce", text=text, seen=form.get("seen", ""))
     try:
         room.decide(session_of(request), desk, [wish])
-    except (Overtaken, UsageError) as error:
-        status = 409 if isinstance(error, Overtaken) else 400
-        return _preview(room, request, desk, problem=error, status=status, typed=text)
+    except Overtaken:
+        told = Told("introduction-changed", status=409)
+        return _preview(room, request, desk, problem=told, typed=text)
+    except UsageError as error:
+        return _preview(room, request, desk, problem=error, status=400, typed=text)
     return _back(desk)
 
 
 def publish(room: Newsroom, request: Request) -> Response:
-    """Publish the digest, as far as its own policy allows; one that was withdrawn comes back."""
-    desk = room.desks.asked_for(request)
-    policy = desk.view().digest.policy
+    """Publish the digest, as far as its own policy allows; one that was withdrawn comes back.
+
+    Form: `seen`, the mark of the digest that was looked at: no other one is published.
+    """
+    desk, session = room.desks.asked_for(request), session_of(request)
     room.releases.finish(desk.snapshot)
-    now = datetime.now(UTC)
-    digest = run.release(room.settings, desk.snapshot, now, asked_under=policy)
-    room.releases.mended(desk.snapshot)
-    waiting = waited_for(digest, policy)
-    if waiting:
-        error = UsageError(
-            f"{amount(len(waiting), 'paper')} not decided on, the first is {waiting[0].paper.id}",
-            next_step="Decide on them first",
+    with desk.turn:
+        strip = Strip(desk.view())
+        if fields(request).get("seen") != strip.mark:
+            error = Told("digest-changed", status=409)
+            return _preview(room, request, desk, problem=error)
+        digest = run.release(
+            room.settings,
+            desk.snapshot,
+            datetime.now(UTC),
+            asked_under=strip.view.digest.policy,
+            by=session.editor,
         )
+    room.releases.mended(desk.snapshot)
+    waiting = waited_for(digest, digest.policy)
+    if waiting and digest.status != "published":
+        error = Told("undecided", status=409, count=len(waiting))
         return _preview(room, request, desk, problem=error)
     return _back(desk)
 
@@ -94,29 +105,31 @@ def _preview(  # noqa: PLR0913  what the page is about
     request: Request,
     desk: Desk,
     *,
-    problem: UsageError | Overtaken | None = None,
+    problem: PaperlineError | None = None,
     status: int = 409,
     typed: Lines | None = None,
 ) -> Response:
     view = desk.view()
-    introduction, mark = introduction_of(view)
+    introduction, strip = view.digest.introduction, Strip(view)
+    lines = (introduction.lines if introduction else None) or {}
     return page(
         request,
         "preview.html.j2",
         status=status if problem else 200,
         snapshot=desk.snapshot,
-        base=f"/review/{desk.snapshot.topic}/{desk.snapshot.name}",
+        base=address_of(desk.snapshot),
         digest=view.digest,
-        strip=Strip(view),
+        strip=strip,
         state=state_of(view.digest, desk.snapshot.publications()),
         trouble=room.releases.trouble(desk.snapshot),
-        introduction=introduction if typed is None else typed,
-        seen=mark,
+        due=room.releases.is_due(desk.snapshot),
+        introduction=lines if typed is None else typed,
+        others=lines if typed is not None and typed != lines else {},
+        seen=introduction_mark(introduction),
         problem=problem,
         publishes=room.settings.review.publish,
     )
 
 
 def _back(desk: Desk) -> Response:
-    snapshot = desk.snapshot
-    return RedirectResponse(f"/review/{snapshot.topic}/{snapshot.name}/preview", 303)
+    return RedirectResponse(f"{address_of(desk.snapshot)}/preview", 303)

@@ -1,8 +1,8 @@
 """Digests and the site brought up to date after decisions, beside the requests.
 
 A decision is on disk before it is answered; what follows from it takes longer: the digest's
-files, and where the gate is open now, the site. Should the server be killed in between, the
-next run does it.
+files, and where the gate is open now, the site. Should the server be killed in between, or the
+disk be full, the next run does it, or the next start of the server.
 """
 
 import logging
@@ -16,9 +16,11 @@ from typing import Self
 
 from pipeline import run
 from pipeline.errors import PaperlineError
+from pipeline.outputs import Outputs
 from pipeline.records import Digest
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
+from pipeline.stages.publish import build_site
 
 PAUSE = 3.0
 """Seconds without a further decision after which a digest's files are written anew."""
@@ -51,7 +53,8 @@ class Releases:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="releases")
 
     def __enter__(self) -> Self:
-        """Releases can be asked for."""
+        """Releases can be asked for; what an earlier server left undone is made up for."""
+        self._worker.submit(self._make_up).add_done_callback(_log)
         return self
 
     def __exit__(
@@ -107,6 +110,12 @@ class Releases:
             if self.trouble(snapshot) is not None:
                 del self._due[str(snapshot)]
 
+    def _make_up(self) -> None:
+        for topic in Outputs(self._settings.outputs).topics():
+            for missing in run.make_up(self._settings, topic, datetime.now(UTC)):
+                log.warning("%s/%s is not released: %s", topic, missing.snapshot, missing.reason)
+        build_site(self._settings)
+
     def _turn(self) -> None:
         """Release what is due first, when it is due; each that is due has a turn of its own."""
         with self._changed:
@@ -125,3 +134,10 @@ class Releases:
 
     def _first(self) -> _Due:
         return min((d for d in self._due.values() if d.done is None), key=lambda due: due.moment)
+
+
+def _log(done: "Future[None]") -> None:
+    error = done.exception()
+    if error is not None:
+        defect = None if isinstance(error, PaperlineError) else error
+        log.error("what was left undone is not released: %s", error, exc_info=defect)

@@ -14,7 +14,7 @@ from pipeline.stages import check
 from pipeline.text import one_line
 from pipeline.web import focus as focuses
 from pipeline.web.forms import fields
-from pipeline.web.newsroom import Newsroom, is_partial, session_of
+from pipeline.web.newsroom import Newsroom, address_of, is_partial, session_of
 from pipeline.web.strip import FILTERS, Filter, Item, Strip
 from pipeline.web.templating import page
 
@@ -95,7 +95,7 @@ def context(  # noqa: PLR0913  what the page is about
     chosen = filter_of(request.query_params.get("show") or fields(request).get("show"))
     values: dict[str, Any] = {
         "snapshot": snapshot,
-        "base": f"/review/{snapshot.topic}/{snapshot.name}",
+        "base": address_of(snapshot),
         "digest": view.digest,
         "strip": strip,
         "chosen": chosen,

@@ -18,6 +18,7 @@ READ: dict[str, Answer] = {
     "/": listing.listing,
     OF_SNAPSHOT: reviewing.review,
     f"{OF_SNAPSHOT}/state": reviewing.state,
+    f"{OF_SNAPSHOT}/approve": deciding.blameless,
     f"{OF_SNAPSHOT}/asked": asking.asked,
     f"{OF_SNAPSHOT}/preview": publishing.preview,
     f"{OF_SNAPSHOT}/preview/page": publishing.preview_page,

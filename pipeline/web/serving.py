@@ -1,24 +1,28 @@
 """The server under the app: its socket, its limits, its start and its end."""
 
+import contextlib
 import errno
+import os
 import signal
 import socket
+from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from pipeline.errors import UsageError
+from pipeline.web.connections import Connection, Limits
 from pipeline.web.origins import bracketed
-
-CONNECTIONS = 256
-"""Connections at once; what comes on top is told to come again."""
 
 LARGEST_HEAD = 16 * 1024
 """Bytes that a request's line and headers may have."""
 
 LAST_REQUESTS = 10
 """Seconds that running requests have to finish once the server was told to end."""
+
+ENDING = b"ending when what is under way is done; again to end at once\n"
+"""What a first signal is answered with: a model's answer may take minutes."""
 
 
 def listening(address: str, port: int) -> socket.socket:
@@ -43,12 +47,12 @@ def listening(address: str, port: int) -> socket.socket:
         raise UsageError(what, where=f"{bracketed(address)}:{port}", next_step=next_step) from None
 
 
-def configured(app: ASGIApp) -> uvicorn.Config:
+def configured(app: ASGIApp, limits: Limits = Connection.limits) -> uvicorn.Config:
     """How the server runs: nothing of a request's own word is believed about its client."""
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=type("Connection", (Connection,), {"limits": limits}),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -56,21 +60,38 @@ def configured(app: ASGIApp) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONNECTIONS,
+        # Reached only where so many are being answered that none can make room.
+        limit_concurrency=limits.connections + 1,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=LAST_REQUESTS,
         h11_max_incomplete_event_size=LARGEST_HEAD,
     )
 
 
+class _Server(uvicorn.Server):
+    """Leaves the signals to `serve`; uvicorn's own handling would raise them again at the end."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
 def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Answer requests until SIGTERM or SIGINT; returns once running ones are answered."""
-    server = uvicorn.Server(configured(app))
+    """Answer requests until SIGTERM or SIGINT; returns once all that is under way is done.
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
+    A second signal ends the process at once, with 128 and the signal's number as its exit
+    code. Nothing that was decided is lost by that: files are whole at any instant, a model's
+    answer that has come is in the cache, and what was due is done by the next run.
+    """
+    server = _Server(configured(app))
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        if server.should_exit:
+            os._exit(128 + number)
         server.should_exit = True
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            os.write(2, ENDING)  # a handler may have interrupted what prints there
 
-    # uvicorn raises a signal again once it has ended: with these handlers that ends nothing else.
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.run(sockets=[listener])

@@ -66,31 +66,46 @@ class Sessions:
         self._kept.pop(name, None)
 
 
-class SessionCookie:
-    """The cookie of the id, for a server that listens on `port`.
+class Cookie:
+    """A cookie out of reach of scripts and other sites, for a server that listens on `port`.
 
     Browsers send cookies to every port of a host, so its name holds the port. With TLS it is
-    Secure and `__Host-`: no neighbouring host and no unencrypted page can set it.
+    Secure and `__Host-`: no neighbouring host and no unencrypted page can set it. It lasts
+    for so many seconds, or until the browser is closed.
     """
 
-    def __init__(self, port: int) -> None:
-        self._name = f"paperline-{port}"
+    def __init__(self, port: int, suffix: str = "", lasts: int | None = None) -> None:
+        self.port = port
+        self._name = f"paperline-{port}{suffix}"
+        self._lasts = lasts
 
     def name(self, origin: str) -> str:
         """Its name for pages of that origin."""
         return f"__Host-{self._name}" if is_secure(origin) else self._name
 
     def set(self, response: Response, origin: str, value: str) -> None:
-        """Have the browser keep an id until it is closed."""
+        """Have the browser keep a value."""
         response.set_cookie(
-            self.name(origin), value, secure=is_secure(origin), httponly=True, samesite="lax"
+            self.name(origin),
+            value,
+            max_age=self._lasts,
+            secure=is_secure(origin),
+            httponly=True,
+            samesite="lax",
         )
 
     def delete(self, response: Response, origin: str) -> None:
-        """Have the browser forget the id."""
+        """Have the browser forget it."""
         response.delete_cookie(
             self.name(origin), secure=is_secure(origin), httponly=True, samesite="lax"
         )
+
+
+class SessionCookie(Cookie):
+    """The cookie of a session's id."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
 
 
 def is_secure(origin: str) -> bool:

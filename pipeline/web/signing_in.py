@@ -1,21 +1,20 @@
 """The pages of signing in and out: /login, /enter and /logout."""
 
-import asyncio
 import logging
-from math import ceil
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from pipeline.web.devices import Devices
 from pipeline.web.forms import fields
 from pipeline.web.links import Links
 from pipeline.web.origins import own_path
 from pipeline.web.passwords import Passwords
 from pipeline.web.sessions import Clock, SessionCookie, Sessions
 from pipeline.web.templating import page
-from pipeline.web.throttle import Throttle
+from pipeline.web.throttle import Attempts, Throttle
 
 Access = Passwords | Links
 """How one signs in: by name and password, or by the link in the terminal."""
@@ -27,7 +26,9 @@ def routes(access: Access, sessions: Sessions, cookie: SessionCookie, clock: Clo
     """The routes of signing in by `access` and out. A GET among them changes nothing."""
     door = _Door(sessions, cookie)
     way = (
-        _ByPassword(access, door, clock) if isinstance(access, Passwords) else _ByLink(access, door)
+        _ByPassword(access, door, Devices(access, cookie.port), clock)
+        if isinstance(access, Passwords)
+        else _ByLink(access, door)
     )
     return [*way.routes(), Route("/logout", door.log_out, methods=["POST"])]
 
@@ -62,16 +63,19 @@ class _ByPassword:
     """Name and password, slowed where they fail.
 
     After 5 failures of a name the waits grow to 300 s. An address fails 50 times before it
-    waits, and 8 s at most: behind a proxy all editors come from one address, and a stranger
-    must not be able to lock them out; that limit only keeps the work of argon2 small.
+    waits, and 8 s at most: behind a proxy all editors come from one address; that limit only
+    keeps the work of argon2 small. A browser in which that editor has signed in before counts
+    by itself and has a queue of its own, so that no stranger can keep the editor out of it.
     """
 
-    def __init__(self, passwords: Passwords, door: _Door, clock: Clock) -> None:
+    def __init__(self, passwords: Passwords, door: _Door, devices: Devices, clock: Clock) -> None:
         self._passwords = passwords
         self._door = door
-        self._names = Throttle(free=5, longest=300.0, clock=clock)
-        self._addresses = Throttle(free=50, longest=8.0, clock=clock)
-        self._one_at_a_time = asyncio.Lock()
+        self._devices = devices
+        names = Throttle(free=5, longest=300.0, clock=clock)
+        addresses = Throttle(free=50, longest=8.0, clock=clock)
+        self._strangers = Attempts(names, addresses)
+        self._acquainted = Attempts(Throttle(free=5, longest=300.0, clock=clock))
 
     def routes(self) -> list[Route]:
         return [
@@ -90,7 +94,9 @@ class _ByPassword:
         name, following = given.get("name", "").strip(), own_path(given.get("next", "/"))
         wait, fits = await self._attempt(request, name, given.get("password", ""))
         if fits:
-            return self._door.open(request, name, following)
+            answer = self._door.open(request, name, following)
+            self._devices.remember(request, answer, name)
+            return answer
         status = 429 if wait else 403
         answer = _page(request, "password", status, following=following, name=name, wait=wait)
         if wait:
@@ -100,20 +106,22 @@ class _ByPassword:
     async def _attempt(self, request: Request, name: str, password: str) -> tuple[int, bool]:
         """Seconds to wait before an attempt is looked at, and whether this one succeeds."""
         address = request.client.host if request.client else ""
-        async with self._one_at_a_time:  # also so that guesses sent at once are all counted
-            if wait := ceil(max(self._names.wait(name), self._addresses.wait(address))):
-                return wait, False
-            fits = await run_in_threadpool(self._passwords.fits, name, password)
-            if fits:
-                self._names.succeeded(name)
-                log.info("%s signed in from %s", name, address)
-            else:
-                self._names.failed(name)
-                self._addresses.failed(address)
-                # What nobody is called may be a password, typed into the wrong field.
-                told = name if name in self._passwords else "an unknown name"
-                log.warning("%s failed to sign in from %s", told, address)
-            return 0, fits
+        device = self._devices.known(request, name)
+        attempts, keys = (
+            (self._acquainted, [device]) if device else (self._strangers, [name, address])
+        )
+
+        async def fits() -> bool:
+            return await run_in_threadpool(self._passwords.fits, name, password)
+
+        wait, done = await attempts.look(keys, fits)
+        if done:
+            log.info("%s signed in from %s", name, address)
+        elif not wait:
+            # What nobody is called may be a password, typed into the wrong field.
+            told = name if name in self._passwords else "an unknown name"
+            log.warning("%s failed to sign in from %s", told, address)
+        return wait, done
 
 
 class _ByLink:

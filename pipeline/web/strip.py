@@ -8,7 +8,7 @@ from typing import Literal
 from pipeline.decisions import SETTLING, waited_for
 from pipeline.desk import View
 from pipeline.records import Entry, Finding, Paper, fingerprint
-from pipeline.stages.review import Wish
+from pipeline.stages.review import Wish, introduction_mark
 
 Filter = Literal["all", "undecided", "flagged", "gap"]
 FILTERS: tuple[Filter, ...] = ("all", "undecided", "flagged", "gap")
@@ -89,6 +89,12 @@ class Strip:
         """How many keep the gate shut."""
         return len(waited_for(self.view.digest, self.view.digest.policy))
 
+    @property
+    def is_out(self) -> bool:
+        """Whether readers see an earlier state of the digest."""
+        released = self.view.material.released
+        return released is not None and released.why is None
+
     @cached_property
     def blameless(self) -> list[Item]:
         """The papers with lines that nobody has decided on, without gap, error or warning."""
@@ -98,6 +104,12 @@ class Strip:
             for item in self.items
             if item.state == "undecided" and not item.flag and entries[item.paper.id].lines
         ]
+
+    @cached_property
+    def mark(self) -> str:
+        """Fingerprint of all that the digest shows, by which a change since is noticed."""
+        seen = [[item.paper.id, self.view.sight(item.paper.id).mark] for item in self.items]
+        return fingerprint([seen, introduction_mark(self.view.digest.introduction)])[:16]
 
     def blameless_wishes(self) -> list[Wish]:
         """Approvals of all these, on exactly the lines that are shown."""
@@ -122,7 +134,7 @@ class Strip:
             paper=paper,
             state=state,
             flag=_flag(entry, self.view.flaws.get(paper.id, ())),
-            pinned=paper.id in self.view.material.state.pinned,
+            pinned=entry is not None and entry.pinned,
         )
 
 

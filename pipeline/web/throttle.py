@@ -1,9 +1,14 @@
 """Slowing down of what keeps failing, as guesses of a password do."""
 
+import asyncio
 import hashlib
 import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from math import ceil
 from typing import NamedTuple
+
+from starlette.exceptions import HTTPException
 
 from pipeline.web.sessions import Clock
 
@@ -12,6 +17,9 @@ WINDOW = 15 * 60.0
 
 MOST = 10_000
 """Keys that are kept; past that the one that failed longest ago is forgotten."""
+
+QUEUE = 16
+"""Attempts that wait for their turn; what comes on top is told to come again."""
 
 
 class _Failures(NamedTuple):
@@ -55,6 +63,49 @@ class Throttle:
     def _known(self, key: str) -> _Failures:
         known = self._failures.get(_digest(key), _Failures(0, 0.0))
         return known if self._clock() - known.last < WINDOW else _Failures(0, 0.0)
+
+
+class Attempts:
+    """Attempts, looked at one after the other.
+
+    Each has a key for each of the `throttles`. The turns bound the work, and guesses that are
+    sent at once are all counted.
+    """
+
+    def __init__(self, *throttles: Throttle) -> None:
+        self._throttles = throttles
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+
+    async def look(
+        self, keys: Sequence[str], succeeds: Callable[[], Awaitable[bool]]
+    ) -> tuple[int, bool]:
+        """Seconds until an attempt with these keys is looked at, and whether this one succeeds.
+
+        A success forgets the failures of the first key alone. Raises `HTTPException` 503
+        where too many wait already.
+        """
+        if wait := self._wait(keys):
+            return wait, False
+        if self._waiting >= QUEUE:
+            raise HTTPException(503, headers={"Retry-After": "1"})
+        self._waiting += 1
+        try:
+            async with self._turn:
+                if wait := self._wait(keys):
+                    return wait, False
+                if await succeeds():
+                    self._throttles[0].succeeded(keys[0])
+                    return 0, True
+                for throttle, key in zip(self._throttles, keys, strict=True):
+                    throttle.failed(key)
+                return 0, False
+        finally:
+            self._waiting -= 1
+
+    def _wait(self, keys: Sequence[str]) -> int:
+        pairs = zip(self._throttles, keys, strict=True)
+        return ceil(max(throttle.wait(key) for throttle, key in pairs))
 
 
 def _digest(key: str) -> bytes:

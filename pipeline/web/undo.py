@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from pipeline.composition import Material
+from pipeline.decisions import ON_LINES
 from pipeline.desk import View
-from pipeline.stages.review import Wish, introduction_mark, on_show
+from pipeline.stages.review import Wish, arrangement_mark, introduction_mark, on_show
 
 
 @dataclass(frozen=True)
@@ -13,11 +14,13 @@ class Undo:
     """What takes back one thing that an editor did: a wish for each decision it took.
 
     `seen` of a wish is the mark of what was decided; `before` are the marks of what there was
-    before, in the same order, None for what is arranged.
+    before, in the same order. `overtaken` counts those left out, since somebody else has
+    decided meanwhile.
     """
 
     wishes: tuple[Wish, ...]
-    before: tuple[str | None, ...]
+    before: tuple[str, ...]
+    overtaken: int = 0
 
     @property
     def paper(self) -> str | None:
@@ -30,15 +33,12 @@ def of(before: View, wishes: list[Wish]) -> list[Wish]:
     return [_inverse(before, wish) for wish in wishes]
 
 
-def marks(material: Material, wishes: Iterable[Wish]) -> tuple[str | None, ...]:
-    """By what a change of each paper, or of the introduction, is noticed.
-
-    None for a pin or a move: it can be taken back whatever else was decided since.
-    """
+def marks(material: Material, wishes: Iterable[Wish]) -> tuple[str, ...]:
+    """By what a change of each paper, or of the introduction, is noticed."""
     return tuple(_mark(material, wish) for wish in wishes)
 
 
-def marked(after: Material, wishes: list[Wish], before: tuple[str | None, ...]) -> Undo:
+def marked(after: Material, wishes: list[Wish], before: tuple[str, ...]) -> Undo:
     """The same wishes, granted only while what was decided is in force."""
     seen = marks(after, wishes)
     pairs = zip(wishes, seen, strict=True)
@@ -60,11 +60,21 @@ def following(earlier: Undo, done: Undo, after: Material) -> Undo:
     return replace(earlier, wishes=tuple(wishes))
 
 
-def _mark(material: Material, wish: Wish) -> str | None:
-    if wish.action in ("pin", "unpin", "move"):
-        return None
+def standing(done: Undo, now: Material) -> Undo:
+    """The same without what somebody else has decided on since; all of it where nothing stands."""
+    pairs = zip(done.wishes, done.before, strict=True)
+    kept = [(wish, before) for wish, before in pairs if wish.seen == _mark(now, wish)]
+    if not kept:
+        return done
+    wishes, before = zip(*kept, strict=True)
+    return Undo(wishes, before, overtaken=len(done.wishes) - len(kept))
+
+
+def _mark(material: Material, wish: Wish) -> str:
     if wish.paper is None:
-        return introduction_mark(material)
+        return introduction_mark(material.state.introduction)
+    if wish.action not in ON_LINES:
+        return arrangement_mark(material, wish.paper)
     return on_show(material, wish.paper).mark
 
 
@@ -72,7 +82,8 @@ def _inverse(before: View, wish: Wish) -> Wish:
     paper, material = wish.paper, before.material
     if paper is None:
         introduction = material.state.introduction
-        return Wish("introduce", text=(introduction.lines if introduction else None) or {})
+        text = (introduction.lines if introduction else None) or {}
+        return Wish("introduce", text=text, again=introduction)
     if wish.action in ("pin", "unpin"):
         return Wish("pin" if paper in material.state.pinned else "unpin", paper)
     if wish.action == "move":

@@ -61,6 +61,20 @@ POLICIES = {
     "none": "The digest is published without waiting for decisions.",
 }
 
+REFUSALS = {
+    "empty-en": "The English line is empty: write it, or leave the editor.",
+    "empty-zh": "The Chinese line is empty: write it, or leave the editor.",
+    "bulk-changed": "These papers, or their lines, have changed since you saw them. Look again.",
+    "digest-changed": "The digest has changed since you looked at it. Look again, then publish.",
+    "undecided": "{count} papers are not decided on yet.",
+    "introduction-changed": "Somebody else has changed the introduction since. It is shown below.",
+    "undo-overtaken": "Somebody else has decided on it since: that stays. Open the paper to decide "
+    "again.",
+    "undo-nothing": "There is nothing to take back since you signed in: decide on the paper again.",
+    "undo-stayed": "{count} papers stay as they are: somebody else has decided on them since.",
+}
+"""Why something that an editor asked for is not done."""
+
 KEYS = (
     ("j", "Next paper"),
     ("k", "Previous paper"),

@@ -23,21 +23,50 @@ function markCurrent() {
   }
 }
 
-let towards = null; // the paper that was asked for and is not here yet
+// The paper that was asked for, or another candidate of the one in focus, and is not here yet.
+let asked = null;
 // Forms that were sent, each with the kept edit that its answer makes superfluous. Until they
 // are answered the page stays.
 const underWay = new Map();
 
-function open(address, paper = null) {
+// Whether what is on the page is about to be replaced: nothing may be decided on it any more.
+const isPassing = () => asked !== null || underWay.size > 0;
+
+const PATIENCE = 200; // milliseconds that need no sign
+let sign = null;
+
+function showPassing() {
+  if (isPassing()) {
+    focus()?.setAttribute("aria-busy", "true");
+    sign ??= setTimeout(() => {
+      const loading = document.getElementById("loading");
+      loading.hidden = false;
+      document.getElementById("said").textContent = told = loading.textContent;
+    }, PATIENCE);
+  } else {
+    focus()?.removeAttribute("aria-busy");
+    clearTimeout(sign);
+    sign = null;
+    document.getElementById("loading").hidden = true;
+  }
+}
+
+function open(address, paper = focus()?.dataset.paper) {
   if (underWay.size) return;
   keep();
-  towards = paper;
-  htmx.ajax("GET", address, { source: "#strip", target: "#focus", swap: "outerHTML" });
+  const mine = { paper };
+  asked = mine;
+  showPassing();
+  const over = () => {
+    if (asked === mine) asked = null;
+    showPassing();
+  };
+  htmx.ajax("GET", address, { source: "#strip", target: "#focus", swap: "outerHTML" }).then(over, over);
 }
 
 function step(by) {
   const all = links();
-  const from = towards ?? focus()?.dataset.paper;
+  const from = asked?.paper ?? focus()?.dataset.paper;
   const here = all.findIndex((link) => link.dataset.paper === from);
   const next = all[here < 0 ? 0 : Math.min(Math.max(here + by, 0), all.length - 1)];
   if (next && next !== all[here]) open(next.getAttribute("href"), next.dataset.paper);
@@ -150,12 +179,41 @@ function light(element) {
   }
 }
 
+// --- single keys can be switched off (WCAG 2.1.4) --------------------------------------
+
+const KEYS_STORE = "paperline:single-keys";
+
+function singleKeys() {
+  try {
+    return localStorage.getItem(KEYS_STORE) !== "off";
+  } catch {
+    return document.getElementById("single").checked;
+  }
+}
+
+function switchKeys() {
+  const box = document.getElementById("single");
+  try {
+    if (box.checked) localStorage.removeItem(KEYS_STORE);
+    else localStorage.setItem(KEYS_STORE, "off");
+  } catch {
+    // without storage they are off until the page is left
+  }
+  showKeys();
+}
+
+function showKeys() {
+  const on = singleKeys();
+  document.getElementById("single").checked = on;
+  document.documentElement.classList.toggle("no-single-keys", !on);
+}
+
 // --- events --------------------------------------------------------------------------------
 
 function press(key) {
   const target = [focus(), document].map((root) => root?.querySelector(`[data-key="${key}"]`)).find(Boolean);
   if (!target || target.disabled || !target.checkVisibility()) return false;
-  if (underWay.size && target.tagName !== "A") return true;
+  if (isPassing() && target.matches("button:not([data-act]), summary, a[data-open]") && !isStill(target)) return true;
   if (target.tagName === "SUMMARY") {
     const part = target.parentElement;
     if (part.id === "editor") {
@@ -170,31 +228,47 @@ function press(key) {
   return true;
 }
 
-// The letter on the key, also where the keyboard is set to another script.
+// Whether a link leads to a candidate of the paper that was asked for, too.
+const isStill = (link) => link.matches("a[data-open]") && asked?.paper === focus()?.dataset.paper;
+
+// The letter on the key, also under CapsLock and where the keyboard is set to another script.
 function keyOf(event) {
   const latin = /^[\x20-\x7e]$/.test(event.key);
-  return latin || !event.code.startsWith("Key") ? event.key : event.code.slice(3).toLowerCase();
+  if (!latin && event.code.startsWith("Key")) return event.code.slice(3).toLowerCase();
+  return /^[A-Z]$/.test(event.key) && !event.shiftKey ? event.key.toLowerCase() : event.key;
+}
+
+// Ctrl+Enter saves an edit. In a conflict it only shows the way to what has to be pressed itself.
+function save(event) {
+  const again = inFocus("#again");
+  const inEditor = event.target.closest("#editor");
+  if (!again && !inEditor) return;
+  event.preventDefault();
+  if (event.repeat || isPassing()) return;
+  if (again) again.focus();
+  else inFocus('[data-act="save"]').click();
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.isComposing) return; // keys of an input method, such as that of Chinese
-  const typing = event.target.closest("textarea, input, select");
+  const typing = event.target.closest('textarea, input:not([type="checkbox"]), select');
   const inEditor = event.target.closest("#editor");
   if (event.key === "Escape" && !document.querySelector("dialog[open]")) {
+    if (asked && !asked.paper) asked = null; // the browser stays on this page
+    showPassing();
     if (inEditor) leave();
     else if (typing) event.target.blur();
     return;
   }
-  if (inEditor && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    inFocus('[data-act="save"]').click();
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    save(event);
     return;
   }
   if (event.target.matches("textarea") && inEditor && event.key === "Enter") {
     event.preventDefault(); // a line has no line breaks
     return;
   }
-  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (typing || event.ctrlKey || event.metaKey || event.altKey || !singleKeys()) return;
   if (document.querySelector("dialog[open]") && event.key !== "?") return;
   const key = keyOf(event);
   const moves = { j: 1, k: -1 };
@@ -208,11 +282,14 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What changes something about a paper that is about to be replaced is not sent.
+document.addEventListener("submit", (event) => {
+  if (!isPassing() || !event.target.matches("[hx-post]")) return;
+  event.preventDefault();
+  event.stopPropagation();
+}, true);
+
 document.addEventListener("click", (event) => {
-  if (event.detail > 1 && event.target.closest("#focus button")) {
-    event.preventDefault(); // a double click is one decision, not two
-    return;
-  }
   const act = event.target.closest("[data-act]");
   if (act && act.dataset.act in acts) {
     acts[act.dataset.act](act);
@@ -221,13 +298,17 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-paper], a[data-open]");
   if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
     event.preventDefault();
-    open(link.getAttribute("href"), link.dataset.paper);
+    if (link.dataset.paper || !isPassing() || isStill(link)) open(link.getAttribute("href"), link.dataset.paper);
   }
 });
 
 document.addEventListener("toggle", (event) => {
   if (event.target.id === "editor" && event.target.open) recheck();
 }, true);
+
+document.addEventListener("change", (event) => {
+  if (event.target.id === "single") switchKeys();
+});
 
 document.addEventListener("input", (event) => {
   if (event.target.closest("#editor")) keep();
@@ -246,8 +327,12 @@ document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
   if (ctx.sourceElement.tagName !== "FORM") return;
   keep();
   underWay.set(ctx, ctx.request.submitter?.value === "edit" ? storeName() : null);
+  showPassing();
 });
-document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => underWay.delete(ctx));
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  underWay.delete(ctx);
+  showPassing();
+});
 
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   if (ctx.response?.status === 200) {
@@ -256,6 +341,7 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
   }
   underWay.delete(ctx);
   arrived();
+  showPassing();
   tell();
 });
 
@@ -277,7 +363,7 @@ function arrived() {
   if (!here || here === seen) return;
   const first = seen === null;
   seen = here;
-  towards = null;
+  asked = null;
   markCurrent();
   offerKept();
   if (here.dataset.address) history.replaceState(null, "", here.dataset.address);
@@ -289,8 +375,17 @@ function arrived() {
   window.scrollTo({ top: above ? strip.offsetTop : 0 });
 }
 
+// On the way to another page nothing is decided on this one either.
+window.addEventListener("beforeunload", () => {
+  asked = {};
+  showPassing();
+});
+window.addEventListener("pageshow", () => {
+  asked = null;
+  showPassing();
+});
+
 document.addEventListener("htmx:error", () => {
-  towards = null;
   document.getElementById("offline").hidden = false;
 });
 document.addEventListener("htmx:after:request", () => {
@@ -298,6 +393,7 @@ document.addEventListener("htmx:after:request", () => {
 });
 document.addEventListener("DOMContentLoaded", () => {
   told = "";
+  showKeys();
   arrived();
   tell();
 });
