@@ -5,12 +5,13 @@ tests run in one event loop for the whole process, since a browser belongs to it
 `pytestmark = pytest.mark.asyncio(loop_scope="session")`.
 """
 
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import pytest
 import pytest_asyncio
@@ -28,6 +29,7 @@ from playwright.async_api import (
 from tests.web_client import Client, Served
 
 SYSTEM_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+REQUIRED = os.environ.get("PAPERLINE_BROWSER") == "required"
 NO_BROWSER = "there is no browser"
 REMEDY = "install Debian's chromium, or run: python -m playwright install chromium"
 
@@ -155,13 +157,20 @@ def executable(own: str) -> str | None:
     return next(filter(None, map(shutil.which, [*SYSTEM_BROWSERS, own])), None)
 
 
+def give_up(*, required: bool) -> NoReturn:
+    """Skip for want of a browser, or fail where `PAPERLINE_BROWSER=required` asks for one."""
+    if required:
+        pytest.fail(f"{NO_BROWSER}, and PAPERLINE_BROWSER=required; {REMEDY}", pytrace=False)
+    pytest.skip(NO_BROWSER)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
-    """The browser of this test process. Skips where there is none."""
+    """The browser of this test process. Gives up where there is none."""
     async with async_playwright() as playwright:
         found = executable(playwright.chromium.executable_path)
         if found is None:
-            pytest.skip(NO_BROWSER)
+            give_up(required=REQUIRED)
         home = str(tmp_path_factory.mktemp("browser"))
         # Its sandbox needs privileges that root's containers have not; the pages are our own.
         browser = await playwright.chromium.launch(

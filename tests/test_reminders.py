@@ -4,6 +4,7 @@ import json
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import msgspec
@@ -112,7 +113,7 @@ def test_a_snapshot_without_a_digest_is_not_named(tmp_path):
     assert due(room, begun(room) + 100 * HOUR) == []
 
 
-def test_of_what_is_published_no_file_is_read(room, monkeypatch):
+def test_of_what_is_published_no_file_is_read_but_for_its_last_byte(room, monkeypatch):
     room.settle()
     room.release()
     os.utime(room.snapshot.folder / "4-decisions.jsonl", (0, 0))  # the files' clock may be coarse
@@ -122,7 +123,13 @@ def test_of_what_is_published_no_file_is_read(room, monkeypatch):
 
     for reads in ("run", "digest", "publications", "decisions", "papers"):
         monkeypatch.setattr(Snapshot, reads, unread)
-    monkeypatch.setattr(Path, "open", unread)
+    opened = Path.open
+
+    def published_alone(path: Path, *mode: Any) -> Any:
+        assert (path.name, mode) == ("6-published.jsonl", ("rb",))
+        return opened(path, *mode)
+
+    monkeypatch.setattr(Path, "open", published_alone)
     assert due(room, room.now + 100 * HOUR) == []
 
 

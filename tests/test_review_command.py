@@ -5,19 +5,25 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from argon2 import PasswordHasher
 from click.testing import CliRunner
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
 from pipeline.cli.review import review
+from tests.desks import Room, a_desk
+from tests.model_server import ModelServer, good_lines
 from tests.terminal import ROOT, Terminal
-from tests.web_client import CHEAP_HASH, PASSWORD, Client
+from tests.web_client import CHEAP_HASH, PASSWORD, Client, Reviewer, Served
 
 EDITORS = f'[review.editors]\nalice = "{CHEAP_HASH}"\n'
 HOSTS = '[review]\nhosts = ["review.example.org"]\n'
@@ -25,13 +31,17 @@ HOSTS = '[review]\nhosts = ["review.example.org"]\n'
 
 @contextmanager
 def running(
-    folder: Path, settings: str, *arguments: str
+    folder: Path, settings: str | None, *arguments: str
 ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """The command as a process of its own, and the link that it printed."""
-    terminal = Terminal(folder, settings)
+    """The command as a process of its own, and the link that it printed.
+
+    With these `settings`, or those that are in the folder.
+    """
+    if settings is not None:
+        Terminal(folder, settings)
     with subprocess.Popen(
         [sys.executable, "-m", "pipeline", "review", "--port", "0", *arguments],
-        cwd=terminal.folder,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -60,6 +70,66 @@ def test_the_printed_link_signs_in_and_a_signal_ends_it_well(tmp_path, number):
     assert f"For a further browser: http://127.0.0.1:{parts.port}/enter?token=" in logged
     assert token["token"] not in logged
     assert "Traceback" not in logged
+
+
+class SlowModel:
+    """A model server that holds its answer back until it is told to give it."""
+
+    def __init__(self, httpserver: HTTPServer) -> None:
+        self.asked, self.may_answer = threading.Event(), threading.Event()
+        self.server = ModelServer(httpserver)
+        self.server.always = self._answer
+
+    def _answer(self, body: dict[str, Any]) -> Response:
+        self.asked.set()
+        self.may_answer.wait(30)
+        return good_lines(body)
+
+
+@pytest.fixture
+def model(httpserver: HTTPServer) -> Iterator[SlowModel]:
+    slow = SlowModel(httpserver)
+    yield slow
+    slow.may_answer.set()
+
+
+@contextmanager
+def asking(folder: Path, model: SlowModel) -> Iterator[tuple["subprocess.Popen[str]", Room]]:
+    """The command while a question to the model is under way."""
+    table = [f'base_url = "{model.server.base_url}"', "timeout = 60.0"]
+    desk = a_desk(folder, papers=1, model=table, more=EDITORS)
+    with running(folder, None) as (process, link):
+        alice = Reviewer(Served(urlsplit(link).port or 0, []).signed_in(), desk)
+        asked = alice.post("/ask", paper=desk.id(1), prompt="one_line", model="tide-1")
+        assert asked.status == 303
+        assert model.asked.wait(30)
+        yield process, desk
+
+
+def told_to_end(process: "subprocess.Popen[str]", number: int) -> bool:
+    """Send a signal; whether the process says that it is ending and how to end it at once."""
+    assert process.stderr
+    process.send_signal(number)
+    said = "ending when what is under way is done; again to end at once\n"
+    return said in iter(process.stderr.readline, "")
+
+
+def test_a_signal_lets_a_question_that_is_under_way_finish_and_says_so(tmp_path, model):
+    with asking(tmp_path, model) as (process, desk):
+        assert told_to_end(process, signal.SIGINT)
+        model.may_answer.set()
+        assert process.wait(60) == 0
+        assert len(list(desk.snapshot.each_summary())) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(tmp_path, model, number):
+    with asking(tmp_path, model) as (process, desk):
+        assert told_to_end(process, number)
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+        assert not model.may_answer.is_set()
+        assert len(list(desk.snapshot.each_summary())) == 1
 
 
 def test_with_editors_the_printed_address_asks_for_name_and_password(tmp_path):

@@ -150,7 +150,8 @@ class TestIntroduce:
         said(introduce, NAME, "--en", "Tomorrow.", "--editor", "Ada")
         introduction = room.digest().introduction
         assert introduction is not None
-        assert (introduction.lines, introduction.editor) == ({"en": "Tomorrow."}, "Ada")
+        both = {"en": "Tomorrow.", "zh": "今日。"}  # what is left out stays
+        assert (introduction.lines, introduction.editor) == (both, "Ada")
         assert said(introduce, NAME) == (
             f"{NAME}: without an introduction; waiting for 3 decisions\n"
         )

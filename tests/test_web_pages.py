@@ -222,7 +222,7 @@ class TestWhatElseCanBe:
             for what in ("/state", "/preview", "/preview/page", "/audit"):
                 assert alice.get(what).status == 200
             assert alice.undo().status == 400
-            assert alice.post("/publish").status == 303
+            assert alice.post("/publish").status == 409
 
     def test_a_paper_without_lines_is_written_by_its_editor(self, tmp_path) -> None:
         desk = a_desk(tmp_path, bare=[1])

@@ -72,10 +72,32 @@ class TestPublishing:
     def test_by_the_button_as_well(self, app, alice, desk) -> None:
         desk.settle()
         assert state(alice) == "Ready to publish"
-        answer = alice.post("/publish")
+        answer = alice.publish()
         assert (answer.status, answer.headers["Location"]) == (303, f"{alice.base}/preview")
         assert state(alice) == "Published"
-        assert alice.post("/publish").status == 303
+        (release,) = desk.publications()
+        assert (release.who, release.by) == (("Mei Lan",), "alice")
+
+    def test_is_of_the_digest_that_was_looked_at(self, tmp_path) -> None:
+        desk = a_desk(tmp_path, papers=1, publish="asked")
+        with review_app(desk.settings) as app:
+            alice = app.reviewer(desk)
+            alice.settle(1)
+            seen = hidden(alice.get("/preview").document, 'form[action$="/publish"]', "seen")
+            app.reviewer(desk, "bob").decide("edit", 1, **lines_of(1) | {"en": "Bob's own line."})
+            answer = alice.post("/publish", seen=seen)
+            assert answer.status == 409
+            assert "has changed since you looked at it" in texts(answer.document, PROBLEM)[0]
+            assert desk.publications() == []
+            assert alice.publish().status == 303
+            (release,) = desk.publications()
+            assert (release.who, release.by) == (("bob",), "alice")
+
+    def test_once_more_changes_nothing(self, app, alice, desk) -> None:
+        desk.settle()
+        seen = hidden(alice.get("/preview").document, 'form[action$="/publish"]', "seen")
+        for _ in range(2):
+            assert alice.post("/publish", seen=seen).status == 303
         assert released(app, desk) == [("first", ("Mei Lan",), None)]
 
     def test_is_refused_while_something_waits_and_says_what(self, app, alice, desk) -> None:
@@ -83,7 +105,7 @@ class TestPublishing:
         answer = alice.post("/publish")
         assert answer.status == 409
         (problem,) = texts(answer.document, PROBLEM)
-        assert f"1 paper not decided on, the first is {desk.id(2)}" in problem
+        assert problem == f"Not decided on yet: 1, the first is {desk.id(2)}."
         assert alice.post("/unpublish", why="x").status == 409
         assert released(app, desk) == []
         assert not desk.site.joinpath(desk.snapshot.topic).exists()
@@ -96,7 +118,7 @@ class TestPublishing:
             assert released(app, desk) == []
             assert texts(alice.page(), ".release") == ["Everything is decided."]
             assert state(alice) == "Ready to publish"
-            assert alice.post("/publish").status == 303
+            assert alice.publish().status == 303
             assert released(app, desk) == [("first", ("alice",), None)]
 
     def test_corrections_that_follow_on_each_other_are_one_release(self, app, alice, desk) -> None:
@@ -135,7 +157,7 @@ class TestPublishing:
         alice.decide("hold", 1)
         alice.decide("approve", 1)
         assert released(app, desk)[-1][0] == "withdrawn", "decisions alone bring nothing back"
-        assert alice.post("/publish").status == 303
+        assert alice.publish().status == 303
         assert [reason for reason, *_ in released(app, desk)] == [
             "first",
             "withdrawn",
@@ -173,7 +195,8 @@ class TestTheIntroduction:
         answer = self.save(bob, seen, "Bob's words")
         assert answer.status == 409
         document = answer.document
-        assert "alice has decided since" in texts(document, PROBLEM)[0]
+        assert "alice has changed the introduction since" in texts(document, PROBLEM)[0]
+        assert texts(document, ".others") == ["Alice's words"]
         assert document.get_element_by_id("intro-en").value == "Bob's words"
         again = hidden(document, 'form[action$="/introduction"]', "seen")
         assert self.save(bob, again, "Bob's words").status == 303
@@ -241,12 +264,12 @@ class TestWhatFails:
                 assert reason in texts(answer.document, PROBLEM)[0]
             assert f"{desk.snapshot} is not released" in caplog.text
             assert reason in caplog.text
-            assert alice.post("/publish").status == 500
+            assert alice.publish().status == 500
             assert texts(alice.page(1), ".head .state") == ["Approved"]
             desk.site.unlink()
             button = texts(alice.get("/preview").document, 'form[action$="/publish"] button')
             assert button == ["Publish again"]
-            assert alice.post("/publish").status == 303
+            assert alice.publish().status == 303
             assert lines_of(1)["en"] in desk.page
             for answer in (alice.get(), alice.get("/state"), alice.get("/preview")):
                 assert texts(answer.document, PROBLEM) == []

@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute
 from pipeline.records import Decision
 from pipeline.settings import Settings
 from pipeline.web.app import application
-from pipeline.web.connections import Limits
+from pipeline.web.connections import Connection, Limits
 from pipeline.web.links import Links
 from pipeline.web.newsroom import Newsroom, newsroom
 from pipeline.web.origins import Origins
@@ -180,7 +180,7 @@ def served(
     editors: Sequence[str] = EDITORS,
     during: Sequence[AbstractContextManager[Any]] = (),
     clock: Callable[[], float] = time.monotonic,
-    limits: Limits = Limits(),
+    limits: Limits = Connection.limits,
 ) -> Iterator[Served]:
     """The app on a free port of 127.0.0.1, in a thread.
 
@@ -278,6 +278,11 @@ class Reviewer:
 
     def undo(self) -> Answer:
         return self.post("/undo")
+
+    def publish(self) -> Answer:
+        """Press the button of the preview."""
+        document = self.get("/preview").document
+        return self.post("/publish", seen=hidden(document, 'form[action$="/publish"]', "seen"))
 
     def settle(self, *numbers: int) -> None:
         """Approve the papers in these places, or all of them."""

@@ -45,6 +45,7 @@ def decide(room: Newsroom, request: Request) -> Response:
     try:
         if action == "edit":
             wish = _edited(before, wish, form)
+            _refuse_empty(wish)
         room.decide(session_of(request), desk, [wish])
     except (Overtaken, UsageError, Told) as error:
         return _refused(room, request, desk, wish, error)
@@ -72,12 +73,15 @@ def _edited(view: View, wish: Wish, form: dict[str, str]) -> Wish:
     typed = {name: one_line(form.get(name, "")) for name in LANGUAGES}
     # A line that never was may stay away.
     text: Lines = {name: line for name, line in typed.items() if line or name in there}
-    for name, line in text.items():
-        if not line:
-            raise Told(f"empty-{name}")
     if text == there:
         return replace(wish, action="approve")
     return replace(wish, text=text)
+
+
+def _refuse_empty(wish: Wish) -> None:
+    for name, line in wish.text.items():
+        if not line:
+            raise Told(f"empty-{name}")
 
 
 def undo(room: Newsroom, request: Request) -> Response:

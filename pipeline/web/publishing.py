@@ -55,7 +55,8 @@ def introduce(room: Newsroom, request: Request) -> Response:
     try:
         room.decide(session_of(request), desk, [wish])
     except Overtaken:
-        told = Told("introduction-changed", status=409)
+        last = desk.view().material.state.history(None)[-1]
+        told = Told("introduction-changed", status=409, editor=last.editor)
         return _preview(room, request, desk, problem=told, typed=text)
     except UsageError as error:
         return _preview(room, request, desk, problem=error, status=400, typed=text)
@@ -71,21 +72,17 @@ def publish(room: Newsroom, request: Request) -> Response:
     room.releases.finish(desk.snapshot)
     with desk.turn:
         strip = Strip(desk.view())
+        digest = strip.view.digest
+        if waiting := waited_for(digest, digest.policy):
+            first = waiting[0].paper.id
+            told = Told("undecided", status=409, count=len(waiting), paper=first)
+            return _preview(room, request, desk, problem=told)
         if fields(request).get("seen") != strip.mark:
-            error = Told("digest-changed", status=409)
-            return _preview(room, request, desk, problem=error)
-        digest = run.release(
-            room.settings,
-            desk.snapshot,
-            datetime.now(UTC),
-            asked_under=strip.view.digest.policy,
-            by=session.editor,
-        )
+            told = Told("digest-changed", status=409)
+            return _preview(room, request, desk, problem=told)
+        now, name = datetime.now(UTC), session.editor
+        run.release(room.settings, desk.snapshot, now, asked_under=digest.policy, by=name)
     room.releases.mended(desk.snapshot)
-    waiting = waited_for(digest, digest.policy)
-    if waiting and digest.status != "published":
-        error = Told("undecided", status=409, count=len(waiting))
-        return _preview(room, request, desk, problem=error)
     return _back(desk)
 
 

@@ -66,12 +66,13 @@ REFUSALS = {
     "empty-zh": "The Chinese line is empty: write it, or leave the editor.",
     "bulk-changed": "These papers, or their lines, have changed since you saw them. Look again.",
     "digest-changed": "The digest has changed since you looked at it. Look again, then publish.",
-    "undecided": "{count} papers are not decided on yet.",
-    "introduction-changed": "Somebody else has changed the introduction since. It is shown below.",
+    "undecided": "Not decided on yet: {count}, the first is {paper}.",
+    "introduction-changed": "{editor} has changed the introduction since. It is shown below.",
     "undo-overtaken": "Somebody else has decided on it since: that stays. Open the paper to decide "
     "again.",
     "undo-nothing": "There is nothing to take back since you signed in: decide on the paper again.",
-    "undo-stayed": "{count} papers stay as they are: somebody else has decided on them since.",
+    "undo-stayed": "Not everything was taken back: on {count} of the papers somebody else has "
+    "decided since.",
 }
 """Why something that an editor asked for is not done."""
 
