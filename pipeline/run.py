@@ -32,7 +32,7 @@ from pipeline.records import (
     Usage,
     utc,
 )
-from pipeline.report import Missing, Report, described, overdue
+from pipeline.report import Missing, Reminder, Report, described, overdue
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
@@ -106,6 +106,7 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         snapshots = outputs.snapshots(topic.name)
         # Where the newest are shown, only what was asked for by hand is ever waited for.
         every = topic.select == "new"
+        reminders = _reminders(settings, snapshots, night.now, work)
         waiting = [w for w in outputs.waiting(topic.name) if every or w.reason == "by hand"]
         report = Report(
             topic=topic.name,
@@ -118,7 +119,7 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
             waiting=len(waiting),
             waiting_since=min((each.since for each in waiting), default=None),
             missing=tuple(work.missing),
-            reminders=tuple(overdue(settings, snapshots, night.now)),
+            reminders=tuple(reminders),
         )
         return described(report, settings, snapshots[-1]) if snapshots else report
 
@@ -264,6 +265,19 @@ def recent(outputs: Outputs, topic: str, now: datetime) -> list[Snapshot]:
     """The snapshots whose gaps are still healed, oldest first."""
     since = now - timedelta(days=HEAL_DAYS)
     return [s for s in outputs.snapshots(topic) if s.run().instant >= since]
+
+
+def _reminders(
+    settings: Settings, snapshots: list[Snapshot], now: datetime, work: Work
+) -> list[Reminder]:
+    """What waits for too long; what is damaged is told as missing, and stops no night."""
+    found = []
+    for snapshot in snapshots:
+        try:
+            found += overdue(settings, [snapshot], now)
+        except DamagedFile as error:
+            work.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
+    return found
 
 
 def _tonight(

@@ -6,9 +6,11 @@ tests run in one event loop for the whole process, since a browser belongs to it
 """
 
 import os
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -21,6 +23,7 @@ from playwright.async_api import (
     ConsoleMessage,
     Locator,
     Page,
+    Route,
     ViewportSize,
     async_playwright,
     expect,
@@ -65,6 +68,20 @@ class Screen:
             list(keys),
         )
         self.presses += len(keys)
+
+    @asynccontextmanager
+    async def held(self, address: str) -> AsyncIterator[None]:
+        """Requests to addresses that match a regular expression wait for the end of the block."""
+        end = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await end.wait()
+            await route.continue_()
+
+        await self.page.route(re.compile(address), hold)
+        yield
+        end.set()
+        await self.page.unroute_all(behavior="wait")
 
     async def follow(self, name: str, role: Literal["link", "button"] = "link") -> None:
         """Go to a link or a button by Tab, and press Enter on it."""

@@ -136,6 +136,31 @@ async def test_keys_that_are_pressed_faster_than_the_server_answers_count_all_th
     await desk.shows(1)
 
 
+async def test_on_a_slow_connection_nothing_is_decided_on_what_is_about_to_be_replaced(
+    desk: Screen, room: Room
+):
+    approve, loading = desk.find("[value=approve]"), desk.page.get_by_text("Loading …").last
+    async with desk.held(r"paper=.*90002"):
+        await desk.press("j", "a", "x", "e")
+        await approve.click()
+        await expect(loading).to_be_visible()
+        await desk.said("Loading …")
+        await expect(desk.find("#title")).to_have_text(TEXTS[0].title)
+        await desk.press("j", "k", "2")  # further moves count, and are counted from there
+    await desk.shows(2)
+    await expect(loading).to_be_hidden()
+    await desk.said("2 / 3")
+    async with desk.held("candidate="):
+        await desk.press("2", "a", "h")
+    await expect(desk.find(".shown .line:lang(en)")).to_have_text(CORRECTED)
+    async with desk.held("show=flagged"):
+        await desk.find(".filters").get_by_text("Flagged").click(no_wait_after=True)
+        await desk.press("a")
+        await expect(loading).to_be_visible()
+    await expect(desk.find("#strip > li")).to_have_count(2)
+    assert actions(room) == []
+
+
 async def test_what_belongs_together_in_line_and_abstract_lights_up_together(desk: Screen):
     await desk.find(".shown mark", has_text="412").first.hover()
     await expect(desk.find(".abstract mark.lit")).to_have_text("412")
@@ -165,6 +190,38 @@ async def test_the_keys_are_shown_and_hidden_by_their_key(desk: Screen):
     await desk.press("?", "Escape")
     await expect(keys).to_be_hidden()
     await desk.shows(1)
+
+
+async def test_single_keys_can_be_switched_off_and_stay_so_in_that_browser(
+    desk: Screen, room: Room
+):
+    single = desk.page.get_by_label("Single keys")
+    await desk.press("?")
+    await single.uncheck()
+    await desk.press("Escape", "a", "j", "?")
+    await expect(desk.page.get_by_role("dialog")).to_be_hidden()
+    await expect(desk.find("[data-key] kbd:visible")).to_have_count(0)
+    await desk.page.reload()
+    await desk.shows(1)
+    await desk.press("x", "j", "e")
+    await desk.find("#editor summary").click()
+    await desk.find("#edit-en").fill("TideFormer, in fewer words than before.")
+    await desk.press("Control+Enter")
+    await desk.shows(2)
+    assert actions(room) == ["edit"]
+    await desk.page.get_by_role("button", name="Keys").click()
+    await single.check()
+    await desk.press("Escape", "j")
+    await desk.shows(3)
+
+
+async def test_keys_mean_the_same_under_caps_lock(desk: Screen, room: Room):
+    await desk.press("J")  # a capital letter without Shift
+    await desk.shows(2)
+    await desk.press("H")
+    await desk.shows(3)
+    await desk.press("Shift+J")
+    assert actions(room) == ["hold"]
 
 
 async def test_filters_narrow_the_strip_and_are_kept_from_paper_to_paper(desk: Screen):
@@ -417,6 +474,21 @@ async def test_an_unfinished_edit_is_offered_again_also_by_a_restarted_browser(
     assert await again.page.evaluate("localStorage.length") == 0
 
 
+async def test_an_unfinished_edit_is_offered_to_nobody_else_in_the_same_browser(
+    desk: Screen, server: Served
+):
+    context = desk.page.context
+    await desk.press("e")
+    await desk.find("#edit-en").fill("Alice's unfinished thought")
+    for editor, offered in (("bob", False), ("alice", True)):
+        cookies = server.signed_in(editor).cookies.items()
+        url = desk.client.origin
+        await context.add_cookies([{"name": k, "value": v, "url": url} for k, v in cookies])
+        await desk.page.reload()
+        await desk.press("e")
+        await expect(desk.find("#kept")).to_be_visible(visible=offered)
+
+
 async def test_an_unfinished_edit_can_be_forgotten(desk: Screen):
     await desk.press("e")
     await desk.find("#edit-en").fill("Half a thought")
@@ -473,7 +545,76 @@ async def test_a_server_that_cannot_be_reached_is_told_and_the_edit_goes_through
 # Two editors
 
 
-async def test_the_second_of_two_editors_is_shown_the_first_ones_decision_and_keeps_the_text(
+async def test_the_second_of_two_editors_is_shown_what_the_first_one_did_and_keeps_the_text(
+    browsing: Browsing, desk: Screen, server: Served, room: Room
+):
+    browsing.expected.append("status of 409")
+    other = await browsing.screen(server, "bob")
+    await other.open(f"/review/{room.snapshot}")
+    await other.press("e")
+    await other.find("#edit-en").fill("Bob's own line about TideFormer")
+    await desk.press("e")
+    await desk.find("#edit-en").fill("Alice's line about TideFormer")
+    await desk.press("Control+Enter")
+    await desk.shows(2)
+    for key in ("Control", "Enter"):
+        await other.page.keyboard.down(key)
+    conflict = other.find(".conflict")
+    await expect(conflict).to_contain_text("alice, Edited")
+    await expect(conflict.locator(".line:lang(en)")).to_have_text("Alice's line about TideFormer")
+    await expect(conflict.locator(".line:lang(zh)")).to_have_text(TEXTS[0].zh)
+    await expect(other.find("#edit-en")).to_have_value("Bob's own line about TideFormer")
+    await expect(other.find("#edit-en")).to_be_focused()
+    await expect(other.find("#live .length").first).to_contain_text("5 words")
+    await other.is_in(1, "Edited")
+    await other.page.keyboard.down("Enter")  # what a keyboard repeats while a key is down
+    await expect(other.find("#edit-en")).to_be_focused()
+    for key in ("Enter", "Control"):
+        await other.page.keyboard.up(key)
+    again = other.page.get_by_role("button", name="Do it all the same")
+    await other.press("Control+Enter", "Control+Enter")
+    await expect(again).to_be_focused()
+    assert actions(room) == ["edit"]
+    await other.press("Enter")
+    await other.shows(2)
+    assert actions(room) == ["edit", "edit"]
+    assert room.snapshot.decisions()[-1].lines == {
+        **TEXTS[0].lines,
+        "en": "Bob's own line about TideFormer",
+    }
+
+
+async def test_no_key_of_a_decision_confirms_it_against_another_editors(
+    browsing: Browsing, desk: Screen, server: Served, room: Room
+):
+    browsing.expected.append("status of 409")
+    other = await browsing.screen(server, "bob")
+    await other.open(f"/review/{room.snapshot}")
+    await desk.press("h")
+    await desk.shows(2)
+    await other.page.keyboard.down("a")
+    await expect(other.find(".conflict")).to_contain_text("alice, On hold")
+    await other.page.keyboard.down("a")  # what a keyboard repeats while a key is down
+    await other.page.keyboard.up("a")
+    await other.press("a", "x", "h", "o", "Control+Enter")
+    again = other.page.get_by_role("button", name="Do it all the same")
+    await expect(again).to_be_focused()
+    await other.press("j")
+    await other.shows(2)
+    await other.press("k")
+    await other.shows(1)
+    assert actions(room) == ["hold"]
+    await desk.press("k")
+    await desk.shows(1)
+    await desk.press("x")
+    await desk.shows(2)  # the paper that was left out is behind the others
+    await other.press("a")
+    await again.click()
+    await other.is_in(1, "Approved")
+    assert actions(room) == ["hold", "exclude", "approve"]
+
+
+async def test_the_second_of_two_editors_can_go_on_with_what_the_first_one_did(
     browsing: Browsing, desk: Screen, server: Served, room: Room
 ):
     browsing.expected.append("status of 409")
@@ -484,31 +625,29 @@ async def test_the_second_of_two_editors_is_shown_the_first_ones_decision_and_ke
     await desk.approve(1)
     await desk.shows(2)
     await other.press("Control+Enter")
-    await expect(other.find(".conflict")).to_contain_text("alice, Approved")
+    await other.page.get_by_role("link", name="Go on with theirs").click()
+    await expect(other.find(".conflict")).to_have_count(0)
+    await expect(other.find(".shown .line:lang(en)")).to_have_text(TEXTS[0].en)
+    await other.press("e")
+    await expect(other.find("#edit-en")).to_have_value(TEXTS[0].en)
+    await other.page.get_by_role("button", name="Go on with it").click()
     await expect(other.find("#edit-en")).to_have_value("Bob's own line about TideFormer")
-    await expect(other.find("#edit-en")).to_be_focused()
-    await expect(other.find("#live .length").first).to_contain_text("5 words")
-    await other.is_in(1, "Approved")
     assert actions(room) == ["approve"]
-    await other.press("Control+Enter")
-    await other.shows(2)
-    await other.is_in(1, "Edited")
-    assert actions(room) == ["approve", "edit"]
 
 
-async def test_the_second_of_two_editors_can_decide_all_the_same(
-    browsing: Browsing, desk: Screen, server: Served, room: Room
+async def test_whoever_decided_already_is_told_so_by_a_second_window(
+    browsing: Browsing, desk: Screen, room: Room
 ):
     browsing.expected.append("status of 409")
-    other = await browsing.screen(server, "bob")
-    await other.open(f"/review/{room.snapshot}")
-    await desk.press("h")
+    second = Screen(await desk.page.context.new_page(), desk.client)
+    await second.open(f"/review/{room.snapshot}")
+    await desk.approve(1)
     await desk.shows(2)
-    await other.press("a")
-    await expect(other.find(".conflict")).to_contain_text("alice, On hold")
-    await other.page.get_by_role("button", name="Do it all the same").click()
-    await other.shows(2)
-    assert actions(room) == ["hold", "approve"]
+    await second.press("x")
+    await expect(second.find(".conflict")).to_contain_text("You have decided on this paper already")
+    await second.follow("Go on with what is on show")
+    await expect(second.find(".tags .state")).to_have_text("Approved")
+    assert actions(room) == ["approve"]
 
 
 # Publishing

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -531,3 +532,58 @@ def test_a_release_that_was_cut_off_is_made_up_for_by_the_next_run(room, arxiv):
     nightly(room, arxiv.url, room.later())
     assert state(room) == "published"
     assert room.on_the_site(lines_of(1)["en"])
+
+
+def test_it_is_made_up_for_however_old_the_digest_is(published, arxiv):
+    published.decide("edit", 1, text={"en": "By hand."})  # and the process ends here
+    assert published.snapshot.lags()
+    nightly(published, arxiv.url, published.now + timedelta(days=300))
+    assert published.on_the_site("By hand.")
+    assert not published.snapshot.lags()
+
+
+def test_an_old_damaged_digest_is_told_and_stops_no_night(published, arxiv):
+    a_desk(published.folder, name="20260502_0405")
+    published.decide("edit", 1, text={"en": "By hand."})
+    published.snapshot.digest_json.write_text("{", encoding="utf-8")
+    os.utime(published.snapshot.digest_json, (0, 0))  # it lags behind the decision
+    report = nightly(published, arxiv.url, published.now + timedelta(days=300))
+    (missing,) = [m for m in report.missing if "5-digest.json" in m.reason]
+    assert missing.snapshot == published.snapshot.name
+
+
+class TestTheName:
+    def test_beside_an_edited_line_is_of_whoever_wrote_it(self, tmp_path):
+        room = a_desk(tmp_path, policy="none")
+        room.decide("edit", 1, text={"en": "By hand."}, editor="Ada")
+        room.decide("approve", 1, editor="Bo")
+        room.release()
+        assert room.on_the_site("Edited by Ada")
+        assert room.on_the_site("Reviewed by Bo")
+
+    def test_of_a_restored_decision_is_of_whoever_took_it_first(self, room):
+        first = room.decide("approve", 1, editor="Ada")
+        room.decide("exclude", 1, editor="Bo")
+        restored = room.decide("approve", 1, editor="Bo", again=first)
+        assert (restored.editor, restored.restores, restored.reviewer) == ("Bo", "Ada", "Ada")
+        assert room.release().editors == ("Ada",)
+        own = room.decide("approve", 1, editor="Ada", again=restored)
+        assert own.restores is None
+
+    def test_of_whoever_asked_for_a_release_is_kept_with_it(self, room):
+        room.settle(editor="Ada")
+        room.release(asked_under="all", by="Bo")
+        (release,) = room.publications()
+        assert (release.who, release.by, release.decisions) == (("Ada",), "Bo", 3)
+
+    def test_of_a_move_in_the_second_of_the_last_release_is_not_lost(self, published):
+        at = published.publications()[-1].at
+        published.desk().decide([Wish("move", published.id(1))], editor="Cy", at=at)
+        published.release()
+        assert published.publications()[-1].who == ("Cy",)
+
+
+@pytest.mark.parametrize("content", ["", "{half a line"])
+def test_a_release_that_was_never_whole_leaves_its_digest_waiting(room, content):
+    (room.snapshot.folder / "6-published.jsonl").write_text(content, encoding="utf-8")
+    assert room.snapshot.may_wait()

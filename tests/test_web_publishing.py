@@ -306,6 +306,13 @@ class TestWhatFails:
             assert app.room.releases.is_due(desk.snapshot)
             assert len(other.publications()) == 1
 
+    def test_what_an_earlier_server_left_undone_is_made_up_for_at_the_start(self, desk) -> None:
+        desk.settle()  # and the process ends here
+        with review_app(desk.settings):
+            pass  # its end waits for what it has begun
+        assert [each.reason for each in desk.publications()] == ["first"]
+        assert lines_of(1)["en"] in desk.page
+
     def test_the_end_of_the_server_finishes_what_is_due(self, desk) -> None:
         with review_app(desk.settings) as app:
             app.reviewer(desk).decide("exclude", 1)

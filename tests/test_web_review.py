@@ -576,6 +576,15 @@ class TestDecisions:
         assert answer.status == 409
         assert "already: Approved," in texts(answer.document, ".conflict")[0]
 
+    def test_what_somebody_else_decided_comes_with_the_next_decision(
+        self, app, alice, desk
+    ) -> None:
+        known = hidden(alice.page(4), "#decision", "known")
+        app.reviewer(desk, "bob").decide("hold", 1)
+        changed = part(alice.decide("approve", 4, partial=True, known=known))
+        assert "strip" in changed
+        assert "On hold" in text_of(changed["strip"])
+
     def test_a_paper_that_was_left_out_while_in_focus_can_be_taken_back(self, alice, desk) -> None:
         desk.decide("exclude", 4, editor="bob")
         document = alice.page(4)
@@ -656,6 +665,26 @@ class TestUndo:
         assert "Somebody else has decided on it since" in text_of(answer.document)
         assert alice.undo().status == 400
         assert decisions(desk)[-1] == ("hold", "4", "bob")
+
+    def test_what_is_restored_stays_in_the_name_of_whoever_decided_it(
+        self, app, alice, desk
+    ) -> None:
+        alice.settle(4)
+        bob = app.reviewer(desk, "bob")
+        bob.decide("exclude", 4)
+        bob.undo()
+        (restored,) = desk.snapshot.decisions()[2:]
+        assert (restored.editor, restored.restores) == ("bob", "alice")
+        assert "bob approved (as alice had decided)" in text_of(alice.get("/audit").document)
+
+    def test_of_a_pin_or_a_move_leaves_another_editor_s_alone(self, app, alice, desk) -> None:
+        bob = app.reviewer(desk, "bob")
+        for mine, other in (("pin", "unpin"), ("down", "down")):
+            alice.post("/arrange", paper=desk.id(1), action=mine)
+            bob.post("/arrange", paper=desk.id(1), action=other)
+            taken = len(decisions(desk))
+            assert alice.undo().status == 409
+            assert len(decisions(desk)) == taken
 
     def test_another_session_of_the_same_editor_takes_back_nothing_of_this_one(
         self, app, alice, desk

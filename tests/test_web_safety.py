@@ -1,11 +1,8 @@
 """What attackers of the review app try, over HTTP against the real server."""
 
-import contextlib
 import json
-import select
 import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
@@ -14,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from pipeline.errors import Busy, DamagedFile, OutputError, SettingsError, UsageError
 from pipeline.settings import ReviewSettings, Settings
-from pipeline.web.connections import Limits
 from pipeline.web.forms import fields, parsed
 from pipeline.web.origins import Origins, own_path
 from tests.web_client import PASSWORD, Client, Served, served
@@ -415,6 +411,9 @@ def test_behind_a_proxy_cookies_are_secure_and_the_origin_is_https():
         assert "Secure" in cookie
         assert "Path=/" in cookie
         assert "Domain" not in cookie
+        _, device = answer.headers.get_all("Set-Cookie", [])
+        assert device.startswith(f"__Host-paperline-{client.port}-device-")
+        assert "Secure" in device
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
         assert client.get("/", https).status == 200
         assert client.get("/scheme", https).text == "https"
@@ -431,99 +430,6 @@ def test_loopback_stays_usable_beside_the_proxy_with_a_cookie_of_its_own():
         assert "Secure" not in cookie
         assert client.get("/").status == 200
         assert client.get("/", {"Host": "review.example.org"}).status == 303
-
-
-def speaking_to(server: Served, start: str) -> socket.socket:
-    """A connection on which that much of a request was sent."""
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
-    connection.sendall(start.replace("HOST", f"Host: 127.0.0.1:{server.port}").encode())
-    return connection
-
-
-def trickled(connection: socket.socket) -> bytes:
-    """All that is answered while ever more bytes follow, a few at a time."""
-    answer = b""
-    with contextlib.suppress(ConnectionError):
-        while True:
-            if not select.select([connection], [], [], 0.01)[0]:
-                connection.sendall(b"x" * 10)
-            elif part := connection.recv(65536):
-                answer += part
-            else:
-                break
-    return answer
-
-
-BODY = "HTTP/1.1\r\nHOST\r\nContent-Length: 60000\r\n"
-FORM = "Content-Type: application/x-www-form-urlencoded\r\nOrigin: http://127.0.0.1:PORT\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    ("start", "answered"),
-    [
-        ("GET /login HTTP/1.1\r\nHOST\r\nX: ", "408"),
-        (f"POST /login {BODY}{FORM}", "408"),
-        (f"GET /login {BODY}\r\n", "200"),
-    ],
-    ids=["head", "body", "body that nobody reads"],
-)
-def test_a_client_that_sends_a_request_bit_by_bit_is_let_go(start, answered):
-    with served(limits=Limits(head=0.2, body=0.2)) as server:
-        start = start.replace("PORT", str(server.port))
-        with speaking_to(server, start) as connection:
-            assert trickled(connection).startswith(f"HTTP/1.1 {answered} ".encode())
-
-
-def test_a_client_that_sends_nothing_is_let_go_without_a_word():
-    with (
-        served(limits=Limits(head=0.05)) as server,
-        speaking_to(server, "") as connection,
-    ):
-        assert connection.recv(100) == b""
-
-
-def test_a_client_that_does_not_take_its_answer_is_let_go():
-    over = threading.Event()
-
-    async def long() -> AsyncIterator[bytes]:
-        try:
-            for _ in range(500):  # more than any buffer on the way holds
-                yield b"x" * 100_000
-        finally:
-            over.set()
-
-    page = Route("/long", lambda _: StreamingResponse(long()))
-    with served(pages=[page], limits=Limits(answer=0.05)) as server:
-        client = server.signed_in()
-        cookies = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-        request = f"GET /long HTTP/1.1\r\nHOST\r\nCookie: {cookies}\r\n\r\n"
-        with speaking_to(server, request):
-            assert over.wait(30)
-
-
-@pytest.mark.parametrize("start", ["", "GET /login HTTP/1.1\r\nHo", f"POST /login {BODY}{FORM}"])
-def test_connections_on_which_nothing_comes_make_room_for_others(start):
-    patient = Limits(connections=4, head=3600.0, body=3600.0)
-    with served(pages=PAGES, limits=patient) as server, contextlib.ExitStack() as stack:
-        start = start.replace("PORT", str(server.port))
-        idle = [stack.enter_context(speaking_to(server, start)) for _ in range(4)]
-        for _ in range(20):
-            idle.append(stack.enter_context(speaking_to(server, start)))
-            assert server.client().get("/login").status == 200
-        with contextlib.suppress(ConnectionError):
-            assert idle[0].recv(100) == b""
-
-
-def test_a_form_that_comes_late_but_in_time_is_taken(alice):
-    form = urlencode({"csrf": alice.csrf, "line": "late"})
-    start = f"POST /change HTTP/1.1\r\nHOST\r\nContent-Length: {len(form)}\r\n{FORM}"
-    cookies = "; ".join(f"{name}={value}" for name, value in alice.cookies.items())
-    start = start.replace("HOST", f"HOST\r\nCookie: {cookies}").replace("PORT", str(alice.port))
-    with speaking_to(Served(alice.port, []), start) as connection:
-        for letter in form:
-            connection.sendall(letter.encode())
-        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
-    assert len(CHANGES) == 1
 
 
 def test_what_lasts_as_long_as_the_server_is_begun_and_ended_in_order():

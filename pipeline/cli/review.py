@@ -36,9 +36,9 @@ def review(
     """The editors' web app; prints the link that opens it.
 
     Ends with Ctrl-C when what is under way is done, and at once with a second one. Without
-    [review.editors] the link works once, in one browser, and only
-    on this machine; the next one is shown when it was used. With them everybody signs in with
-    name and password; other addresses than 127.0.0.1 need that, and [review] hosts.
+    [review.editors] the link works once, in one browser, and only on this machine; the next
+    one is shown when it was used. With them everybody signs in with name and password; other
+    addresses than 127.0.0.1 need that, and [review] hosts.
     """
     if hash_password:
         _print_hash(editor or login_name() or "NAME")

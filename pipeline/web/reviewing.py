@@ -11,15 +11,13 @@ from pipeline.desk import Desk, View
 from pipeline.records import LANGUAGES, Lines
 from pipeline.site.text import local_time
 from pipeline.stages import check
+from pipeline.stages.review import LONGEST
 from pipeline.text import one_line
 from pipeline.web import focus as focuses
 from pipeline.web.forms import fields
 from pipeline.web.newsroom import Newsroom, address_of, is_partial, session_of
 from pipeline.web.strip import FILTERS, Filter, Item, Strip
 from pipeline.web.templating import page
-
-LIMIT = 2_000
-"""Characters of a line that is checked while it is typed; more is refused when it is saved."""
 
 
 def review(room: Newsroom, request: Request) -> Response:
@@ -72,8 +70,8 @@ def checked(room: Newsroom, request: Request) -> Response:
 
 
 def written(form: dict[str, str]) -> Lines:
-    """The lines of a form that hold a text, each made one line."""
-    texts = {name: one_line(form.get(name, "")[:LIMIT]) for name in LANGUAGES}
+    """The lines of a form that hold a text, each made one line; of a long one its beginning."""
+    texts = {name: one_line(form.get(name, "")[:LONGEST]) for name in LANGUAGES}
     return {language: text for language, text in texts.items() if text}
 
 
