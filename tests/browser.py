@@ -5,8 +5,8 @@ tests run in one event loop for the whole process, since a browser belongs to it
 `pytestmark = pytest.mark.asyncio(loop_scope="session")`.
 """
 
-import os
 import asyncio
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Dialog, expect
+from playwright.async_api import expect
 from pytest_httpserver import HTTPServer
 
 from tests.browser import Browsing, Screen, Shoot
@@ -156,7 +156,6 @@ async def test_on_a_slow_connection_nothing_is_decided_on_what_is_about_to_be_re
     async with desk.held("show=flagged"):
         await desk.find(".filters").get_by_text("Flagged").click(no_wait_after=True)
         await desk.press("a")
-        await expect(loading).to_be_visible()
     await expect(desk.find("#strip > li")).to_have_count(2)
     assert actions(room) == []
 
@@ -235,6 +234,21 @@ async def test_filters_narrow_the_strip_and_are_kept_from_paper_to_paper(desk: S
     await expect(desk.find("#strip > li")).to_have_count(2)
 
 
+async def test_a_held_paper_that_keeps_nothing_back_says_so(
+    browsing: Browsing, server: Served, newsroom: Path
+):
+    topic = f"topic-{next(NUMBERS)}"
+    room = a_morning(newsroom, papers=2, topic=topic, policy="flagged")
+    for number in (1, 2):
+        room.decide("hold", number)
+    desk = await browsing.screen(server)
+    await desk.open(f"/review/{room.snapshot}?paper={room.id(1)}")
+    await expect(desk.find(".head")).to_contain_text("it is published all the same")
+    await desk.press("j")
+    await desk.shows(2)  # it is flagged, and waited for
+    await expect(desk.find(".head")).not_to_contain_text("it is published all the same")
+
+
 # Deciding
 
 
@@ -274,6 +288,29 @@ async def test_a_double_click_decides_on_one_paper(desk: Screen, room: Room):
     await desk.press("j")
     await desk.shows(3)
     assert actions(room) == ["hold"]
+
+
+async def test_a_form_of_any_page_is_sent_once_by_a_double_click_or_a_key_held_down(
+    desk: Screen, room: Room
+):
+    count = "addEventListener('submit', () => { sessionStorage.sent += '.' })"
+    await desk.page.add_init_script(count)
+    await desk.page.evaluate("sessionStorage.sent = ''")
+    await desk.open(f"/review/{room.snapshot}/preview")
+    words = desk.page.get_by_label("In English")
+    save = desk.page.get_by_role("button", name="Save the introduction")
+    await words.fill("A morning of harbours.")
+    async with desk.held("/introduction$"):
+        await save.dblclick(no_wait_after=True)
+    await expect(words).to_have_value("A morning of harbours.")
+    assert await desk.page.evaluate("sessionStorage.sent") == "."
+    await save.focus()
+    async with desk.held("/introduction$"):
+        for _ in range(3):
+            await desk.page.keyboard.down("Enter")
+    await desk.page.keyboard.up("Enter")
+    await expect(words).to_have_value("A morning of harbours.")
+    assert await desk.page.evaluate("sessionStorage.sent") == ".."
 
 
 async def test_papers_are_left_out_held_reopened_and_what_was_done_is_undone(
@@ -320,21 +357,16 @@ async def test_another_candidate_is_one_key_away_and_approved_as_it_was_seen(
     assert decision.lines == {"en": CORRECTED, "zh": TEXTS[1].zh}
 
 
-async def test_all_papers_without_findings_are_approved_at_once_after_a_question(
+async def test_all_papers_without_findings_are_read_on_one_page_and_approved_at_once(
     desk: Screen, room: Room
 ):
-    asked: list[str] = []
-
-    async def agree(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        await dialog.accept()
-
-    desk.page.on("dialog", agree)
-    await desk.page.get_by_role("button", name="Approve all 1 without findings").click()
+    await desk.page.get_by_role("link", name="Approve all 1").click()
+    await expect(desk.find(".bulk > li")).to_have_count(1)
+    await expect(desk.find(".bulk p:lang(en)")).to_have_text(TEXTS[0].en)
+    await desk.page.get_by_role("button", name="Approve these 1").click()
     await desk.shows(2)
     await desk.is_in(1, "Approved")
-    await expect(desk.find("#progress form")).to_have_count(0)
-    assert len(asked) == 1
+    await expect(desk.page.get_by_role("link", name="Approve all")).to_have_count(0)
     await desk.press("u")
     await desk.shows(1)
     assert actions(room) == ["approve", "reopen"]
@@ -606,12 +638,12 @@ async def test_no_key_of_a_decision_confirms_it_against_another_editors(
     assert actions(room) == ["hold"]
     await desk.press("k")
     await desk.shows(1)
-    await desk.press("x")
-    await desk.shows(2)  # the paper that was left out is behind the others
-    await other.press("a")
+    await desk.approve(1)
+    await desk.shows(2)
+    await other.press("x")
     await again.click()
-    await other.is_in(1, "Approved")
-    assert actions(room) == ["hold", "exclude", "approve"]
+    await other.is_in(3, "Left out")
+    assert actions(room) == ["hold", "approve", "exclude"]
 
 
 async def test_the_second_of_two_editors_can_go_on_with_what_the_first_one_did(

@@ -20,7 +20,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from pipeline.cli.review import review
-from tests.desks import Room, a_desk
+from tests.desks import a_desk
 from tests.model_server import ModelServer, good_lines
 from tests.terminal import ROOT, Terminal
 from tests.web_client import CHEAP_HASH, PASSWORD, Client, Reviewer, Served
@@ -94,8 +94,8 @@ def model(httpserver: HTTPServer) -> Iterator[SlowModel]:
 
 
 @contextmanager
-def asking(folder: Path, model: SlowModel) -> Iterator[tuple["subprocess.Popen[str]", Room]]:
-    """The command while a question to the model is under way."""
+def asking(folder: Path, model: SlowModel) -> Iterator[tuple["subprocess.Popen[str]", Reviewer]]:
+    """The command, and an editor whose question to the model is under way."""
     table = [f'base_url = "{model.server.base_url}"', "timeout = 60.0"]
     desk = a_desk(folder, papers=1, model=table, more=EDITORS)
     with running(folder, None) as (process, link):
@@ -103,7 +103,7 @@ def asking(folder: Path, model: SlowModel) -> Iterator[tuple["subprocess.Popen[s
         asked = alice.post("/ask", paper=desk.id(1), prompt="one_line", model="tide-1")
         assert asked.status == 303
         assert model.asked.wait(30)
-        yield process, desk
+        yield process, alice
 
 
 def told_to_end(process: "subprocess.Popen[str]", number: int) -> bool:
@@ -115,21 +115,21 @@ def told_to_end(process: "subprocess.Popen[str]", number: int) -> bool:
 
 
 def test_a_signal_lets_a_question_that_is_under_way_finish_and_says_so(tmp_path, model):
-    with asking(tmp_path, model) as (process, desk):
+    with asking(tmp_path, model) as (process, alice):
         assert told_to_end(process, signal.SIGINT)
         model.may_answer.set()
         assert process.wait(60) == 0
-        assert len(list(desk.snapshot.each_summary())) == 2
+        assert len(list(alice.desk.snapshot.each_summary())) == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it_at_once(tmp_path, model, number):
-    with asking(tmp_path, model) as (process, desk):
+    with asking(tmp_path, model) as (process, alice):
         assert told_to_end(process, number)
         process.send_signal(number)
         assert process.wait(20) == 128 + number
         assert not model.may_answer.is_set()
-        assert len(list(desk.snapshot.each_summary())) == 1
+        assert len(list(alice.desk.snapshot.each_summary())) == 1
 
 
 def test_with_editors_the_printed_address_asks_for_name_and_password(tmp_path):

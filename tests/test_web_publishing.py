@@ -84,7 +84,7 @@ class TestPublishing:
             alice = app.reviewer(desk)
             alice.settle(1)
             seen = hidden(alice.get("/preview").document, 'form[action$="/publish"]', "seen")
-            app.reviewer(desk, "bob").decide("edit", 1, **lines_of(1) | {"en": "Bob's own line."})
+            app.reviewer(desk, "bob").decide("edit", 1, en="Bob's own line.", zh=lines_of(1)["zh"])
             answer = alice.post("/publish", seen=seen)
             assert answer.status == 409
             assert "has changed since you looked at it" in texts(answer.document, PROBLEM)[0]

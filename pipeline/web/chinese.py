@@ -8,9 +8,9 @@ CHINESE: dict[str, str] = {
     "Sign in": "登录",
     "That did not work": "操作没有完成",
     (
-        "You are not signed in, or no longer. Sign in and try again; text that you typed is "
-        "kept in this browser."
-    ): ("您尚未登录，或登录已失效。请登录后重试；已输入的文字保存在本浏览器中。"),
+        "You are not signed in, or no longer. Sign in and try again; lines that you were "
+        "editing are kept in this browser."
+    ): ("您尚未登录，或登录已失效。请登录后重试；正在修改的句子保存在本浏览器中。"),
     (
         "Nothing was changed: this form was not sent by a current page of this server. "
         "Reload the page and try again."
@@ -216,15 +216,15 @@ CHINESE: dict[str, str] = {
     "{model} is being asked with the prompt {prompt} …": "正在以提示词 {prompt} 请 {model} 撰写……",
     "{settled} of {all} decided": "已审定 {settled} / {all}",
     "{tokens} tokens": "{tokens} 个词元",
-    "What you were about to do was not done, and what you typed is kept. This is what is on show now:": "您刚才的操作没有执行，输入的文字仍然保留。目前使用的句子是：",
+    "Nothing was changed, and what you typed is kept. This is what is on show now:": "没有作任何改动，您输入的文字仍然保留。目前使用的句子是：",
     "You have decided on this paper already: {state}, {when}.": "您已对本篇作过决定：{state}，{when}。",
     "No lines.": "没有句子。",
-    "Go on with theirs": "采用对方的结果继续",
-    "Go on with what is on show": "以目前的内容继续",
+    "Go on with theirs": "沿用对方的决定",
+    "Go on with what is on show": "沿用目前的内容",
     "Single keys": "启用单键快捷键",
-    "Without them only Ctrl+Enter, Esc and Tab work, and the buttons. Kept in this browser.": "关闭后只有 Ctrl+Enter、Esc、Tab 和各个按钮可用。此设置保存在本浏览器中。",
+    "Without them only Ctrl+Enter, Esc, Tab and the buttons work. Kept in this browser.": "关闭后只有 Ctrl+Enter、Esc、Tab 和各按钮可用。此设置保存在本浏览器中。",
     "Loading …": "正在载入……",
-    "Under this digest's policy it is published all the same.": "按本期的审定规则，本篇仍会发布。",
+    "Under this digest's policy it is published all the same.": "按本期的发布规则，本篇虽已搁置，仍会发布。",
     "Approve all": "全部通过",
     "Approve all {count} without errors and warnings": "通过全部 {count} 篇无错误、无警告的论文",
     "Approve all {count} without errors and warnings …": "通过全部 {count} 篇无错误、无警告的论文……",

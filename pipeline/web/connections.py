@@ -94,7 +94,8 @@ class Connection(H11Protocol):
             if self._wanted is h11.SEND_BODY:
                 self.cycle.disconnected = True  # its answer would come after this one
             headers = [("Content-Length", "0"), ("Connection", "close")]
-            self.transport.write(self.conn.send(h11.Response(status_code=408, headers=headers)))
+            answer = h11.Response(status_code=408, headers=headers, reason=b"Request Timeout")
+            self.transport.write(self.conn.send(answer))
         self.transport.close()
 
     def _make_room(self) -> None:
