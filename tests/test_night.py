@@ -174,6 +174,7 @@ def test_an_edit_is_published_as_the_editors_and_a_later_one_as_a_correction(
     assert entry["lines"]["zh"] == {
         "text": "改过的一句。",
         "origin": "editor",
+        "editor": "Ada",
         "model": None,
         "prompt": None,
     }

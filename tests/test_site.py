@@ -197,8 +197,9 @@ def test_the_operators_details_of_a_gap_are_not_told_to_readers() -> None:
 
 
 def test_an_edited_line_names_its_editor_in_its_language() -> None:
-    lines = {"en": a_line("One.", "editor"), "zh": a_line("一。", "editor")}
-    entry = approved(an_entry().but(lines=lines), action="edit", editor="Mei Lan")
+    by = {"origin": "editor", "editor": "Mei Lan"}
+    lines = {"en": a_line("One.", **by), "zh": a_line("一。", **by)}
+    entry = approved(an_entry().but(lines=lines), editor="Orla")
     article = the_article(digest_page(a_digest(entry)))
     notes = [note.text_content() for note in having(article, "origin-note")]
     assert notes == ["Edited by Mei Lan", "经 Mei Lan 修改"]

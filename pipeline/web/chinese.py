@@ -215,6 +215,7 @@ CHINESE: dict[str, str] = {
     "{model} has answered.": "{model} 已回答。",
     "{model} is being asked with the prompt {prompt} …": "正在以提示词 {prompt} 请 {model} 撰写……",
     "{settled} of {all} decided": "已审定 {settled} / {all}",
+    "an answer that was paid for before": "此前已付费的回答",
     "{tokens} tokens": "{tokens} 个词元",
     "Nothing was changed, and what you typed is kept. This is what is on show now:": "没有作任何改动，您输入的文字仍然保留。目前使用的句子是：",
     "You have decided on this paper already: {state}, {when}.": "您已对本篇作过决定：{state}，{when}。",

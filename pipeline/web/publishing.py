@@ -52,6 +52,9 @@ def introduce(room: Newsroom, request: Request) -> Response:
     desk, form = room.desks.asked_for(request), fields(request)
     text: Lines = {name: one_line(form.get(name, "")) for name in LANGUAGES}
     wish = Wish("introduce", text=text, seen=form.get("seen", ""))
+    there = desk.view().digest.introduction
+    if {name: line for name, line in text.items() if line} == ((there and there.lines) or {}):
+        return _back(desk)  # it is so already: the button was pressed twice
     try:
         room.decide(session_of(request), desk, [wish])
     except Overtaken:
