@@ -61,7 +61,8 @@ def configured(app: ASGIApp, limits: Limits = Connection.limits) -> uvicorn.Conf
         server_header=False,
         proxy_headers=False,
         # Reached only where so many are being answered that none can make room.
-        limit_concurrency=limits.connections + 1,
+        # `Connection` bounds the connections; of those that it ended requests may still be ending.
+        limit_concurrency=8 * limits.connections,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=LAST_REQUESTS,
         h11_max_incomplete_event_size=LARGEST_HEAD,
