@@ -60,8 +60,8 @@ def configured(app: ASGIApp, limits: Limits = Connection.limits) -> uvicorn.Conf
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        # Reached only where so many are being answered that none can make room.
-        # `Connection` bounds the connections; of those that it ended requests may still be ending.
+        # `Connection` bounds the connections. Requests of those that made room may still be ending,
+        # so this is reached only where so many are being answered that none can.
         limit_concurrency=8 * limits.connections,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=LAST_REQUESTS,
