@@ -111,10 +111,13 @@ class Releases:
                 del self._due[str(snapshot)]
 
     def _make_up(self) -> None:
-        for topic in Outputs(self._settings.outputs).topics():
+        outputs = Outputs(self._settings.outputs)
+        for topic in outputs.topics():
+            if not any(snapshot.lags() for snapshot in outputs.snapshots(topic)):
+                continue
             for missing in run.make_up(self._settings, topic, datetime.now(UTC)):
                 log.warning("%s/%s is not released: %s", topic, missing.snapshot, missing.reason)
-        build_site(self._settings)
+            build_site(self._settings)
 
     def _turn(self) -> None:
         """Release what is due first, when it is due; each that is due has a turn of its own."""
