@@ -43,6 +43,8 @@ def review(
     if hash_password:
         _print_hash(editor or login_name() or "NAME")
         return
+    from threading import Thread
+
     from pipeline import configuration
     from pipeline.errors import UsageError
     from pipeline.web.app import application
@@ -53,6 +55,7 @@ def review(
     from pipeline.web.routes import routes
     from pipeline.web.serving import listening, serve
     from pipeline.web.signing_in import Access
+    from pipeline.web.templating import prepare
 
     settings = configuration.load(config)
     refuse_exposure(settings.review, host)
@@ -73,6 +76,7 @@ def review(
             link = access.current
         room = newsroom(settings)
         app = application(access, origins, routes(room), during=[room.releases, room.questions])
+        Thread(target=prepare, daemon=True).start()
         click.echo(link)
         serve(app, listener)
 

@@ -1,6 +1,7 @@
 """The app's pages: templates with the words of the reader's language, and static files."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from pipeline.site.templating import environment
 from pipeline.web import language as languages
 from pipeline.web import words
 from pipeline.web.origins import path_of
+
+log = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -49,6 +52,16 @@ def page(
         )
     )
     return HTMLResponse(text, status_code=status, headers=headers)
+
+
+def prepare() -> None:
+    """Load what the first page would have to wait for: the templates, and the checks' patterns."""
+    from pipeline.checks import suite
+
+    known = environment(FOLDER / "templates")
+    for name in known.list_templates():
+        known.get_template(name)
+    log.debug("%d checks are ready", len(suite.CHECKS))
 
 
 def static_address(name: str) -> str:
