@@ -351,7 +351,7 @@ class TestWhatAnEditorSaw:
         room.decide("introduce", text={"en": "Today."})
         room.write(room.candidate(1, lines_of(1, flaw="note"), model="tide-2"))
         room.release()
-        room.decide("approve", 1, seen=seen)
+        assert room.decide("approve", 1, seen=seen).lines == lines_of(1)
 
     def test_of_one_paper_keeps_all_others_from_being_decided(self, room):
         seen = self.seen(room)
