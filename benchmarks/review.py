@@ -32,7 +32,7 @@ if str(REPOSITORY) not in sys.path:
 
 from benchmarks import harness  # noqa: E402  works from a plain checkout
 from benchmarks.memory import invented  # noqa: E402
-from pipeline import run  # noqa: E402
+from pipeline import releasing  # noqa: E402
 from pipeline.composition import texts  # noqa: E402
 from pipeline.decisions import State  # noqa: E402
 from pipeline.desk import Desk  # noqa: E402
@@ -174,7 +174,7 @@ def installed(folder: Path, papers: list[Paper]) -> tuple[Settings, Snapshot]:
     settings = harness.settings(folder, "http://127.0.0.1:9/v1", name=EMBEDDED)
     made = harness.snapshot(settings, papers)
     harness.summarize(settings, made)
-    run.release(settings, made, harness.NOW)
+    releasing.release(settings, made, harness.NOW)
     return settings, made
 
 
@@ -202,7 +202,7 @@ def many(folder: Path, papers: list[Paper], count: int) -> None:
     """An installation with so many snapshots, of which the newest thirty are not published."""
     settings, draft = installed(folder, papers)
     texts_of_draft = _contents(draft.folder)
-    run.release(settings, draft, harness.NOW, asked_under="none", site=False)
+    releasing.release(settings, draft, harness.NOW, asked_under="none", site=False)
     texts_of_published = _contents(draft.folder)
     shutil.rmtree(draft.folder)
     for number in range(count):
@@ -293,7 +293,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         settings, snapshot = installed(Path(name) / "one", papers)
         decided(snapshot, TAKEN)
-        run.release(settings, snapshot, harness.NOW)
+        releasing.release(settings, snapshot, harness.NOW)
         many(Path(name) / "many", papers[:30], SNAPSHOTS)
         ids = [paper.id for paper in papers]
         times = reviewed(Path(name) / "one", snapshot, ids) + listed(Path(name) / "many")

@@ -7,5 +7,6 @@ arXiv ──fetch──▶ 1-papers ──summarize──▶ 2-summaries ──c
 site ◀──publish── 6-published ◀─gate── 5-digest ◀──assemble── 4-decisions
 
 Stages (`stages/`) read files and write files, and never call each other; `run.py`
-puts them in order and resumes what is unfinished; `outputs.py` owns the files.
+puts them in order and resumes what is unfinished, `releasing.py` is the gate that everything
+passes which readers see; `outputs.py` owns the files, `web/` is the editors' app.
 """

@@ -18,8 +18,9 @@ from pipeline.choice import SHOWN, Choice, Chooser
 from pipeline.errors import QueryRefused
 from pipeline.outputs import Outputs
 from pipeline.records import Count, Paper, Record, SnapshotName, Usage, utc
+from pipeline.releasing import give_notice
 from pipeline.report import Missing
-from pipeline.run import Night, Work, give_notice, heal
+from pipeline.run import Night, Work, heal
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.document import Document

@@ -1,19 +1,17 @@
-"""The nightly job: the stages in order, resuming what is unfinished; and releasing.
+"""The nightly job: the stages in order, resuming what is unfinished.
 
 A snapshot is unfinished until its digest was assembled from all that is there. After
 tonight's work, gaps of the last seven days are asked for again.
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
 import msgspec
 
-from pipeline import ledger, prompts
-from pipeline.decisions import waited_for
+from pipeline import prompts
 from pipeline.errors import (
     ArxivUnavailable,
     BatchRunning,
@@ -21,26 +19,23 @@ from pipeline.errors import (
     PaperlineError,
     PromptError,
     QueryRefused,
-    UsageError,
 )
 from pipeline.exchange import Executor
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
 from pipeline.records import (
-    Digest,
-    Policy,
     Usage,
     utc,
 )
+from pipeline.releasing import give_notice, make_up, release, summarized, unreleased
 from pipeline.report import Missing, Reminder, Report, described, overdue
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
 from pipeline.stages import check as checks
-from pipeline.stages.assemble import assemble, is_stale
 from pipeline.stages.fetch import fetch
 from pipeline.stages.judge import judging_prompt
-from pipeline.stages.publish import build_site, record, record_withdrawals, take_back
+from pipeline.stages.publish import build_site
 from pipeline.stages.summarize import summarize, worth_asking
 
 log = logging.getLogger(__name__)
@@ -124,120 +119,10 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         return described(report, settings, snapshots[-1]) if snapshots else report
 
 
-def release(  # noqa: PLR0913  who asks, for what
-    settings: Settings,
-    snapshot: Snapshot,
-    now: datetime,
-    *,
-    asked_under: Policy | None = None,
-    by: str | None = None,
-    site: bool = True,
-) -> Digest:
-    """Assemble the digest and publish it as far as the gate allows; harmless when repeated.
-
-    The gate is the policy that the digest was first assembled under. Where somebody asks for it
-    to be published (`by` name), it is the one that they ask under, which then stays with it;
-    unasked one that was taken back stays so, and `[review] publish` may let it wait. Without
-    `site` the caller brings the site up to date. Raises `UsageError` where the snapshot was
-    never summarized.
-    """
-    if not _summarized(snapshot):
-        raise UsageError(
-            "there are no lines yet",
-            where=str(snapshot),
-            next_step=f"Run paperline summarize {snapshot}",
-        )
-
-    def through_gate(draft: Digest) -> Digest:
-        policy = asked_under or draft.policy
-        wanted = asked_under is not None or releases_itself(settings, snapshot)
-        if not wanted or waited_for(draft, policy):
-            return draft
-        passed = draft.but(status="published", policy=policy)
-        record(snapshot, passed, now, by=by)
-        return passed
-
-    with snapshot.releasing():
-        digest = assembled(settings, snapshot, through_gate)
-    if digest.status == "published" and site:
-        build_site(settings)
-    _carry_on(settings, snapshot, now, site=site)
-    return digest
-
-
-def make_up(settings: Settings, topic: str, now: datetime) -> list[Missing]:
-    """Release what stayed behind its decisions, whatever its age: a kill or a full disk came first.
-
-    The caller brings the site up to date. What is damaged is left, and told.
-    """
-    missing = []
-    for snapshot in Outputs(settings.outputs).snapshots(topic):
-        try:
-            if snapshot.lags() and _summarized(snapshot):
-                release(settings, snapshot, now, site=False)
-        except DamagedFile as error:
-            missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
-    return missing
-
-
-def releases_itself(settings: Settings, snapshot: Snapshot) -> bool:
-    """Whether a digest that passes its gate is published without being asked for."""
-    releases = snapshot.publications()
-    taken_back = bool(releases) and releases[-1].why is not None
-    return settings.review.publish == "settled" and not taken_back
-
-
-def withdraw(
-    settings: Settings, snapshot: Snapshot, why: str, *, editor: str, now: datetime
-) -> None:
-    """Take a published digest back: its page on the site says so, and why.
-
-    Raises `UsageError` where it is not published.
-    """
-    with snapshot.releasing():
-        take_back(snapshot, why, editor=editor, now=now)
-        assembled(settings, snapshot)
-    build_site(settings)
-
-
-def assembled(
-    settings: Settings,
-    snapshot: Snapshot,
-    released: Callable[[Digest], Digest] = lambda digest: digest,
-) -> Digest:
-    """As `assemble`, after what was never checked has been. Hold `snapshot.releasing()`."""
-    if checks.is_stale(settings, snapshot):
-        checks.renew(settings, snapshot)
-    return assemble(settings, snapshot, released)
-
-
-def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetime) -> None:
-    """Say of papers that readers have seen that they were withdrawn, where they have seen them.
-
-    For withdrawals that the newest snapshot shows, or one from `since` on. The caller brings
-    the site up to date afterwards.
-    """
-    outputs = Outputs(settings.outputs)
-    snapshots = outputs.snapshots(topic)
-    if not snapshots:
-        return
-    earliest = min(snapshots[-1].run().instant, since) - timedelta(seconds=1)
-    with ledger.opened(settings.cache, outputs, topic) as shown:
-        told = shown.withdrawals_after(earliest)
-        places = {name for paper in told for name, _ in shown.versions_of(paper)}
-    for snapshot in snapshots:
-        if snapshot.name not in places:
-            continue
-        with snapshot.releasing():
-            record_withdrawals(snapshot, told, now)
-        if _summarized(snapshot) and is_stale(settings, snapshot):
-            release(settings, snapshot, now, site=False)
-
-
 def unfinished(settings: Settings, snapshot: Snapshot) -> bool:
     """Whether a run was cut off before it had lines, or a reason for none, for every paper."""
     run, digest = snapshot.run(), snapshot.digest()
-    if not _summarized(snapshot) or digest is None:
+    if not summarized(snapshot) or digest is None:
         return True
     pending = any(entry.gap.kind == "pending" for entry in digest.gaps if entry.gap)
     return pending and run.model == settings.model.effective_name
@@ -245,7 +130,7 @@ def unfinished(settings: Settings, snapshot: Snapshot) -> bool:
 
 def to_heal(snapshot: Snapshot, now: datetime) -> list[str] | None:
     """The papers whose gaps asking now may close; None: all, since none was ever asked for."""
-    if not _summarized(snapshot):
+    if not summarized(snapshot):
         return None
     run, digest = snapshot.run(), snapshot.digest()
     gaps = {e.paper.id for e in digest.gaps} if digest else run.gaps.keys()
@@ -312,28 +197,6 @@ def _check(night: Night, snapshot: Snapshot, work: Work) -> None:
     ]
 
 
-def _summarized(snapshot: Snapshot) -> bool:
-    return "summarize" in snapshot.run().stages
-
-
-def _carry_on(settings: Settings, snapshot: Snapshot, now: datetime, *, site: bool) -> None:
-    """Release the next snapshot anew where decisions on this one carry over to it."""
-    of_topic = Outputs(settings.outputs).snapshots(snapshot.topic)
-    position = [s.name for s in of_topic].index(snapshot.name)
-    for later in of_topic[position + 1 : position + 2]:
-        if later.digest() is not None and is_stale(settings, later) and _summarized(later):
-            release(settings, later, now, site=site)
-
-
-def _unreleased(settings: Settings, snapshot: Snapshot) -> bool:
-    """Whether a digest's files lag behind what is known, or it passes its gate unpublished."""
-    digest = snapshot.digest()
-    if digest is None or is_stale(settings, snapshot):
-        return True
-    waits = digest.status == "published" or waited_for(digest, digest.policy)
-    return not waits and releases_itself(settings, snapshot)
-
-
 def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> bool:
     """Ask for what a snapshot lacks, and release what was cut off; whether there was anything.
 
@@ -349,7 +212,7 @@ def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> 
             _ask_again(night, topic, snapshot, ask, work)
         elif lacks_opinions(night.settings, snapshot):
             _check(night, snapshot, work)
-        if asked or (_summarized(snapshot) and _unreleased(night.settings, snapshot)):
+        if asked or (summarized(snapshot) and unreleased(night.settings, snapshot)):
             release(night.settings, snapshot, night.now, site=False)
             return True
     except PromptError as error:

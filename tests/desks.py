@@ -25,7 +25,7 @@ from pipeline.records import (
     Summary,
     utc,
 )
-from pipeline.run import release
+from pipeline.releasing import release
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.assemble import assemble
@@ -160,7 +160,7 @@ class Room:
             self.decide("approve", number, editor=editor)
 
     def release(self, **asked: Any) -> Digest:
-        """Release as far as the gate allows; `asked` as for `run.release`."""
+        """Release as far as the gate allows; `asked` as for `releasing.release`."""
         return release(self.settings, self.snapshot, self.later(), **asked)
 
     def forget(self) -> None:

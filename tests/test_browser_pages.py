@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
-from pipeline.run import withdraw
+from pipeline.releasing import withdraw
 from tests.browser import DESKTOP, PHONE, Browsing, Screen, Shoot
 from tests.desks import Room
 from tests.harbours import GAP, TEXTS, WRONG, a_morning

@@ -22,7 +22,7 @@ from pipeline.exchange import Deliver, Job, Outcome, Paid, Verdict, failed
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.records import Digest, Failure, Finding, Lines, Paper, Severity, Summary
-from pipeline.run import assembled, release
+from pipeline.releasing import assembled, release
 from pipeline.settings import CheckSettings, ReviewSettings, Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import assemble as assembling

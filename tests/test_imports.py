@@ -25,6 +25,7 @@ ORDER = [
     ["executors"],
     ["stages"],
     ["status", "report", "desk"],
+    ["releasing"],
     ["run", "doctor"],
     ["forecast", "backfill"],
     ["demo"],

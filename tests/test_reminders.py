@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from pipeline.cli.nightly import _sentence
+from pipeline.releasing import withdraw
 from pipeline.report import Reminder, Report, overdue
-from pipeline.run import withdraw
 from pipeline.snapshot import Snapshot
 from tests.desks import Room, a_desk
 

@@ -18,8 +18,9 @@ from pipeline.errors import UsageError
 from pipeline.executors.selection import opened
 from pipeline.progress import Plain
 from pipeline.records import Withdrawal
+from pipeline.releasing import releases_itself, withdraw
 from pipeline.report import Report
-from pipeline.run import Night, releases_itself, run_topic, withdraw
+from pipeline.run import Night, run_topic
 from pipeline.site.build import pages
 from pipeline.site.text import local_time
 from pipeline.stages.publish import build_site, record_withdrawals

@@ -16,7 +16,7 @@ from lxml.html import HtmlElement, fragments_fromstring
 
 from pipeline.checks import form
 from pipeline.records import LANGUAGES, Decision
-from pipeline.run import withdraw
+from pipeline.releasing import withdraw
 from pipeline.stages.review import LONGEST
 from pipeline.web import newsroom
 from tests.desks import NAME, Room, a_desk, lines_of

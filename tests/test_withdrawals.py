@@ -12,8 +12,9 @@ from pipeline.desk import Desk
 from pipeline.executors.selection import opened
 from pipeline.progress import Plain
 from pipeline.records import Policy, Withdrawal
+from pipeline.releasing import give_notice, release
 from pipeline.report import Report
-from pipeline.run import Night, give_notice, release, run_topic
+from pipeline.run import Night, run_topic
 from pipeline.settings import ModelSettings, ReviewSettings, Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.publish import record_withdrawals

@@ -92,7 +92,7 @@ def unpublish(config: Path | None, snapshot: str, why: str, editor: str | None) 
 
     from pipeline import configuration
     from pipeline.outputs import Outputs
-    from pipeline.run import withdraw
+    from pipeline.releasing import withdraw
 
     settings = configuration.load(config)
     found = Outputs(settings.outputs).find(snapshot)
@@ -110,7 +110,7 @@ def _decided(
     from pipeline.decisions import waited_for
     from pipeline.desk import Desk
     from pipeline.outputs import Outputs
-    from pipeline.run import release
+    from pipeline.releasing import release
 
     settings, now = configuration.load(config), datetime.now(UTC)
     found = Outputs(settings.outputs).find(snapshot)

@@ -160,7 +160,7 @@ def assemble(config: Path | None, snapshot: str) -> None:
     """Write a snapshot's digest from its lines and decisions."""
     from pipeline import configuration
     from pipeline.outputs import Outputs
-    from pipeline.run import assembled
+    from pipeline.releasing import assembled
 
     settings = configuration.load(config)
     found = Outputs(settings.outputs).find(snapshot)
@@ -185,7 +185,7 @@ def publish(config: Path | None, snapshots: tuple[str, ...], editor: str | None)
     from pipeline import configuration
     from pipeline.decisions import waited_for
     from pipeline.outputs import Outputs
-    from pipeline.run import release
+    from pipeline.releasing import release
     from pipeline.stages.publish import build_site
 
     settings = configuration.load(config)

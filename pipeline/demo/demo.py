@@ -12,7 +12,8 @@ from pipeline.executors.selection import opened
 from pipeline.files import bundled_folder
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
-from pipeline.run import Night, release, run_topic
+from pipeline.releasing import release
+from pipeline.run import Night, run_topic
 from pipeline.settings import Settings
 from pipeline.stages.review import Wish
 

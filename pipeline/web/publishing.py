@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from pipeline import run
+from pipeline import releasing
 from pipeline.decisions import waited_for
 from pipeline.desk import Desk
 from pipeline.errors import Overtaken, PaperlineError, UsageError
@@ -84,7 +84,7 @@ def publish(room: Newsroom, request: Request) -> Response:
             told = Told("digest-changed", status=409)
             return _preview(room, request, desk, problem=told)
         now, name = datetime.now(UTC), session.editor
-        run.release(room.settings, desk.snapshot, now, asked_under=digest.policy, by=name)
+        releasing.release(room.settings, desk.snapshot, now, asked_under=digest.policy, by=name)
     room.releases.mended(desk.snapshot)
     return _back(desk)
 
@@ -94,7 +94,7 @@ def unpublish(room: Newsroom, request: Request) -> Response:
     desk, why = room.desks.asked_for(request), fields(request).get("why", "")
     editor, now = session_of(request).editor, datetime.now(UTC)
     try:
-        run.withdraw(room.settings, desk.snapshot, why, editor=editor, now=now)
+        releasing.withdraw(room.settings, desk.snapshot, why, editor=editor, now=now)
     except UsageError as error:
         return _preview(room, request, desk, problem=error)
     return _back(desk)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from pipeline import run
+from pipeline import releasing
 from pipeline.errors import PaperlineError
 from pipeline.outputs import Outputs
 from pipeline.records import Digest
@@ -115,7 +115,7 @@ class Releases:
         for topic in outputs.topics():
             if not any(snapshot.lags() for snapshot in outputs.snapshots(topic)):
                 continue
-            for missing in run.make_up(self._settings, topic, datetime.now(UTC)):
+            for missing in releasing.make_up(self._settings, topic, datetime.now(UTC)):
                 log.warning("%s/%s is not released: %s", topic, missing.snapshot, missing.reason)
             build_site(self._settings)
 
@@ -127,7 +127,7 @@ class Releases:
                 self._changed.wait(left)
                 due = self._first()
             due.done = self._worker.submit(
-                run.release, self._settings, due.snapshot, datetime.now(UTC)
+                releasing.release, self._settings, due.snapshot, datetime.now(UTC)
             )
             self._changed.notify_all()
         error = due.done.exception()
