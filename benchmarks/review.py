@@ -40,6 +40,7 @@ from pipeline.files import append_lines  # noqa: E402
 from pipeline.records import EMBEDDED, Action, Decision, Paper  # noqa: E402
 from pipeline.settings import Settings  # noqa: E402
 from pipeline.snapshot import Snapshot  # noqa: E402
+from pipeline.stages.publish import build_site  # noqa: E402
 from pipeline.web.releases import PAUSE  # noqa: E402
 
 PAPERS = 1_000
@@ -214,6 +215,7 @@ def many(folder: Path, papers: list[Paper], count: int) -> None:
             dated = text.replace(draft.name, other.name)
             dated = dated.replace(f"{harness.NOW:%Y-%m-%dT%H:%M}", f"{instant:%Y-%m-%dT%H:%M}")
             (other / name).write_text(dated, encoding="utf-8")
+    build_site(settings)
 
 
 def _contents(folder: Path) -> dict[str, str]:

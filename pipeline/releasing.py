@@ -55,9 +55,9 @@ def release(  # noqa: PLR0913  who asks, for what
 
     with snapshot.releasing():
         digest = assembled(settings, snapshot, through_gate)
-    if digest.status == "published" and site:
+    carried = _carry_on(settings, snapshot, now)
+    if site and "published" in (digest.status, carried):
         build_site(settings)
-    _carry_on(settings, snapshot, now, site=site)
     return digest
 
 
@@ -67,12 +67,14 @@ def make_up(settings: Settings, topic: str, now: datetime) -> list[Missing]:
     The caller brings the site up to date. What is damaged is left, and told.
     """
     missing = []
+    behind: Snapshot | None = None
     for snapshot in Outputs(settings.outputs).snapshots(topic):
         try:
-            if snapshot.lags() and summarized(snapshot):
+            if snapshot.lags(behind) and summarized(snapshot):
                 release(settings, snapshot, now, site=False)
         except DamagedFile as error:
             missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
+        behind = snapshot
     return missing
 
 
@@ -144,10 +146,14 @@ def unreleased(settings: Settings, snapshot: Snapshot) -> bool:
     return not waits and releases_itself(settings, snapshot)
 
 
-def _carry_on(settings: Settings, snapshot: Snapshot, now: datetime, *, site: bool) -> None:
-    """Release the next snapshot anew where decisions on this one carry over to it."""
+def _carry_on(settings: Settings, snapshot: Snapshot, now: datetime) -> str | None:
+    """Release the next snapshot anew where decisions on this one carry over to it.
+
+    Its status then, None where none did. The caller brings the site up to date.
+    """
     of_topic = Outputs(settings.outputs).snapshots(snapshot.topic)
     position = [s.name for s in of_topic].index(snapshot.name)
     for later in of_topic[position + 1 : position + 2]:
         if later.digest() is not None and is_stale(settings, later) and summarized(later):
-            release(settings, later, now, site=site)
+            return release(settings, later, now, site=False).status
+    return None

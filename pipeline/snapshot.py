@@ -159,12 +159,23 @@ class Snapshot:
             decided = self._decisions.exists() and self._decisions.stat().st_mtime_ns
             return decided >= self._published.stat().st_mtime_ns
 
-    def lags(self) -> bool:
-        """Whether something was decided after the digest was assembled last; none is read."""
+    def lags(self, behind: "Snapshot | None" = None) -> bool:
+        """Whether something was decided after the digest was assembled last; no file is read.
+
+        On this snapshot, or on the one before, from which decisions carry over.
+        """
+        decided = [one._decisions for one in (self, behind) if one]  # noqa: SLF001
         with files.translated(self.folder):
-            if not (self._decisions.exists() and self.digest_json.exists()):
+            if not self.digest_json.exists():
                 return False
-            return self._decisions.stat().st_mtime_ns > self.digest_json.stat().st_mtime_ns
+            assembled = self.digest_json.stat().st_mtime_ns
+            return any(path.exists() and path.stat().st_mtime_ns > assembled for path in decided)
+
+    def is_no_newer_than(self, page: Path) -> bool:
+        """Whether nothing was released after that file was written."""
+        if not self._published.exists():
+            return True
+        return page.exists() and page.stat().st_mtime_ns >= self._published.stat().st_mtime_ns
 
     def run(self) -> Run:
         """What was done to the snapshot. Raises `DamagedFile`."""

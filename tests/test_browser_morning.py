@@ -756,6 +756,21 @@ async def test_a_digest_is_previewed_introduced_published_withdrawn_and_publishe
         await expect(desk.find(".events li").first).to_contain_text("alice published again")
 
 
+async def test_a_proxys_error_page_takes_the_place_of_nothing(
+    desk: Screen, browsing: Browsing, room: Room
+):
+    await desk.page.route("**/decide", lambda route: route.fulfill(status=502, body="<h1>502</h1>"))
+    browsing.expected.append("status of 502")
+    await desk.press("a")
+    await expect(desk.find("#offline")).to_be_visible()
+    await expect(desk.find("#title")).to_have_text(TEXTS[0].title)
+    await desk.page.unroute("**/decide")
+    await desk.press("a")
+    await desk.shows(2)
+    await expect(desk.find("#offline")).to_be_hidden()
+    assert [d.action for d in room.snapshot.decisions()] == ["approve"]
+
+
 async def test_the_audit_page_tells_who_did_what_with_the_text_before_and_after(
     desk: Screen, room: Room
 ):

@@ -26,7 +26,7 @@ from pipeline.site.text import local_time
 from pipeline.stages.publish import build_site, record_withdrawals
 from pipeline.stages.review import Wish
 from pipeline.status import snapshot_status
-from tests.desks import GAP, Room, a_desk, lines_of, wishes
+from tests.desks import GAP, NAME, Room, a_desk, lines_of, wishes
 from tests.digests import a_paper
 
 NEXT = "20260502_0405"
@@ -543,14 +543,25 @@ def test_it_is_made_up_for_however_old_the_digest_is(published, arxiv):
     assert not published.snapshot.lags()
 
 
+def test_what_carries_over_to_the_next_digest_is_made_up_for_too(published, arxiv):
+    later = a_desk(published.folder, name="20260502_0405")
+    later.settle()
+    later.release()
+    os.utime(later.snapshot.digest_json, (0, 0))  # it lags behind the decisions it takes over
+    assert not published.snapshot.lags()
+    assert later.snapshot.lags(published.snapshot)
+    nightly(published, arxiv.url, published.now + timedelta(days=300))
+    assert not later.snapshot.lags(published.snapshot)
+
+
 def test_an_old_damaged_digest_is_told_and_stops_no_night(published, arxiv):
     a_desk(published.folder, name="20260502_0405")
     published.decide("edit", 1, text={"en": "By hand."})
     published.snapshot.digest_json.write_text("{", encoding="utf-8")
     os.utime(published.snapshot.digest_json, (0, 0))  # it lags behind the decision
     report = nightly(published, arxiv.url, published.now + timedelta(days=300))
-    (missing,) = [m for m in report.missing if "5-digest.json" in m.reason]
-    assert missing.snapshot == published.snapshot.name
+    missing = [m.snapshot for m in report.missing if f"{NAME}/5-digest.json" in m.reason]
+    assert NAME in missing
 
 
 class TestTheName:

@@ -84,7 +84,10 @@ class TestPublishing:
             alice = app.reviewer(desk)
             alice.settle(1)
             seen = hidden(alice.get("/preview").document, 'form[action$="/publish"]', "seen")
-            app.reviewer(desk, "bob").decide("edit", 1, en="Bob's own line.", zh=lines_of(1)["zh"])
+            bob = app.reviewer(desk, "bob")
+            bob.post("/arrange", paper=desk.id(1), action="pin")
+            assert alice.post("/publish", seen=seen).status == 409
+            bob.decide("edit", 1, en="Bob's own line.", zh=lines_of(1)["zh"])
             answer = alice.post("/publish", seen=seen)
             assert answer.status == 409
             assert "has changed since you looked at it" in texts(answer.document, PROBLEM)[0]
@@ -311,6 +314,13 @@ class TestWhatFails:
         with review_app(desk.settings):
             pass  # its end waits for what it has begun
         assert [each.reason for each in desk.publications()] == ["first"]
+        assert lines_of(1)["en"] in desk.page
+
+    def test_a_page_that_was_never_written_is_made_up_for_at_the_start(self, desk) -> None:
+        desk.settle()
+        desk.release(site=False)  # and the process ends here
+        with review_app(desk.settings):
+            pass
         assert lines_of(1)["en"] in desk.page
 
     def test_the_end_of_the_server_finishes_what_is_due(self, desk) -> None:

@@ -27,6 +27,8 @@ POLICY = (
 """The Content-Security-Policy of pages that bring none of their own."""
 
 HEADERS = {
+    # By it pages tell this server's answers from those of a proxy in front of it.
+    "X-Paperline": "1",
     "Content-Security-Policy": POLICY,
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",

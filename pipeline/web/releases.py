@@ -113,7 +113,10 @@ class Releases:
     def _make_up(self) -> None:
         outputs = Outputs(self._settings.outputs)
         for topic in outputs.topics():
-            if not any(snapshot.lags() for snapshot in outputs.snapshots(topic)):
+            snapshots = outputs.snapshots(topic)
+            pairs = zip(snapshots, [None, *snapshots], strict=False)
+            lagging = any(snapshot.lags(behind) for snapshot, behind in pairs)
+            if not lagging and all(map(outputs.is_on_site, snapshots)):
                 continue
             for missing in releasing.make_up(self._settings, topic, datetime.now(UTC)):
                 log.warning("%s/%s is not released: %s", topic, missing.snapshot, missing.reason)

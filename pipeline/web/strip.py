@@ -108,7 +108,9 @@ class Strip:
     @cached_property
     def mark(self) -> str:
         """Fingerprint of all that the digest shows, by which a change since is noticed."""
-        seen = [[item.paper.id, self.view.sight(item.paper.id).mark] for item in self.items]
+        seen = [
+            [item.paper.id, item.pinned, self.view.sight(item.paper.id).mark] for item in self.items
+        ]
         return fingerprint([seen, introduction_mark(self.view.digest.introduction)])[:16]
 
     def blameless_wishes(self) -> list[Wish]:

@@ -388,8 +388,14 @@ window.addEventListener("pageshow", () => {
 document.addEventListener("htmx:error", () => {
   document.getElementById("offline").hidden = false;
 });
-document.addEventListener("htmx:after:request", () => {
-  document.getElementById("offline").hidden = true;
+// An answer that is not this server's, a proxy's error page for example, replaces nothing.
+document.addEventListener("htmx:before:response", (event) => {
+  if (event.detail.ctx.response.headers.get("X-Paperline")) return;
+  event.preventDefault();
+  document.getElementById("offline").hidden = false;
+});
+document.addEventListener("htmx:after:request", (event) => {
+  if (event.detail.ctx.target?.id === "focus") document.getElementById("offline").hidden = true;
 });
 document.addEventListener("DOMContentLoaded", () => {
   told = "";
