@@ -33,7 +33,7 @@ def source(arxiv: SmallArxiv, tmp_path: Path) -> Callable[..., ArxivApi]:
     """A source that asks the small arXiv; keywords are settings."""
 
     def make(**changes: object) -> ArxivApi:
-        settings = ArxivSettings(url=arxiv.url, delay=0.0, page_size=2, timeout=20.0, patience=0.4)
+        settings = ArxivSettings(url=arxiv.url, delay=0.0, page_size=2, timeout=20.0, patience=0.65)
         return ArxivApi(msgspec.structs.replace(settings, **changes))
 
     return make
