@@ -33,7 +33,7 @@ def source(arxiv: SmallArxiv, tmp_path: Path) -> Callable[..., ArxivApi]:
     """A source that asks the small arXiv; keywords are settings."""
 
     def make(**changes: object) -> ArxivApi:
-        settings = ArxivSettings(url=arxiv.url, delay=0.0, page_size=2, timeout=20.0, patience=0.65)
+        settings = ArxivSettings(url=arxiv.url, delay=0.0, page_size=2, timeout=20.0, patience=0.4)
         return ArxivApi(msgspec.structs.replace(settings, **changes))
 
     return make
@@ -383,7 +383,7 @@ class TestFailures:
     ) -> None:
         arxiv.answers = [Response(error_feed("out of oil"), status=status)] * 50
         with pytest.raises(QueryRefused, match=r"query: out of oil\. "):
-            list(source().papers("all:lantern"))
+            list(source(patience=0.65).papers("all:lantern"))  # less than 0.1 + 0.2 + 0.4 seconds
         assert len(arxiv.requests) == 3
 
     def test_a_ban_is_told_at_once(self, arxiv, source) -> None:
@@ -395,12 +395,15 @@ class TestFailures:
 
     def test_patience_is_for_all_topics_together(self, arxiv, source) -> None:
         arxiv.answers = [Response("busy", status=503)] * 50
-        asked = source()
-        for query, tries in (("all:lantern", 3), ("all:lamp", 1), ("all:light", 1)):
+        asked, tries = source(), []
+        for query in ("all:lantern", "all:lamp", "all:light", "all:ray"):
             before = len(arxiv.requests)
             with pytest.raises(ArxivUnavailable, match="status 503"):
                 list(asked.papers(query))
-            assert len(arxiv.requests) - before == tries
+            tries.append(len(arxiv.requests) - before)
+        # On a slow machine the first one may leave a wait to the second, and none to the last.
+        assert tries[0] > 1
+        assert tries[-1] == 1
         arxiv.answers, arxiv.entries = [], [entry(1)]
         assert len(list(asked.papers("all:lantern"))) == 1
 
