@@ -134,6 +134,7 @@ async def test_keys_that_are_pressed_faster_than_the_server_answers_count_all_th
     await desk.shows(3)
     await desk.at_once("k", "k")
     await desk.shows(1)
+    await expect(desk.find("#title")).to_have_text(TEXTS[0].title)
 
 
 async def test_on_a_slow_connection_nothing_is_decided_on_what_is_about_to_be_replaced(
@@ -577,14 +578,20 @@ async def test_a_server_that_cannot_be_reached_is_told_and_the_edit_goes_through
 # Two editors
 
 
-async def test_the_second_of_two_editors_is_shown_what_the_first_one_did_and_keeps_the_text(
-    browsing: Browsing, desk: Screen, server: Served, room: Room
-):
+async def bob_at_an_edit(browsing: Browsing, server: Served, room: Room) -> Screen:
+    """Another editor, who has typed a line of the first paper and not saved it."""
     browsing.expected.append("status of 409")
     other = await browsing.screen(server, "bob")
     await other.open(f"/review/{room.snapshot}")
     await other.press("e")
     await other.find("#edit-en").fill("Bob's own line about TideFormer")
+    return other
+
+
+async def test_the_second_of_two_editors_is_shown_what_the_first_one_did_and_keeps_the_text(
+    browsing: Browsing, desk: Screen, server: Served, room: Room
+):
+    other = await bob_at_an_edit(browsing, server, room)
     await desk.press("e")
     await desk.find("#edit-en").fill("Alice's line about TideFormer")
     await desk.press("Control+Enter")
@@ -649,11 +656,7 @@ async def test_no_key_of_a_decision_confirms_it_against_another_editors(
 async def test_the_second_of_two_editors_can_go_on_with_what_the_first_one_did(
     browsing: Browsing, desk: Screen, server: Served, room: Room
 ):
-    browsing.expected.append("status of 409")
-    other = await browsing.screen(server, "bob")
-    await other.open(f"/review/{room.snapshot}")
-    await other.press("e")
-    await other.find("#edit-en").fill("Bob's own line about TideFormer")
+    other = await bob_at_an_edit(browsing, server, room)
     await desk.approve(1)
     await desk.shows(2)
     await other.press("Control+Enter")

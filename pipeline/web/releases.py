@@ -11,7 +11,6 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Self
 
 from pipeline import releasing
@@ -57,12 +56,7 @@ class Releases:
         self._worker.submit(self._make_up).add_done_callback(_log)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Do at once what is due, and wait for it."""
         with self._changed:
             self._closing = True
