@@ -125,8 +125,10 @@ class Summary(Record, frozen=True, kw_only=True):
     """One candidate: a paper's lines by one prompt and one model.
 
     `id` is the fingerprint's first 16 digits of paper, version, origin, model, prompt
-    and lines, so the same lines have the same id in every snapshot. The embedded
-    model uses no prompt: `prompt` is None, `prompt_fingerprint` that of the glossary.
+    and lines, so the same lines have the same id in every snapshot. `prompt_fingerprint`
+    covers all that the prompt says of this paper: its own text, what it extends and includes,
+    and the glossary `terms` that it pulled in, English to Chinese. The embedded model uses no
+    prompt: `prompt` is None, `prompt_fingerprint` that of the glossary.
     """
 
     id: str
@@ -137,6 +139,7 @@ class Summary(Record, frozen=True, kw_only=True):
     model: str
     prompt: str | None
     prompt_fingerprint: str
+    terms: dict[str, str] = {}
     mended: tuple[str, ...] = ()
     usage: Usage = Usage()
     created: Utc
@@ -199,6 +202,27 @@ class Decision(Record, frozen=True, kw_only=True):
         """Raises `ValueError` where a paper is missing, or is named and none is meant."""
         if (self.paper is None) != (self.action == "introduce"):
             raise ValueError(f"{self.action} of paper {self.paper}")
+
+
+class Preference(Record, frozen=True, kw_only=True):
+    """Which of two candidates' lines an editor preferred, who did not know whose they were.
+
+    `summaries` are the ids of the two, `preferred` is one of them, None for a tie. Of several
+    by one editor about the same two lines the last one counts.
+    """
+
+    paper: ArxivId
+    version: int
+    language: Language
+    summaries: tuple[str, str]
+    preferred: str | None
+    editor: str
+    at: Utc
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` where what was preferred is none of the two."""
+        if self.preferred not in (None, *self.summaries):
+            raise ValueError(f"{self.preferred} is none of {self.summaries}")
 
 
 class DigestLine(Record, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from pipeline.records import (
     Finding,
     Kind,
     Paper,
+    Preference,
     Publication,
     Record,
     Summary,
@@ -45,6 +46,7 @@ class Snapshot:
         self._summaries = folder / "2-summaries.jsonl"
         self._findings = folder / "3-findings.jsonl"
         self._decisions = folder / "4-decisions.jsonl"
+        self._preferences = folder / "4-preferences.jsonl"
         self._published = folder / "6-published.jsonl"
         self._run = folder / "run.json"
         self._batch = folder / "batch.json"
@@ -123,6 +125,17 @@ class Snapshot:
     def append_decisions(self, decisions: Iterable[Decision]) -> None:
         """Append all at once and sync. Hold `releasing()`."""
         files.append_lines(self._decisions, [decision.to_json() for decision in decisions])
+
+    def preferences(self) -> list[Preference]:
+        """Every choice between two candidates, in the order in which they were made."""
+        return records_in(self._preferences, Preference)
+
+    def append_preferences(self, preferences: Iterable[Preference]) -> None:
+        """Append all at once and sync. Hold `releasing()`.
+
+        They stand apart from the decisions: what is said of prompts makes no digest stale.
+        """
+        files.append_lines(self._preferences, [one.to_json() for one in preferences])
 
     def digest(self) -> Digest | None:
         """The digest as last assembled, or None. Raises `DamagedFile`."""
