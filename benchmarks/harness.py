@@ -31,6 +31,7 @@ from pipeline.records import Paper
 from pipeline.settings import BudgetSettings, ModelSettings, Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import summarize as stage
+from pipeline.wanted import job_for
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TESTBED = Path(os.environ.get("PAPERLINE_TESTBED") or REPOSITORY.parent / "shared" / "testbed")
@@ -172,6 +173,6 @@ def summarize(chosen: Settings, made: Snapshot, wrap: Wrap | None = None) -> Non
 def bodies(chosen: Settings, papers: Iterable[Paper]) -> list[dict[str, Any]]:
     """The bodies that the stage sends for these papers: messages, schema, tokens allowed."""
     prompt = prompts.load(chosen.prompts, PROMPT)
-    jobs = (stage.job_for(chosen, TOPIC, "20260501_0405", prompt, paper) for paper in papers)
+    jobs = (job_for(chosen, TOPIC, "20260501_0405", prompt, paper) for paper in papers)
     requests = (job.request(job.model, chosen.model.parameters) for job in jobs)
     return [body_of(request, Abilities.unknown(), chosen.model, 1) for request in requests]

@@ -6,6 +6,7 @@ from typing import Literal
 from pipeline.records import (
     FORMAT,
     ArxivId,
+    Count,
     Failure,
     Filled,
     Paper,
@@ -95,6 +96,35 @@ class Stage(Record, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
 
 
+class Pass(Record, frozen=True, kw_only=True):
+    """One time that lines were asked for: which prompt and model they came from, and what it took.
+
+    `prompt` is None for the embedded model; `prompt_fingerprint` is the prompt's of that time,
+    `prompts` that of the whole folder. Of the papers `wanted`, `kept` had their line already;
+    the others were asked for, and `from_cache` of them were answered and paid for before.
+    `hit_rate` is the share of `wanted` that cost nothing for these two reasons, None where
+    nothing was wanted. `lines` are the papers that got one, by the model that wrote it;
+    `failed` got none. `term_tokens` of what was paid are the glossary's terms.
+    """
+
+    prompt: str | None
+    prompt_fingerprint: str
+    prompts: str
+    model: str
+    activated: bool
+    wanted: Count
+    kept: Count
+    from_cache: Count
+    requests: Count
+    failed: Count
+    hit_rate: float | None
+    term_tokens: Count = 0
+    lines: dict[str, tuple[ArxivId, ...]] = {}
+    usage: Usage = Usage()
+    started: Utc
+    seconds: float
+
+
 class Gap(Record, frozen=True, kw_only=True):
     """A paper of a snapshot for which a model was asked and gave no line.
 
@@ -110,7 +140,10 @@ class Run(Record, frozen=True, kw_only=True):
 
     `papers_sha256` is that of `1-papers.jsonl`, which never changes; `prompt` and `model`
     are the active ones, None before the first summarize; lines by the models in `fallbacks`
-    stand where the active model gave none. `backfilled`: it was made later than its day.
+    stand where the active model gave none. `prompt_fingerprint` covers all that the active
+    prompt says; `template_fingerprint` leaves the glossary out, of which `terms` are those
+    that occur in these papers. `passes`: every time that lines were asked for, oldest first.
+    `backfilled`: it was made later than its day.
     """
 
     format: int = FORMAT
@@ -122,7 +155,10 @@ class Run(Record, frozen=True, kw_only=True):
     papers_sha256: str = ""
     prompt: str | None = None
     prompt_fingerprint: str | None = None
+    template_fingerprint: str | None = None
+    terms: dict[str, str] = {}
     model: str | None = None
     fallbacks: tuple[str, ...] = ()
     stages: dict[str, Stage] = {}
+    passes: tuple[Pass, ...] = ()
     gaps: dict[str, Gap] = {}

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from pipeline import glossary, prompts
@@ -13,14 +14,14 @@ from pipeline.llm.remembered import remembered
 from pipeline.llm.tokens import count_request
 from pipeline.outputs import Outputs
 from pipeline.records import Count, Lines, Paper, Record, Usage
-from pipeline.run import as_it_was, recent, to_heal, unfinished
+from pipeline.run import as_it_was, lacking, prompt_for, recent, to_heal, unfinished
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
 from pipeline.stages.fetch import preview
 from pipeline.stages.judge import job_for as judge_job
 from pipeline.stages.judge import judging_prompt
-from pipeline.stages.summarize import job_for, wanted_for
+from pipeline.wanted import job_for, wanted_for
 
 LINES_TOKENS = 118
 """Tokens of an answer with two lines, until the books tell what a model uses."""
@@ -63,7 +64,7 @@ def forecast(
     asked: set[str] = set()
     source = open_source(settings)
     return [
-        _counted(settings, topic.name, _all_jobs(settings, topic, now, prompt, source), asked)
+        of_jobs(settings, topic.name, _all_jobs(settings, topic, now, prompt, source), asked)
         for topic in topics
     ]
 
@@ -74,9 +75,7 @@ def _all_jobs(
     outputs = Outputs(settings.outputs)
     snapshots = outputs.snapshots(topic.name)
     newest = snapshots[-1] if snapshots and unfinished(settings, snapshots[-1]) else None
-    tonight = prompts.load(
-        settings.prompts, prompt or (newest and newest.run().prompt) or topic.prompt
-    )
+    tonight = prompts.load(settings.prompts, prompt_for(newest, prompt or topic.prompt))
     jobs = _jobs(settings, tonight, topic, _tonight(settings, topic, now, newest, tonight, source))
     for snapshot in recent(outputs, topic.name, now):
         healed = to_heal(snapshot, now)
@@ -100,8 +99,9 @@ def _tonight(  # noqa: PLR0913  what a night depends on
     if newest is None:
         return [p for p in preview(settings, topic, now, source) if p.status != "withdrawn"]
     wanted = wanted_for(settings, newest.run(), prompt, glossary.load(settings.prompts))
-    have = {s.paper for s in newest.each_summary() if wanted.is_here(s)}
-    return wanted.to_make(newest.each_paper(), have)
+    only = lacking(newest)
+    wanted = replace(wanted, only=None if only is None else frozenset(only))
+    return wanted.to_make(newest.each_paper(), wanted.here(newest))
 
 
 def _jobs(
@@ -110,13 +110,19 @@ def _jobs(
     return [job_for(settings, topic.name, NOT_YET, prompt, paper) for paper in papers]
 
 
-def _counted(settings: Settings, topic: str, jobs: list[Job], asked: set[str]) -> Forecast:
+def of_jobs(
+    settings: Settings, topic: str, jobs: list[Job], asked: set[str], *, judged: bool = True
+) -> Forecast:
+    """What these questions would take, with second opinions where `judged` and switched on.
+
+    `asked`: fingerprints of requests that are counted already, to which these are added.
+    """
     usage, cached = Usage(), 0
     if settings.model.embedded:
         return Forecast(topic=topic, papers=len(jobs), cached=0, usage=usage)
     answer = _answer_tokens(settings)
     share = BATCH_SHARE if settings.model.executor == "batch" else 1.0
-    judging = judging_prompt(settings)
+    judging = judging_prompt(settings) if judged else None
     with contextlib.closing(AnswerCache(settings.cache)) as cache:
         known = Known(cache)
         for job in jobs:

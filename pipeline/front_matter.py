@@ -11,8 +11,8 @@ from pipeline.errors import PromptError
 from pipeline.exchange import AnswerKind, parameters_fault
 from pipeline.records import LANGUAGES, Language
 
-FORM = ("sentences", "words", "characters")
-"""What a line is held to when it is there. It is not sent, so it is no part of a fingerprint."""
+LATER = ("answers", "sentences", "words", "characters")
+"""Keys that came later: where one has its usual value, a fingerprint is what it was before."""
 
 
 class FrontMatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -33,14 +33,10 @@ class FrontMatter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     characters: tuple[int, int] | None = None
 
     def identity(self) -> dict[str, Any]:
-        """What a fingerprint covers: all that decides what is sent and how it is read.
-
-        A kind of answer that is usual is left out, so that the fingerprints under which
-        answers and candidates were kept before there was another kind still hold.
-        """
-        unsaid = {*FORM, "answers"} if self.answers == "lines" else {*FORM}
+        """What a fingerprint covers: all that is said here."""
         told: dict[str, Any] = msgspec.to_builtins(self)
-        return {key: value for key, value in told.items() if key not in unsaid}
+        usual = {field.name: field.default for field in msgspec.structs.fields(self)}
+        return {key: told[key] for key in told if key not in LATER or told[key] != usual[key]}
 
 
 def table(path: Path, text: str, right_name: str) -> dict[str, Any]:

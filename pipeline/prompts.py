@@ -3,7 +3,8 @@
 A prompt is `NAME.md.j2`: TOML between two `+++` lines, then a Jinja body with the blocks
 `system` and `user`. It may extend another prompt and replace one block; it then inherits
 the other's front matter too, except for the name. A judging prompt, which says
-`answers = "verdicts"`, is also given the lines that are judged.
+`answers = "verdicts"`, is also given the lines that are judged. `terms` are those of the
+glossary that occur in the paper: `transfer learning = 迁移学习; ...`, or nothing.
 """
 
 import contextlib
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline import front_matter
+from pipeline import glossary as glossaries
 from pipeline.errors import PromptError
 from pipeline.exchange import AnswerKind, Message
 from pipeline.files import read_authored
 from pipeline.front_matter import FrontMatter
-from pipeline.records import LANGUAGES, Lines, Paper, fingerprint
+from pipeline.glossary import Glossary
+from pipeline.records import LANGUAGES, Lines, Paper, fingerprint, prompt_fingerprint
 from pipeline.text import one_line
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 SUFFIX = ".md.j2"
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*" + re.escape(SUFFIX))
 PARTS = re.compile(r"\+\+\+\n(?P<front>.*?)^\+\+\+(?:\n|\Z)(?P<body>.*)", re.DOTALL | re.MULTILINE)
-VARIABLES = ("title", "abstract", "authors", "comments", "venue", "categories")
+VARIABLES = ("title", "abstract", "authors", "comments", "venue", "categories", "terms")
 BLOCKS = ("system", "user")
 KINDS: dict[AnswerKind, str] = {
     "lines": "a prompt that writes lines",
@@ -35,9 +38,19 @@ KINDS: dict[AnswerKind, str] = {
 
 
 class Prompt:
-    """A prompt that was found whole; `fingerprint` covers all it extends and includes."""
+    """A prompt that was found whole.
 
-    def __init__(self, front: FrontMatter, fingerprint: str, template: "Template") -> None:
+    `template_fingerprint` covers its own text, its front matter and all that it extends and
+    includes; `fingerprint` also the `glossary`, where it pulls terms in.
+    """
+
+    def __init__(
+        self,
+        front: FrontMatter,
+        template_fingerprint: str,
+        template: "Template",
+        glossary: Glossary | None = None,
+    ) -> None:
         self.name = front.name
         self.description = front.description
         self.languages = front.languages
@@ -46,9 +59,12 @@ class Prompt:
         self.sentences = front.sentences
         self.words = front.words
         self.characters = front.characters
-        self.fingerprint = fingerprint
+        self.template_fingerprint = self.fingerprint = template_fingerprint
         self._template = template
         self._variables = _variables(front.answers)
+        self._glossary = glossary
+        if glossary is not None:
+            self.fingerprint = fingerprint([template_fingerprint, glossary.fingerprint])
 
     @property
     def instructions(self) -> str:
@@ -56,7 +72,24 @@ class Prompt:
         (system,) = self._blocks(dict.fromkeys(self._variables, ""), "system")
         return system
 
-    def messages(self, paper: Paper, lines: Lines | None = None) -> tuple[Message, ...]:
+    @property
+    def blank(self) -> tuple[Message, ...]:
+        """The messages as they are where a paper has nothing to say: what is sent every time."""
+        return self._sent(dict.fromkeys(self._variables, ""))
+
+    def terms(self, paper: Paper) -> dict[str, str]:
+        """The glossary's terms that the prompt tells of a paper, English to Chinese."""
+        if self._glossary is None:
+            return {}
+        return dict(_terms(self._glossary, paper.title, paper.abstract))
+
+    def fingerprint_for(self, paper: Paper) -> str:
+        """Of all that the prompt says of this paper; its `prompt_fingerprint` in a candidate."""
+        return prompt_fingerprint(self.template_fingerprint, self.terms(paper))
+
+    def messages(
+        self, paper: Paper, lines: Lines | None = None, *, with_terms: bool = True
+    ) -> tuple[Message, ...]:
         """What is sent about a paper: the system turn, then the user turn.
 
         `lines` are those that a judging prompt asks about. Every value is one line without
@@ -64,6 +97,7 @@ class Prompt:
         Raises `PromptError` where the template fails.
         """
         judged: Lines = lines or {}
+        terms = self.terms(paper) if with_terms else {}
         values: dict[str, str] = {
             "title": paper.title,
             "abstract": paper.abstract,
@@ -71,11 +105,24 @@ class Prompt:
             "comments": paper.comments or "",
             "venue": paper.venue or "",
             "categories": ", ".join(paper.categories),
+            "terms": "; ".join(f"{en} = {zh}" for en, zh in terms.items()),
             **{language: judged.get(language, "") for language in LANGUAGES},
         }
-        values = {name: one_line(values[name]) for name in self._variables}
+        return self._sent({name: one_line(values[name]) for name in self._variables})
+
+    def _sent(self, values: dict[str, str]) -> tuple[Message, ...]:
         system, user = self._blocks(values, *BLOCKS)
         return Message(role="system", content=system), Message(role="user", content=user)
+
+    def tells_terms(self) -> bool:
+        """Whether it says anything of the glossary's terms.
+
+        One that extends another may leave out the block in which that one does.
+        """
+        blank = dict.fromkeys(self._variables, "")
+        return self._blocks(blank | {"terms": "of this trial"}, *BLOCKS) != self._blocks(
+            blank, *BLOCKS
+        )
 
     def try_out(self) -> None:
         """Render with as little as a paper may have, and with all of it.
@@ -156,7 +203,15 @@ def load(folder: Path, name: str, answers: AnswerKind = "lines") -> Prompt:
     template = environment.get_template(name + SUFFIX)
     prompt = Prompt(front, fingerprint([front.identity(), code]), template)
     prompt.try_out()
+    if "zh" in front.languages and prompt.tells_terms():
+        return Prompt(front, prompt.fingerprint, template, glossaries.load(folder))
     return prompt
+
+
+@functools.lru_cache(maxsize=4096)
+def _terms(glossary: Glossary, title: str, abstract: str) -> tuple[tuple[str, str], ...]:
+    """Those that occur; kept, since they are asked for more than once for each paper."""
+    return tuple(glossary.found_in(abstract, title=title))
 
 
 def _variables(answers: AnswerKind) -> tuple[str, ...]:

@@ -152,6 +152,14 @@ def summary_id(  # noqa: PLR0913  the six parts of the identity
     return fingerprint([paper, version, origin, model, prompt_fingerprint, lines])[:16]
 
 
+def prompt_fingerprint(template: str, terms: dict[str, str]) -> str:
+    """Of a prompt as it speaks of one paper: its own text, and the glossary terms it pulled in.
+
+    `template` is the text's fingerprint, which stays where no term occurs.
+    """
+    return fingerprint([template, sorted(terms.items())]) if terms else template
+
+
 class Finding(Record, frozen=True, kw_only=True):
     """What a check found in one candidate; without `summary` it is about the whole digest.
 

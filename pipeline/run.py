@@ -11,7 +11,7 @@ from functools import cached_property
 
 import msgspec
 
-from pipeline import prompts
+from pipeline import candidates, prompts
 from pipeline.errors import (
     ArxivUnavailable,
     BatchRunning,
@@ -128,6 +128,36 @@ def unfinished(settings: Settings, snapshot: Snapshot) -> bool:
     return pending and run.model == settings.model.effective_name
 
 
+def prompt_for(snapshot: Snapshot | None, wanted: str, *, told: bool = False) -> str:
+    """The prompt for tonight's lines: one that is begun goes on with its own.
+
+    `told`: say so where somebody asked for the `wanted` one.
+    """
+    begun = snapshot.run().prompt if snapshot else None
+    if told and begun not in (None, wanted):
+        log.warning(
+            "%s goes on with the prompt %s; to change it: paperline summarize %s --prompt %s "
+            "--activate",
+            snapshot,
+            begun,
+            snapshot,
+            wanted,
+        )
+    return begun or wanted
+
+
+def lacking(snapshot: Snapshot) -> set[str] | None:
+    """The papers that the active prompt and model wrote nothing about; None before the first.
+
+    A prompt that was changed since is no reason to write the others anew.
+    """
+    run = snapshot.run()
+    if run.prompt is None:
+        return None
+    written = candidates.active(run, snapshot.each_summary())
+    return {paper.id for paper in snapshot.each_paper()} - written.keys()
+
+
 def to_heal(snapshot: Snapshot, now: datetime) -> list[str] | None:
     """The papers whose gaps asking now may close; None: all, since none was ever asked for."""
     if not summarized(snapshot):
@@ -178,9 +208,14 @@ def _tonight(
         snapshot, missing = fetched.snapshot, fetched.missing
     work.missing += [Missing(reason=f"fetch: {what}") for what in missing]
     if snapshot is not None:
-        name = prompt or snapshot.run().prompt or topic.prompt
         made = summarize(
-            settings, snapshot, name, night.now, executor=night.executor, progress=night.progress
+            settings,
+            snapshot,
+            prompt_for(snapshot, prompt or topic.prompt, told=prompt is not None),
+            night.now,
+            executor=night.executor,
+            progress=night.progress,
+            only=lacking(snapshot),
         )
         work.usage = work.usage.plus(made.usage)
         _check(night, snapshot, work)

@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from pipeline.books import Pass
 from pipeline.decisions import waited_for
 from pipeline.outputs import Outputs
 from pipeline.records import Count, Digest, Publication, Record, SnapshotName, Utc
+from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
+from pipeline.staleness import Stale, stale
 from pipeline.text import amount
 
 
@@ -31,7 +34,9 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
     waits to be published), `published`, `correcting` (published, and changed since by decisions
     that are not complete or not published yet), or `withdrawn`.
     `papers` include those that an editor left out.
-    `command` is the next thing to run, or None when nothing is to be done.
+    `command` is the next thing to run, or None when nothing is to be done. `stale` is what has
+    changed since it was made, each with the command that renews it; `passes` is every time that
+    lines were asked for, oldest first, with its cost, time and share from the cache.
     """
 
     topic: str
@@ -44,6 +49,8 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
     waiting_for: Count
     command: str | None
     papers: tuple[PaperStatus, ...]
+    stale: tuple[Stale, ...] = ()
+    passes: tuple[Pass, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -68,20 +75,26 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
         return f"{name}: {self.state}, {len(self.papers)} papers{gaps}{found}{waiting}{next_step}"
 
 
-def overview(outputs: Outputs) -> list[SnapshotStatus]:
+def overview(settings: Settings) -> list[SnapshotStatus]:
     """The newest snapshot of each topic, and every older one that is not published."""
+    outputs = Outputs(settings.outputs)
     states = []
     for topic in outputs.topics():
         snapshots = outputs.snapshots(topic)[::-1]
         for position, snapshot in enumerate(snapshots):
             state = snapshot_status(snapshot)
             if position == 0 or state.state != "published":
-                states.append(state)
+                states.append(state.but(stale=stale(settings, snapshot)))
     return states
 
 
+def detailed(settings: Settings, snapshot: Snapshot) -> SnapshotStatus:
+    """The state of one snapshot, and what of it is stale. Raises `DamagedFile`."""
+    return snapshot_status(snapshot).but(stale=stale(settings, snapshot))
+
+
 def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
-    """The state of one snapshot. Raises `DamagedFile`."""
+    """The state of one snapshot, without what is stale. Raises `DamagedFile`."""
     run, digest = snapshot.run(), snapshot.digest()
     name = str(snapshot)
     if digest is None:
@@ -99,6 +112,7 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
                 PaperStatus(id=p.id, title=p.title, decision=None, gap=None)
                 for p in snapshot.papers()
             ),
+            passes=run.passes,
         )
     waiting = waited_for(digest, digest.policy)
     state = state_of(digest, snapshot.publications())
@@ -121,6 +135,7 @@ def snapshot_status(snapshot: Snapshot) -> SnapshotStatus:
         waiting_for=len(waiting),
         command=command,
         papers=_papers(digest, titles),
+        passes=run.passes,
     )
 
 

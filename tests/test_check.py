@@ -12,7 +12,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from pipeline import candidates
+from pipeline import candidates, rulebook
 from pipeline import desk as desks
 from pipeline.books import Run, Stage
 from pipeline.checks.codes import CODES
@@ -489,32 +489,32 @@ class TestTheRulesOfAPrompt:
         return folder
 
     def test_are_remembered_while_nothing_changes(self, desk) -> None:
-        rules = stage.rules_of(desk.settings, "one_line")
-        assert stage.rules_of(desk.settings, "one_line") is rules
-        assert stage.rules_of(desk.settings, None).extractive
+        rules = rulebook.rules_of(desk.settings, "one_line")
+        assert rulebook.rules_of(desk.settings, "one_line") is rules
+        assert rulebook.rules_of(desk.settings, None).extractive
 
     def test_are_read_anew_where_the_prompt_changes(self, desk, prompts) -> None:
-        assert stage.rules_of(desk.settings, "one_line").form.sentences == 1
+        assert rulebook.rules_of(desk.settings, "one_line").form.sentences == 1
         path = prompts / "one_line.md.j2"
         name = 'name = "one_line"\n'
         path.write_text(path.read_text().replace(name, f"{name}sentences = 3\n"))
-        assert stage.rules_of(desk.settings, "one_line").form.sentences == 3
+        assert rulebook.rules_of(desk.settings, "one_line").form.sentences == 3
 
     def test_are_read_anew_where_the_glossary_changes(self, desk, prompts) -> None:
-        assert "tide gauge" not in stage.rules_of(desk.settings, "one_line").glossary.terms
+        assert "tide gauge" not in rulebook.rules_of(desk.settings, "one_line").glossary.terms
         with (prompts / "glossary.tsv").open("a") as file:
             file.write("tide gauge\t验潮仪\n")
-        assert stage.rules_of(desk.settings, "one_line").glossary.terms["tide gauge"] == "验潮仪"
+        assert rulebook.rules_of(desk.settings, "one_line").glossary.terms["tide gauge"] == "验潮仪"
 
     def test_follow_the_settings(self, desk) -> None:
-        default = stage.rules_of(desk.settings, None)
+        default = rulebook.rules_of(desk.settings, None)
         chosen = CheckSettings(words=(2, 5), openings=("Behold",))
         changed = msgspec.structs.replace(desk.settings, check=chosen)
-        rules = stage.rules_of(changed, None)
+        rules = rulebook.rules_of(changed, None)
         assert (rules.form.length["en"], rules.openings) == ((2, 5), ("Behold",))
-        assert stage.rules_of(desk.settings, None) == default
+        assert rulebook.rules_of(desk.settings, None) == default
 
     def test_cannot_be_had_without_a_glossary(self, desk, prompts) -> None:
         (prompts / "glossary.tsv").unlink()
         with pytest.raises(PromptError, match="no such file"):
-            stage.rules_of(desk.settings, "one_line")
+            rulebook.rules_of(desk.settings, "one_line")

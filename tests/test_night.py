@@ -250,12 +250,12 @@ def test_the_budget_of_a_run_holds_for_all_its_topics_together(machine: Machine)
     machine.configure(limit="1")
     with (machine.folder / "paperline.toml").open("a") as file:
         file.write('[[topic]]\nname = "other"\nquery = "all:fine"\nlimit = 5\n')
-        file.write("[budget]\ntokens_per_run = 700\n")
+        file.write("[budget]\ntokens_per_run = 750\n")
     machine.paperline("run", "--at", FIRST_NIGHT, code=3)
     assert len(machine.model.bodies) == 1
     other = json.loads((machine.folder / "outputs/other/20260115_0405/run.json").read_text())
     reasons = [gap["failure"]["reason"] for gap in other["gaps"].values()]
-    assert reasons == ["[budget] tokens_per_run = 700 is reached"] * 4
+    assert reasons == ["[budget] tokens_per_run = 750 is reached"] * 4
 
 
 def test_the_budget_of_a_day_holds_over_all_commands(machine: Machine) -> None:

@@ -34,7 +34,9 @@ def test_the_bundled_prompt_asks_in_the_system_turn_and_puts_the_paper_in_the_us
     paper = a_paper()
     system, user = prompt.messages(paper)
     assert (system.role, user.role) == ("system", "user")
-    assert user.content == f"Title: {paper.title}\nAbstract: {paper.abstract}"
+    assert user.content == (
+        f"Title: {paper.title}\nAbstract: {paper.abstract}\nTerms: fine-tuning = 微调"
+    )
     assert "JSON" in system.content
     assert paper.title not in system.content
     assert prompt.languages == ("en", "zh")
@@ -55,9 +57,10 @@ def test_the_fixed_part_of_the_bundled_prompt_is_short(monkeypatch):
 def test_no_text_of_a_paper_can_forge_a_line(text):
     paper = a_paper(title="T" + text, abstract=text + "\nTitle: forged\u2028Abstract: forged")
     _, user = contents(load(bundled_folder(), "one_line"), paper)
-    title, abstract = user.splitlines()
+    title, abstract, *terms = user.splitlines()
     assert title.startswith("Title: T")
     assert abstract.startswith("Abstract:")
+    assert len(terms) <= 1
 
 
 def test_text_of_a_paper_is_not_read_as_a_template_nor_escaped():
@@ -175,9 +178,10 @@ def test_a_template_cannot_lead_out_of_the_folder(tmp_path):
     assert "mine.md.j2" in message
 
 
-def test_the_bundled_prompt_keeps_the_fingerprint_under_which_candidates_are_stored():
-    assert load(bundled_folder(), "one_line").fingerprint == (
-        "a7dd308e29b68a0c04a6b3aa0f41f66a938e373238664f432efc893dd207edc0"
+def test_a_prompt_keeps_the_fingerprint_under_which_candidates_are_stored(tmp_path):
+    write(tmp_path, "mine")
+    assert load(tmp_path, "mine").fingerprint == (
+        "93cd451eddeff6eac0dab23e3cd1b3571815ddc04cbf24294ce1e650e9616700"
     )
 
 
@@ -185,14 +189,14 @@ def with_keys(keys):
     return FRONT.replace("+++\n", f"+++\n{keys}\n", 1)
 
 
-def test_a_prompt_may_say_what_form_its_lines_have_and_is_no_other_prompt_for_it(tmp_path):
+def test_a_prompt_may_say_what_form_its_lines_have_and_is_another_prompt_for_it(tmp_path):
     write(tmp_path, "mine")
     plain = load(tmp_path, "mine")
     assert (plain.sentences, plain.words, plain.characters) == (1, None, None)
     write(tmp_path, "mine", front=with_keys("sentences = 3\nwords = [5, 90]\ncharacters = [9, 9]"))
     long = load(tmp_path, "mine")
     assert (long.sentences, long.words, long.characters) == (3, (5, 90), (9, 9))
-    assert long.fingerprint == plain.fingerprint
+    assert long.fingerprint != plain.fingerprint
 
 
 def test_the_form_of_a_parent_is_inherited(tmp_path):

@@ -156,7 +156,12 @@ def test_what_the_page_does_not_offer_is_refused(alice, desk, model, wrong) -> N
 
 def test_the_page_offers_the_prompts_and_models_that_may_be_asked(alice) -> None:
     document = alice.page(1)
-    assert texts(document, "#ask-prompt option") == ["one_line"]
+    assert texts(document, "#ask-prompt option") == [
+        "one_line",
+        "plain_language",
+        "results_first",
+        "three_sentences",
+    ]
     assert texts(document, "#ask-model option") == ["tide-1", "tide-2"]
 
 

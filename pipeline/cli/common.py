@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from pipeline.books import Pass
     from pipeline.progress import Progress
     from pipeline.settings import Settings
 
@@ -64,6 +65,27 @@ def with_model(
 def counted(reasons: Iterable[str]) -> str:
     """Each reason once, with how often it is given."""
     return "; ".join(f"{count} × {reason}" for reason, count in Counter(reasons).items())
+
+
+def asked(one: "Pass") -> str:
+    """What one time of asking for lines came to, in a line."""
+    from pipeline.progress import cost
+    from pipeline.text import amount
+
+    by = f"{one.prompt} and {one.model}" if one.prompt else one.model
+    written = sum(map(len, one.lines.values()))
+    parts = [
+        f"lines by {by}: {written} of {amount(one.wanted, 'paper')} written",
+        f"{one.kept} there already",
+        f"{one.from_cache} from the cache",
+        f"{one.failed} failed" if one.failed else "",
+        f"{one.hit_rate:.0%} without paying" if one.hit_rate is not None else "",
+        amount(one.requests, "request"),
+        cost(one.usage),
+        f"of which {one.term_tokens:,} tokens of glossary terms" if one.term_tokens else "",
+        f"{one.seconds:,.1f} s",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def progress() -> "Progress":

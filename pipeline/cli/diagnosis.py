@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.common import asked
+
 
 @click.command()
 @click.argument("snapshot", required=False)
@@ -16,17 +18,21 @@ def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
 
     from pipeline import configuration
     from pipeline.outputs import Outputs
-    from pipeline.status import overview, snapshot_status
+    from pipeline.status import detailed, overview
     from pipeline.text import amount
 
     settings = configuration.load(config)
     outputs = Outputs(settings.outputs)
-    states = [snapshot_status(outputs.find(snapshot))] if snapshot else overview(outputs)
+    states = [detailed(settings, outputs.find(snapshot))] if snapshot else overview(settings)
     if as_json:
         click.echo(msgspec.json.encode(states).decode())
         return
     for state in states:
         click.echo(state.sentence())
+        for each in state.stale:
+            click.echo(f"  {each.sentence()}")
+        for each_pass in state.passes if snapshot else ():
+            click.echo(f"  {asked(each_pass)}")
         for paper in state.papers if snapshot else ():
             remarks = [paper.gap] if paper.gap else []
             counts = ((paper.errors, "error"), (paper.warnings, "warning"))

@@ -3,11 +3,13 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.common import (
     MISSING,
+    asked,
     at_option,
     counted,
     editor_option,
@@ -19,6 +21,9 @@ from pipeline.cli.common import (
     with_model,
 )
 from pipeline.text import amount
+
+if TYPE_CHECKING:
+    from pipeline.books import Run
 
 
 @click.command()
@@ -86,7 +91,9 @@ def summarize(
 ) -> None:
     """Make the lines of a snapshot that are missing.
 
-    Lines by other prompts and models stay beside them.
+    Lines by other prompts and models stay beside them, and so does what was decided and
+    published: the digest shows the new ones where nothing was, after --activate and paperline
+    assemble.
     """
     from pipeline import configuration
     from pipeline.errors import UsageError
@@ -113,12 +120,21 @@ def summarize(
             redo=redo,
             activate=activate,
         )
-    counts = done.counts
-    click.echo(f"{found}: " + ", ".join(f"{count} {what}" for what, count in counts.items()))
+        (*_, last) = found.run().passes
+    gaps = f", {done.counts['gaps']} gaps"
+    click.echo(f"{found}: {asked(last)}{gaps}{_active(found.run())}")
     if done.failures:
         told = counted(failure.reason for failure in done.failures.values())
         click.echo(f"warning: {found}: something is missing: {told}", err=True)
     sys.exit(MISSING if done.failures else 0)
+
+
+def _active(run: "Run") -> str:
+    """Which lines the digest shows, where those that were asked for are others."""
+    last = run.passes[-1]
+    if (last.prompt, last.model) == (run.prompt, run.model):
+        return ""
+    return f"; active: {run.prompt} and {run.model}"
 
 
 @click.command()

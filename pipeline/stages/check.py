@@ -1,36 +1,30 @@
 """1-papers, 2-summaries -> 3-findings: what an editor must look at in each candidate.
 
-Every candidate is checked, those of other prompts and models too. What a model said as a
-second opinion is kept until its candidate is asked about again.
+Every candidate is checked, those of other prompts and models too; what was found in one is
+kept until other rules hold for its prompt. What a model said as a second opinion is kept
+until its candidate is asked about again.
 """
 
-import functools
-import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
-import msgspec
-
-from pipeline import candidates, glossary, prompts
+from pipeline import candidates, rulebook
 from pipeline.books import Run, Stage
 from pipeline.checks import judge
-from pipeline.checks.rules import Form, Found, Rules
-from pipeline.errors import DamagedFile, PromptError
+from pipeline.checks.rules import Found, Rules
+from pipeline.errors import DamagedFile
 from pipeline.exchange import Executor, Outcome
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
-from pipeline.records import Finding, Language, Paper, Summary, Usage, fingerprint, utc
-from pipeline.settings import CheckSettings, Settings
+from pipeline.records import Finding, Paper, Summary, Usage, utc
+from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.judge import judged, judging_prompt
 from pipeline.text import amount
 from pipeline.version import VERSION
-
-log = logging.getLogger(__name__)
 
 VERSIONS = {"paperline": VERSION}
 OPINIONS = ("judge-unsupported", "judge-missing")
@@ -43,17 +37,17 @@ A person who has such words in a line means them. All others are about the text,
 it: a link that the paper has not is wrong in an editor's line too.
 """
 
-_Form = tuple[tuple[int, int], tuple[int, int], tuple[str, ...]]
-
 
 @dataclass
 class Checked:
     """What one pass came to: all findings, and what asking for second opinions cost.
 
-    `left_out` says what could not be asked or known, and why.
+    `looked_at` candidates were checked; what was found in the others was kept. `left_out` says
+    what could not be asked or known, and why.
     """
 
     findings: list[Finding] = field(default_factory=list)
+    looked_at: int = 0
     usage: Usage = field(default_factory=Usage)
     left_out: tuple[str, ...] = ()
 
@@ -103,7 +97,7 @@ def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
         return True
     if digest is not None and digest.status == "published":
         return False
-    return (stage.settings, stage.versions) != (_obeyed(settings), VERSIONS)
+    return (stage.settings, stage.versions) != (rulebook.obeyed(settings), VERSIONS)
 
 
 def renew(
@@ -114,7 +108,7 @@ def renew(
     left_out: tuple[str, ...] = (),
     clock: float | None = None,
 ) -> Checked:
-    """Check every candidate without asking a model, and write the findings.
+    """Check what was not checked under the present rules, without asking a model; write all.
 
     Hold `snapshot.releasing()`. `opinions`: second opinions by candidate, where they were
     asked for just now, from `clock` on; else earlier ones are kept.
@@ -122,10 +116,12 @@ def renew(
     started, clock = utc(datetime.now(UTC)), time.monotonic() if clock is None else clock
     run, summaries = snapshot.run(), snapshot.summaries()
     names = {summary.prompt for summary in summaries}
-    rules, unknown = _rules(settings.prompts, settings.check, names)
+    rules, unknown = rulebook.rules_for(settings.prompts, settings.check, names)
     shown = candidates.active(run, summaries)
     said, judged_now = _opinions(settings, snapshot, run, shown, opinions)
-    findings = _findings(settings, snapshot, rules, summaries, shown, said)
+    marks = {name: rulebook.identity(each, settings.check) for name, each in rules.items()}
+    kept = _kept_findings(snapshot, run, summaries, marks)
+    findings = _findings(settings, snapshot, rules, summaries, shown, said, kept)
     written = snapshot.write_findings(findings)
     usage, models = Outputs(settings.outputs).spent_by(run, "check")
     stage = Stage(
@@ -135,11 +131,13 @@ def renew(
             "summaries": candidates.identity(summaries),
             "active": candidates.identity(shown.values()),
             "judged": judged_now,
+            **{_rules_of(name): mark for name, mark in marks.items()},
         },
         outputs={"findings": written},
-        settings=_obeyed(settings),
+        settings=rulebook.obeyed(settings),
         counts={
             "candidates": len(summaries),
+            "looked_at": len(summaries) - len(kept),
             **Counter(f"{finding.severity}s" for finding in findings),
         },
         left_out=(*unknown, *left_out),
@@ -150,7 +148,7 @@ def renew(
         versions=VERSIONS,
     )
     snapshot.write_run(run.but(stages={**run.stages, "check": stage}))
-    return Checked(findings, left_out=stage.left_out)
+    return Checked(findings, len(summaries) - len(kept), left_out=stage.left_out)
 
 
 def findings_in(
@@ -168,30 +166,9 @@ def findings_in(
     """
     from pipeline.checks import suite  # as in _findings
 
-    rules = rules_of(settings, summary.prompt)
+    rules = rulebook.rules_of(settings, summary.prompt)
     found = suite.of_candidate(paper, summary, rules, settings.check.severity)
     return [finding for finding in found if finding.code not in apart_from]
-
-
-def rules_of(settings: Settings, prompt: str | None) -> Rules:
-    """What the lines of a prompt are held to, None for the embedded model's, as in `renew`.
-
-    Remembered until a prompt, the glossary or the settings change, so that it can be asked
-    for at every key. Raises `PromptError` where the glossary is damaged.
-    """
-    chosen = settings.check
-    form = chosen.words, chosen.characters, chosen.openings
-    return _remembered(settings.prompts, prompts.contents(settings.prompts), form, prompt)
-
-
-@functools.lru_cache(maxsize=32)
-def _remembered(folder: Path, contents: str, form: _Form, prompt: str | None) -> Rules:
-    """The rules of a prompt; `contents` is the fingerprint of what the folder holds."""
-    del contents
-    words, characters, openings = form
-    chosen = CheckSettings(words=words, characters=characters, openings=openings)
-    made, _ = _rules(folder, chosen, {prompt})
-    return made[prompt]
 
 
 def _findings(  # noqa: PLR0913  what is checked, and by what
@@ -201,18 +178,53 @@ def _findings(  # noqa: PLR0913  what is checked, and by what
     summaries: Iterable[Summary],
     shown: Mapping[str, Summary],
     said: Mapping[str, Sequence[Found]],
+    kept: Mapping[str, Sequence[Finding]],
 ) -> list[Finding]:
-    """What is found in every candidate, and between those on show."""
+    """What is found in every candidate, unless it is `kept`, and between those on show."""
     from pipeline.checks import suite  # 0.15 s of patterns, which a decision does not need
 
     found: list[Finding] = []
     severities, papers = settings.check.severity, {p.id: p for p in snapshot.each_paper()}
     for summary in summaries:
         paper, opinion = _paper(papers, summary, snapshot), said.get(summary.id, ())
-        found += suite.of_candidate(paper, summary, rules[summary.prompt], severities)
+        if summary.id in kept:
+            found += kept[summary.id]
+        else:
+            found += suite.of_candidate(paper, summary, rules[summary.prompt], severities)
         found += suite.with_severity(opinion, severities, paper=paper.id, summary=summary.id)
     pairs = [(paper, shown[id_]) for id_, paper in papers.items() if id_ in shown]
     return found + suite.of_digest(pairs, rules[None], severities)
+
+
+def _kept_findings(
+    snapshot: Snapshot,
+    run: Run,
+    summaries: Sequence[Summary],
+    marks: Mapping[str | None, str],
+) -> dict[str, list[Finding]]:
+    """By candidate, what an earlier pass found by the rules that hold; of others nothing is kept.
+
+    Second opinions are none of it.
+    """
+    stage, found = run.stages.get("check"), snapshot.findings(run)
+    if stage is None or found is None or stage.versions != VERSIONS:
+        return {}
+    if stage.inputs["papers"] != run.papers_sha256:
+        return {}
+    kept: dict[str, list[Finding]] = {
+        summary.id: []
+        for summary in candidates.checked(run, summaries)
+        if stage.inputs.get(_rules_of(summary.prompt)) == marks[summary.prompt]
+    }
+    for finding in found:
+        if finding.summary in kept and finding.code not in OPINIONS:
+            kept[finding.summary].append(finding)
+    return kept
+
+
+def _rules_of(prompt: str | None) -> str:
+    """The name under which `run.json` keeps what the lines of a prompt were held to."""
+    return f"rules:{prompt or ''}"
 
 
 def _paper(papers: Mapping[str, Paper], summary: Summary, snapshot: Snapshot) -> Paper:
@@ -223,11 +235,6 @@ def _paper(papers: Mapping[str, Paper], summary: Summary, snapshot: Snapshot) ->
             next_step="Restore it from a backup",
         )
     return papers[summary.paper]
-
-
-def _obeyed(settings: Settings) -> str:
-    """Fingerprint of what the checks obey; no prompt is parsed for it, which would take time."""
-    return fingerprint([msgspec.to_builtins(settings.check), prompts.contents(settings.prompts)])
 
 
 def _opinion(outcome: Outcome) -> list[Found]:
@@ -271,40 +278,3 @@ def _kept(findings: Iterable[Finding]) -> dict[str, Sequence[Found]]:
             found = Found(finding.code, finding.message, finding.language)
             kept.setdefault(finding.summary, []).append(found)
     return {**kept}
-
-
-def _rules(
-    folder: Path, chosen: CheckSettings, names: set[str | None]
-) -> tuple[dict[str | None, Rules], tuple[str, ...]]:
-    """What the lines of each prompt are held to, None for the embedded model's.
-
-    The lines of a prompt that is gone or damaged are held to the settings alone, and that is
-    told.
-    """
-    terms = glossary.load(folder)
-    form = Form(length=_length(chosen, None))
-    made: dict[str | None, Rules] = {
-        None: Rules(glossary=terms, form=form, openings=chosen.openings, extractive=True)
-    }
-    unknown = []
-    for name in sorted(filter(None, names)):
-        try:
-            prompt = prompts.load(folder, name)
-        except PromptError as error:
-            log.warning("lines by %s are held to the settings' form: %s", name, error)
-            unknown.append(f"prompt {name}: {error}")
-            own = form
-        else:
-            length = _length(chosen, prompt)
-            own = Form(prompt.sentences, length, prompt.instructions)
-        made[name] = Rules(glossary=terms, form=own, openings=chosen.openings)
-    return made, tuple(unknown)
-
-
-def _length(
-    chosen: CheckSettings, prompt: prompts.Prompt | None
-) -> dict[Language, tuple[int, int]]:
-    """The shortest and longest line of each language: the prompt's own, else the settings'."""
-    words = prompt.words if prompt and prompt.words else chosen.words
-    characters = prompt.characters if prompt and prompt.characters else chosen.characters
-    return {"en": words, "zh": characters}

@@ -7,17 +7,16 @@ labelled stand-in, and stands in `run.json` as a gap with its reason.
 
 import time
 import zoneinfo
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from pipeline import glossary as glossaries
 from pipeline import prompts
-from pipeline.books import Gap, Run, Spend, Stage
+from pipeline.books import Gap, Pass, Run, Spend, Stage
 from pipeline.exchange import Executor, Job, Outcome
 from pipeline.executors.embedded import lines as embedded_lines
-from pipeline.glossary import Glossary
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
 from pipeline.records import (
@@ -35,53 +34,28 @@ from pipeline.records import (
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.version import VERSION
+from pipeline.wanted import Wanted, job_for, term_tokens, wanted_for
 
 MOST_NIGHTS = 3
 """Nights on which a paper is asked for whose answers are unusable: the first, and two more."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which candidates are wanted, and for which papers.
-
-    `prompt` is None and `fingerprint` the glossary's for the embedded model. `only`: no
-    other papers than these; `redo`: also those that have a candidate.
-    """
-
-    prompt: str | None
-    fingerprint: str
-    model: str
-    fallbacks: tuple[str, ...] = ()
-    only: frozenset[str] | None = None
-    redo: bool = False
-
-    def is_here(self, summary: Summary) -> bool:
-        """Whether a candidate is one of those that are wanted, or stands in for it."""
-        models = (self.model, *self.fallbacks)
-        return summary.prompt_fingerprint == self.fingerprint and summary.model in models
-
-    def to_make(self, papers: Iterator[Paper], have: Collection[str]) -> Iterator[Paper]:
-        """The papers to make a candidate for, in digest order; nobody asks for a withdrawn one."""
-        for paper in papers:
-            asked = self.only is None or paper.id in self.only
-            if asked and paper.status != "withdrawn" and (self.redo or paper.id not in have):
-                yield paper
 
 
 @dataclass
 class Summarized:
     """What one pass came to: the snapshot's gaps, and the pass's own figures.
 
-    `failures` are the papers that were asked for in this pass and got no line; `usage` is
-    what was paid in it.
+    `failures` are the papers that were asked for in this pass and got no line; `lines` the
+    models that wrote one, by paper; `usage` is what was paid in it. `counts`: `papers` that were
+    asked for, and besides them `kept` that had their line; `lines`, of which so many were in the
+    cache already; `requests`; tokens that the glossary's terms took of what was paid; `gaps` of
+    the snapshot.
     """
 
     gaps: dict[str, Gap] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     counts: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Failure] = field(default_factory=dict)
-    lines: set[str] = field(default_factory=set)
-    models: set[str] = field(default_factory=set)
+    lines: dict[str, str] = field(default_factory=dict)
 
 
 def summarize(  # noqa: PLR0913  the operator's choices
@@ -104,12 +78,12 @@ def summarize(  # noqa: PLR0913  the operator's choices
     """
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     prompt = prompts.load(settings.prompts, prompt_name)
-    glossary = glossaries.load(settings.prompts)
-    wanted = wanted_for(settings, snapshot.run(), prompt, glossary)
+    contents = prompts.contents(settings.prompts)
+    wanted = wanted_for(settings, snapshot.run(), prompt, glossaries.load(settings.prompts))
     wanted = replace(wanted, only=None if only is None else frozenset(only), redo=redo)
-    making = _Making(settings, snapshot, wanted, glossary, progress, started)
+    making = _Making(settings, snapshot, wanted, progress, started)
     making.collect(executor)
-    have = {s.paper for s in snapshot.each_summary() if wanted.is_here(s)}
+    have = wanted.here(snapshot)
     total = sum(1 for _ in wanted.to_make(snapshot.each_paper(), have))
     progress.begin(f"summarize {snapshot}", total)
     try:
@@ -117,28 +91,35 @@ def summarize(  # noqa: PLR0913  the operator's choices
             making.make(executor, prompt, wanted.to_make(snapshot.each_paper(), have))
     finally:
         progress.end()
+    done = making.done
+    done.counts["kept"] = sum(1 for _ in wanted.papers(snapshot.each_paper())) - total
     # A decision may have been taken meanwhile, and with it run.json written anew.
     with snapshot.releasing():
         run = snapshot.run()
         if activate or run.prompt is None:
-            run = run.but(
-                prompt=prompt.name, prompt_fingerprint=prompt.fingerprint, model=wanted.model
-            )
-        run = _after(run, prompt, making.done, wanted, have, now)
-        making.done.gaps = run.gaps
-        stage = _stage(settings, run, making.done, wanted, started)
-        stage = stage.but(seconds=round(time.monotonic() - clock, 3))
-        snapshot.write_run(run.but(stages={**run.stages, "summarize": stage}))
-    return making.done
+            run = _activated(run, prompt, wanted, snapshot.each_paper())
+        run = _after(run, prompt, done, wanted, have, now)
+        done.gaps = run.gaps
+        seconds = round(time.monotonic() - clock, 3)
+        asked = _pass(done, wanted, contents, started, seconds).but(activated=activate)
+        stage = _stage(settings, run, done, wanted, started).but(seconds=seconds)
+        stages = {**run.stages, "summarize": stage}
+        snapshot.write_run(run.but(stages=stages, passes=(*run.passes, asked)))
+    return done
 
 
-def wanted_for(settings: Settings, run: Run, prompt: prompts.Prompt, glossary: Glossary) -> Wanted:
-    """The candidates that this prompt, by the settings' model, should have in a snapshot."""
-    if settings.model.embedded:
-        return Wanted(None, glossary.fingerprint, EMBEDDED)
-    # Where another model is tried out, a fallback's lines are none of it.
-    fallbacks = run.fallbacks if run.model == settings.model.name else ()
-    return Wanted(prompt.name, prompt.fingerprint, settings.model.name, fallbacks)
+def _activated(run: Run, prompt: prompts.Prompt, wanted: Wanted, papers: Iterable[Paper]) -> Run:
+    """The run with this prompt and model as the active ones, and the terms of all its papers."""
+    terms: dict[str, str] = {}
+    for paper in papers:
+        terms |= prompt.terms(paper)
+    return run.but(
+        prompt=prompt.name,
+        prompt_fingerprint=prompt.fingerprint,
+        template_fingerprint=prompt.template_fingerprint,
+        terms=dict(sorted(terms.items())),
+        model=wanted.model,
+    )
 
 
 def _after(  # noqa: PLR0913  what a pass was about and what it came to
@@ -153,21 +134,36 @@ def _after(  # noqa: PLR0913  what a pass was about and what it came to
     if (run.prompt, run.model) == (prompt.name, wanted.model):
         run = run.but(gaps=_gaps(run, done, have, _night(run, now)))
     done.counts["gaps"] = len(run.gaps)
-    return run.but(fallbacks=tuple(sorted({*run.fallbacks, *done.models} - {wanted.model})))
+    models = {*run.fallbacks, *done.lines.values()} - {wanted.model}
+    return run.but(fallbacks=tuple(sorted(models)))
 
 
-def job_for(
-    settings: Settings, topic: str, snapshot: str, prompt: prompts.Prompt, paper: Paper
-) -> Job:
-    """The question about one paper. Raises `PromptError` where the prompt fails on it."""
-    return Job(
-        topic=topic,
-        snapshot=snapshot,
-        paper=paper,
-        messages=prompt.messages(paper),
-        languages=prompt.languages,
-        parameters=prompt.parameters,
-        model=settings.model.name,
+def _pass(
+    done: Summarized, wanted: Wanted, contents: str, started: datetime, seconds: float
+) -> Pass:
+    """What `run.json` keeps of one pass."""
+    counts = done.counts
+    all_wanted, free = counts["papers"] + counts["kept"], counts["kept"] + counts["from_cache"]
+    lines: defaultdict[str, list[str]] = defaultdict(list)
+    for paper, model in done.lines.items():
+        lines[model].append(paper)
+    return Pass(
+        prompt=wanted.name,
+        prompt_fingerprint=wanted.fingerprint,
+        prompts=contents,
+        model=wanted.model,
+        activated=False,
+        wanted=all_wanted,
+        kept=counts["kept"],
+        from_cache=counts["from_cache"],
+        requests=counts["requests"],
+        failed=len(done.failures),
+        hit_rate=round(free / all_wanted, 4) if all_wanted else None,
+        term_tokens=counts["term_tokens"],
+        lines={model: tuple(papers) for model, papers in lines.items()},
+        usage=done.usage,
+        started=started,
+        seconds=seconds,
     )
 
 
@@ -177,20 +173,19 @@ class _Making:
     Candidates are written in digest order; those that are finished early wait for their turn.
     """
 
-    def __init__(  # noqa: PLR0913  one collaborator each
+    def __init__(
         self,
         settings: Settings,
         snapshot: Snapshot,
         wanted: Wanted,
-        glossary: Glossary,
         progress: Progress,
         started: datetime,
     ) -> None:
-        self.done = Summarized(counts=Counter(papers=0, lines=0, from_cache=0, requests=0))
+        counts = dict.fromkeys(("papers", "kept", "lines", "from_cache", "requests"), 0)
+        self.done = Summarized(counts=Counter(counts))
         self._settings = settings
         self._snapshot = snapshot
         self._wanted = wanted
-        self._glossary = glossary
         self._progress = progress
         self._started = started
         self._outputs = Outputs(settings.outputs)
@@ -233,13 +228,15 @@ class _Making:
         done.counts["papers"] += 1
         if outcome.lines is None:
             done.failures[paper.id] = outcome.failure or Failure(kind="content", reason="no line")
-            stand_in = Wanted(None, self._glossary.fingerprint, EMBEDDED)
+            glossary = self._wanted.glossary
             made = outcome.but(model=EMBEDDED, created=self._started)
-            return [_summary(paper, embedded_lines(paper, self._glossary), made, stand_in)]
+            stand_in = Wanted(None, glossary, EMBEDDED)
+            return [_summary(paper, embedded_lines(paper, glossary), made, stand_in)]
         done.counts["lines"] += 1
         done.counts["from_cache"] += outcome.from_cache
-        done.lines.add(paper.id)
-        done.models.add(outcome.model)
+        done.lines[paper.id] = outcome.model
+        if not outcome.from_cache and self._wanted.prompt:
+            done.counts["term_tokens"] += term_tokens(self._wanted.prompt, paper)
         return [_summary(paper, outcome.lines, outcome, self._wanted)]
 
 
@@ -281,15 +278,17 @@ def _night(run: Run, now: datetime) -> date:
 
 def _summary(paper: Paper, lines: Lines, outcome: Outcome, wanted: Wanted) -> Summary:
     origin: Origin = "embedded" if outcome.model == EMBEDDED else "model"
+    fingerprint = wanted.fingerprint_for(paper)
     return Summary(
-        id=summary_id(paper.id, paper.version, origin, outcome.model, wanted.fingerprint, lines),
+        id=summary_id(paper.id, paper.version, origin, outcome.model, fingerprint, lines),
         paper=paper.id,
         version=paper.version,
         lines=lines,
         origin=origin,
         model=outcome.model,
-        prompt=wanted.prompt,
-        prompt_fingerprint=wanted.fingerprint,
+        prompt=wanted.name,
+        prompt_fingerprint=fingerprint,
+        terms=wanted.prompt.terms(paper) if wanted.prompt else {},
         mended=outcome.mended,
         usage=outcome.usage,
         created=outcome.created,
@@ -301,7 +300,7 @@ def _gaps(run: Run, done: Summarized, have: Collection[str], tonight: date) -> d
 
     A paper that has a line already (`have`) is no gap, even where asking anew failed.
     """
-    closed = done.lines | set(have)
+    closed = {*done.lines, *have}
     gaps = {paper: gap for paper, gap in run.gaps.items() if paper not in closed}
     for paper, failure in done.failures.items():
         before = gaps.pop(paper, None)
@@ -322,7 +321,7 @@ def _stage(
     return Stage(
         complete=True,
         inputs={"papers": run.papers_sha256},
-        settings=fingerprint([wanted.prompt, wanted.fingerprint, wanted.model]),
+        settings=fingerprint([wanted.name, wanted.fingerprint, wanted.model]),
         counts=dict(done.counts),
         usage=usage,
         models=models,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline import ledger
+from pipeline import ledger, rulebook
 from pipeline.checks import form
 from pipeline.checks.rules import Rules
 from pipeline.composition import is_about, lines_of, texts
@@ -78,7 +78,7 @@ def focus(settings: Settings, view: View, item: Item, candidate: str | None) -> 
     lines = lines_of(chosen.lines if chosen else shown.lines, of)
     written = texts(lines)
     findings = _findings(settings, view, paper, of, written)
-    rules = check.rules_of(settings, of.prompt if of else None)
+    rules = rulebook.rules_of(settings, of.prompt if of else None)
     return Focus(
         item=item,
         entry=view.entries.get(paper.id),
@@ -125,7 +125,9 @@ def typed(
     """What the checks find in lines that an editor writes, and where; `base` says whose rules."""
     as_candidate = _as_candidate(paper, base, lines)
     findings = check.findings_in(settings, paper, as_candidate)
-    return findings, marked(paper, lines, findings, check.rules_of(settings, as_candidate.prompt))
+    return findings, marked(
+        paper, lines, findings, rulebook.rules_of(settings, as_candidate.prompt)
+    )
 
 
 def _there(snapshot: Snapshot, paper: str, version: int) -> Elsewhere | None:

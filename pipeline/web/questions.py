@@ -12,7 +12,7 @@ from typing import Self
 
 import msgspec
 
-from pipeline import prompts
+from pipeline import glossary, prompts
 from pipeline.errors import Busy, PaperlineError, UsageError
 from pipeline.exchange import Executor
 from pipeline.executors.selection import opened
@@ -23,6 +23,7 @@ from pipeline.settings import ModelSettings, Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import check as checks
 from pipeline.stages.summarize import summarize
+from pipeline.wanted import wanted_for
 
 log = logging.getLogger(__name__)
 
@@ -145,13 +146,12 @@ def _answered(
 ) -> Answer:
     """Summarize one paper, then check what came of it. Hold the topic's lock."""
     paper, progress = question.paper, Plain()
-    fingerprint = prompts.load(settings.prompts, question.prompt).fingerprint
-    before = {summary.id for summary in snapshot.each_summary()}
-    written = (settings.model.effective_name, fingerprint)
-    asked = any(
-        s.paper == paper and (s.model, s.prompt_fingerprint) == written
-        for s in snapshot.each_summary()
+    prompt, terms = (
+        prompts.load(settings.prompts, question.prompt),
+        glossary.load(settings.prompts),
     )
+    before = {summary.id for summary in snapshot.each_summary()}
+    asked = paper in wanted_for(settings, snapshot.run(), prompt, terms).here(snapshot)
     done = summarize(
         settings,
         snapshot,

@@ -6,11 +6,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pipeline import rulebook
 from pipeline.checks.codes import CODES
 from pipeline.desk import Desk, View
 from pipeline.records import LANGUAGES, Lines
 from pipeline.site.text import local_time
-from pipeline.stages import check
 from pipeline.stages.review import LONGEST
 from pipeline.text import one_line
 from pipeline.web import focus as focuses
@@ -58,7 +58,7 @@ def checked(room: Newsroom, request: Request) -> Response:
     base = view.material.by_id.get(form.get("base", ""))
     lines = written(form)
     findings, marked = focuses.typed(room.settings, paper, base, lines)
-    rules = check.rules_of(room.settings, base.prompt if base else None)
+    rules = rulebook.rules_of(room.settings, base.prompt if base else None)
     return page(
         request,
         "live.html.j2",
