@@ -1,0 +1,348 @@
+"""Another prompt on a snapshot that is there: what is asked for, what stays, what is stale."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from pipeline.desk import Desk
+from pipeline.outputs import Outputs
+from pipeline.settings import Settings
+from pipeline.snapshot import Snapshot
+from pipeline.stages.review import Wish
+from tests.model_server import ModelServer
+from tests.testbed_servers import serving, statistics
+
+ROOT = Path(__file__).parent.parent
+NIGHT = "2026-01-15T04:05+08:00"
+FAMILY = ("one_line", "plain_language", "results_first", "three_sentences")
+
+
+class Author:
+    """A prompt author with a folder of prompts of their own, and commands as real processes."""
+
+    def __init__(self, folder: Path, *, arxiv: str, model: str, query: str, limit: int) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "prompts", folder / "prompts")
+        (folder / "paperline.toml").write_text(
+            f'[arxiv]\nurl = "{arxiv}"\ndelay = 0.0\npatience = 0.0\n'
+            f'[model]\nbase_url = "{model}"\nrequests_per_minute = 1000000\n'
+            "tokens_per_minute = 1000000000\n"
+            f"[[topic]]\nname = \"t\"\nquery = '{query}'\nlimit = {limit}\n",
+            encoding="utf-8",
+        )
+
+    def paperline(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", "--quiet", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return Outputs(self.folder / "outputs").find("t/latest")
+
+    def digest(self) -> dict[str, Any]:
+        """As `assemble` writes it now, its entries by paper."""
+        self.paperline("assemble", "t/latest")
+        written = json.loads(self.snapshot.digest_json.read_text("utf-8"))
+        return {entry["paper"]["id"]: entry for entry in written["papers"]}
+
+    def decide(self, papers: list[str]) -> None:
+        """Approve every other one of these papers, and rewrite the lines of the rest."""
+        settings = Settings(outputs=self.folder / "outputs", cache=self.folder / "cache")
+        wishes = [
+            Wish("edit", paper, text={"en": f"Ada's words on {paper}.", "zh": f"{paper} 的改写。"})
+            if number % 2
+            else Wish("approve", paper)
+            for number, paper in enumerate(papers)
+        ]
+        Desk(settings, self.snapshot).decide(wishes, editor="Ada", at=datetime.now(UTC))
+
+    def change(self, name: str, old: str, new: str) -> None:
+        """Replace a word of a file in `prompts/`."""
+        path = self.folder / "prompts" / name
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def status(self) -> dict[str, Any]:
+        (state,) = json.loads(self.paperline("status", "t/latest", "--json"))
+        assert isinstance(state, dict)
+        return state
+
+    def stale(self) -> dict[str, str]:
+        """By prompt, the command that renews its lines."""
+        stale = self.status()["stale"]
+        return {one["prompt"]: one["command"] for one in stale if one["stage"] == "summarize"}
+
+
+def line_of(entries: dict[str, Any], paper: str) -> bytes:
+    """What a reader is shown of a paper, to the byte."""
+    return json.dumps(entries[paper]["lines"], ensure_ascii=False).encode()
+
+
+def walk(author: Author, requests: Any, *, night: str, papers: int, decided: int) -> None:
+    """Prompt A, then B, then A again; then one word of the parent. `requests` counts them."""
+    author.paperline("run", "--at", night)
+    asked = [requests()]
+    before = author.digest()
+    assert len(before) == papers
+    chosen = list(before)[:decided]
+    author.decide(chosen)
+    kept = author.digest()
+    for name in ("results_first", "one_line"):
+        author.paperline("summarize", "t/latest", "--prompt", name, "--activate")
+        asked.append(requests())
+        now = author.digest()
+        assert {id_: line_of(now, id_) for id_ in chosen} == {
+            id_: line_of(kept, id_) for id_ in chosen
+        }
+        others = [entry for id_, entry in now.items() if id_ not in chosen]
+        assert {line["prompt"] for e in others for line in e["lines"].values()} == {name}
+    assert asked == [papers, 2 * papers, 2 * papers]
+    for name in FAMILY[1:]:
+        author.paperline("summarize", "t/latest", "--prompt", name, "--paper", chosen[0])
+    author.paperline("check", "t/latest")
+    author.paperline("assemble", "t/latest")
+    assert author.status()["stale"] == []
+    author.change("one_line.md.j2", "concrete", "precise")
+    assert author.stale() == {
+        name: f"paperline summarize t/{author.snapshot.name} --prompt {name}"
+        + (" --activate" if name == "one_line" else "")
+        for name in FAMILY
+    }
+    now = author.digest()
+    assert {id_: line_of(now, id_) for id_ in chosen} == {id_: line_of(kept, id_) for id_ in chosen}
+
+
+@pytest.fixture
+def model(httpserver: HTTPServer) -> ModelServer:
+    return ModelServer(httpserver)
+
+
+@pytest.fixture
+def author(tmp_path: Path, model: ModelServer) -> Author:
+    feed = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
+    made = Author(tmp_path, arxiv=feed, model=model.base_url, query="all:fine", limit=100)
+    made.paperline("run", "--at", NIGHT)
+    return made
+
+
+def passes(author: Author) -> Iterator[dict[str, Any]]:
+    run = json.loads((author.snapshot.folder / "run.json").read_text("utf-8"))
+    yield from run["passes"]
+
+
+def test_a_prompt_and_back_is_paid_once_each_and_what_was_decided_stays(
+    tmp_path: Path, model: ModelServer
+) -> None:
+    feed = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
+    author = Author(tmp_path, arxiv=feed, model=model.base_url, query="all:fine", limit=100)
+    walk(author, lambda: len(model.bodies), night=NIGHT, papers=9, decided=4)
+
+
+@pytest.mark.prove
+def test_the_same_with_300_recorded_papers_of_which_ten_are_decided(
+    testbed: Path, tmp_path: Path
+) -> None:
+    arxiv = serving(testbed / "arxiv_server.py", "--now", "2026-05-01T00:00:00Z")
+    with arxiv as arxiv_url, serving(testbed / "llm_server.py") as model_url:
+        author = Author(
+            tmp_path,
+            arxiv=f"{arxiv_url}/api/query",
+            model=model_url,
+            query="all:learning",
+            limit=300,
+        )
+        with (author.folder / "paperline.toml").open("a", encoding="utf-8") as file:
+            file.write('select = "latest"\n')
+        walk(
+            author,
+            lambda: statistics(model_url)["requests"],
+            night="2026-05-01T08:05+08:00",
+            papers=300,
+            decided=10,
+        )
+        assert statistics(model_url)["duplicates"] == 0
+
+
+def test_every_pass_stands_in_run_json_and_in_the_status_with_hits_cost_and_time(
+    author: Author, model: ModelServer
+) -> None:
+    shutil.copytree(author.folder / "outputs", author.folder / "before")
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language")
+    shutil.rmtree(author.folder / "outputs")
+    (author.folder / "before").rename(author.folder / "outputs")
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language")
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language")
+    first, cached, kept = passes(author)
+    assert len(model.bodies) == 18
+    assert [p["prompt"] for p in (first, cached, kept)] == [
+        "one_line",
+        "plain_language",
+        "plain_language",
+    ]
+    assert (first["requests"], first["from_cache"], first["hit_rate"]) == (9, 0, 0.0)
+    assert (cached["requests"], cached["from_cache"], cached["hit_rate"]) == (0, 9, 1.0)
+    assert (kept["requests"], kept["kept"], kept["hit_rate"]) == (0, 9, 1.0)
+    assert first["usage"]["prompt_tokens"] == 900
+    assert cached["usage"]["prompt_tokens"] == 0
+    assert first["term_tokens"] > 0
+    assert len(first["lines"]["gpt-5-mini"]) == 9
+    status = author.status()
+    assert status["passes"] == [first, cached, kept]
+    said = author.paperline("status", "t/latest")
+    assert "lines by plain_language and gpt-5-mini: 9 of 9 papers written" in said
+    assert "9 from the cache, 100% without paying, 0 requests, 0 tokens, $0.0000" in said
+
+
+def test_an_answer_in_the_cache_saves_every_request_of_a_prompt_that_was_changed_back(
+    author: Author, model: ModelServer
+) -> None:
+    author.change("one_line.md.j2", "concrete", "precise")
+    author.paperline("summarize", "t/latest")
+    assert len(model.bodies) == 18
+    author.change("one_line.md.j2", "precise", "concrete")
+    author.paperline("summarize", "t/latest")
+    assert len(model.bodies) == 18
+
+
+def test_lines_by_another_text_of_the_active_prompt_are_shown_only_when_it_is_activated(
+    author: Author,
+) -> None:
+    before = author.digest()
+    author.change("one_line.md.j2", "concrete", "precise")
+    author.paperline("summarize", "t/latest")
+    assert {p: e["summary"] for p, e in author.digest().items()} == {
+        p: e["summary"] for p, e in before.items()
+    }
+    author.paperline("summarize", "t/latest", "--activate")
+    after = author.digest()
+    assert all(after[paper]["summary"] != before[paper]["summary"] for paper in before)
+    assert author.status()["stale"] == []
+
+
+def test_a_new_term_of_the_glossary_makes_only_the_papers_stale_that_have_it(
+    author: Author, model: ModelServer
+) -> None:
+    before = author.digest()
+    titles = {paper: entry["paper"]["title"] for paper, entry in before.items()}
+    (chosen, *_) = titles
+    word = max(titles[chosen].split(), key=len).strip(":,.").lower()
+    having = {
+        paper
+        for paper, entry in before.items()
+        if word in f"{entry['paper']['title']} {entry['paper']['abstract']}".lower()
+    }
+    with (author.folder / "prompts" / "glossary.tsv").open("a", encoding="utf-8") as file:
+        file.write(f"{word}\t一个新词\n")
+    (stale,) = [one for one in author.status()["stale"] if one["stage"] == "summarize"]
+    assert 0 < stale["count"] <= len(having) < len(before)
+    count = len(model.bodies)
+    author.paperline("summarize", "t/latest")
+    assert len(model.bodies) - count == stale["count"]
+    assert f"{word} = 一个新词" in model.bodies[-1]["messages"][1]["content"]
+    # Beside the others, until somebody says so: the digest's prompt had other terms.
+    same = {paper: entry["summary"] for paper, entry in author.digest().items()}
+    assert same == {paper: entry["summary"] for paper, entry in before.items()}
+    author.paperline("summarize", "t/latest", "--activate")
+    after = author.digest()
+    changed = {p for p, e in after.items() if e["summary"] != before[p]["summary"]}
+    assert len(changed) == stale["count"]
+    assert author.status()["stale"] == []
+
+
+def test_a_prompt_that_is_tried_on_one_paper_asks_for_no_other(
+    author: Author, model: ModelServer
+) -> None:
+    paper = author.snapshot.papers()[3].id
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language", "--paper", paper)
+    assert len(model.bodies) == 10
+    made = [s for s in author.snapshot.summaries() if s.prompt == "plain_language"]
+    assert [s.paper for s in made] == [paper]
+
+
+def test_two_models_stand_side_by_side_and_only_the_active_one_is_shown(
+    author: Author, model: ModelServer
+) -> None:
+    author.paperline("summarize", "t/latest", "--model", "other-model")
+    assert len(model.bodies) == 18
+    assert {s.model for s in author.snapshot.summaries()} == {"gpt-5-mini", "other-model"}
+    shown = {line["model"] for e in author.digest().values() for line in e["lines"].values()}
+    assert shown == {"gpt-5-mini"}
+
+
+def test_only_candidates_that_are_new_are_checked_again(author: Author) -> None:
+    def looked_at() -> int:
+        run = author.snapshot.run()
+        return run.stages["check"].counts["looked_at"]
+
+    assert looked_at() == 9
+    author.paperline("check", "t/latest")
+    assert looked_at() == 0
+    findings = author.snapshot.findings(author.snapshot.run())
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language")
+    (stale,) = author.status()["stale"]
+    assert (stale["stage"], stale["count"]) == ("check", 9)
+    assert stale["command"] == f"paperline check t/{author.snapshot.name}"
+    author.paperline("check", "t/latest")
+    assert looked_at() == 9
+    now = author.snapshot.findings(author.snapshot.run())
+    assert findings is not None
+    assert now is not None
+    known = [finding for finding in now if finding in findings]
+    assert known == findings
+
+
+def test_lines_of_a_prompt_whose_form_is_another_are_checked_again_and_no_others(
+    author: Author,
+) -> None:
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language")
+    author.paperline("check", "t/latest")
+    author.change("plain_language.md.j2", "\n+++\n", "\nwords = [30, 60]\n+++\n")
+    author.paperline("check", "t/latest")
+    assert author.snapshot.run().stages["check"].counts["looked_at"] == 9
+    found = author.snapshot.findings(author.snapshot.run()) or []
+    by_id = {summary.id: summary for summary in author.snapshot.summaries()}
+    short = [f for f in found if f.code == "too-short" and f.language == "en" and f.summary]
+    assert {by_id[f.summary or ""].prompt for f in short} == {"plain_language"}
+
+
+def test_a_run_with_another_prompt_goes_on_with_the_one_that_was_begun(
+    author: Author, model: ModelServer
+) -> None:
+    author.snapshot.digest_json.unlink()
+    author.change("one_line.md.j2", "concrete", "precise")
+    done = author.paperline("run", "--at", NIGHT, "--prompt", "plain_language")
+    assert "9 lines by a model" in done
+    assert len(model.bodies) == 9
+    assert author.snapshot.run().prompt == "one_line"
+
+
+def test_a_new_snapshot_is_by_the_prompt_that_the_run_names_else_by_the_topics(
+    tmp_path: Path, model: ModelServer
+) -> None:
+    feed = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
+    author = Author(tmp_path, arxiv=feed, model=model.base_url, query="all:fine", limit=2)
+    with (tmp_path / "paperline.toml").open("a") as file:
+        file.write('prompt = "results_first"\n')
+    author.paperline("run", "--at", NIGHT)
+    assert author.snapshot.run().prompt == "results_first"
+    author.paperline("run", "--at", "2026-01-16T04:05+08:00", "--prompt", "three_sentences")
+    assert author.snapshot.run().prompt == "three_sentences"
