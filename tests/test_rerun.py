@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pipeline.outputs import Outputs
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.review import Wish
+from tests.feeds import atom, entry
 from tests.model_server import ModelServer
 from tests.testbed_servers import serving, statistics
 
@@ -346,3 +348,32 @@ def test_a_new_snapshot_is_by_the_prompt_that_the_run_names_else_by_the_topics(
     assert author.snapshot.run().prompt == "results_first"
     author.paperline("run", "--at", "2026-01-16T04:05+08:00", "--prompt", "three_sentences")
     assert author.snapshot.run().prompt == "three_sentences"
+
+
+def test_a_revised_paper_is_paid_for_again_only_where_its_abstract_changed(
+    tmp_path: Path, model: ModelServer
+) -> None:
+    feed = tmp_path / "feed.atom"
+    first = [entry(1), entry(2, abstract="Moths are late."), entry(3)]
+    feed.write_text(atom(first), encoding="utf-8")
+    author = Author(tmp_path, arxiv=feed.as_uri(), model=model.base_url, query="all:lan", limit=9)
+    author.paperline("run", "--at", "2026-03-12T04:05+08:00")
+    assert len(model.bodies) == 3
+    later: dict[str, Any] = {
+        "version": 2,
+        "updated": "2026-03-12T12:00:00Z",
+        "comment": "Accepted at LampConf.",
+    }
+    revised = [
+        replace(first[0], **later),
+        replace(first[1], **later, abstract="Moths are early."),
+        first[2],
+    ]
+    feed.write_text(atom(revised), encoding="utf-8")
+    author.paperline("run", "--at", "2026-03-13T04:05+08:00")
+    assert [paper.status for paper in author.snapshot.papers()] == ["revised", "revised"]
+    assert len(model.bodies) == 4
+    assert "Moths are early." in model.bodies[-1]["messages"][1]["content"]
+    assert [(s.version, s.origin) for s in author.snapshot.summaries()] == [(2, "model")] * 2
+    (last,) = passes(author)
+    assert (last["wanted"], last["requests"], last["from_cache"]) == (2, 1, 1)
