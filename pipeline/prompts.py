@@ -174,8 +174,8 @@ class Prompt:
             ) from None
 
 
-def load(folder: Path, name: str, answers: AnswerKind = "lines") -> Prompt:
-    """The prompt of that name, which must ask for such `answers`.
+def load(folder: Path, name: str, answers: AnswerKind | None = "lines") -> Prompt:
+    """The prompt of that name, which must ask for such `answers`; with None for any.
 
     Raises `PromptError` naming file, fault and what is right.
     """
@@ -187,14 +187,14 @@ def load(folder: Path, name: str, answers: AnswerKind = "lines") -> Prompt:
     sources: dict[str, _Source] = {}
     _gather(environment, folder, name + SUFFIX, (), sources)
     front = _front_matter(sources, name + SUFFIX)
-    if front.answers != answers:
+    if answers not in (None, front.answers):
         raise PromptError(
             f"is {KINDS[front.answers]}, where {KINDS[answers]} is needed",
             where=str(folder / (name + SUFFIX)),
             next_step=f'Use another one, or write answers = "{answers}" into its front matter',
         )
     for file_name, source in sources.items():
-        _check_variables(source, _variables(answers))
+        _check_variables(source, _variables(front.answers))
         _check_blocks(sources, file_name)
     code = [[file_name, source.body] for file_name, source in sorted(sources.items())]
     environment.loader = FunctionLoader(
