@@ -20,9 +20,13 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
-from pipeline import backfill, books, cache, forecast, records, report, settings, status  # noqa: E402  works from a plain checkout
+from pipeline import backfill, books, cache, estimate, records, report, settings, status  # noqa: E402  works from a plain checkout
 from pipeline.checks import codes  # noqa: E402
+from pipeline.comparison.answer import Comparison  # noqa: E402
 from pipeline.llm import answers, failures, mending  # noqa: E402
+from pipeline.prompting.edits import EditList  # noqa: E402
+from pipeline.prompting.figures import PromptList  # noqa: E402
+from pipeline.prompting.rendering import Rendering  # noqa: E402
 from pipeline.settings_faults import PATTERNS  # noqa: E402
 
 SCHEMAS: dict[str, Any] = {
@@ -30,6 +34,7 @@ SCHEMAS: dict[str, Any] = {
     "summary": records.Summary,
     "finding": records.Finding,
     "decision": records.Decision,
+    "preference": records.Preference,
     "digest": records.Digest,
     "run": books.Run,
     "publication": records.Publication,
@@ -38,9 +43,13 @@ SCHEMAS: dict[str, Any] = {
     "spend": books.Spend,
     "run-answer": list[report.Report],
     "backfill-answer": backfill.Filled,
-    "dry-run-answer": list[forecast.Forecast],
+    "dry-run-answer": list[estimate.Forecast],
     "cache-answer": cache.Stats,
     "status-answer": list[status.SnapshotStatus],
+    "compare-answer": Comparison,
+    "prompts-answer": PromptList,
+    "prompts-edits-answer": EditList,
+    "prompts-render-answer": Rendering,
 }
 TYPES = {
     str: "text",

@@ -130,6 +130,10 @@ class Snapshot:
         """Every choice between two candidates, in the order in which they were made."""
         return records_in(self._preferences, Preference)
 
+    def preferences_stamp(self) -> str:
+        """A text that changes when a choice is made, told without reading any."""
+        return files.stamp(self._preferences)
+
     def append_preferences(self, preferences: Iterable[Preference]) -> None:
         """Append all at once and sync. Hold `releasing()`.
 

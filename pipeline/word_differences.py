@@ -26,7 +26,12 @@ class Part(NamedTuple):
 
 
 def parts(old: str, new: str) -> list[Part]:
-    """The pieces of two lines: joined, the `old` ones are the first line, the `new` the second."""
+    """The pieces of two lines: joined, the `old` ones are the first line, the `new` the second.
+
+    The other way round they are the same pieces.
+    """
+    if old > new:  # what the matcher finds depends on which line comes first
+        return [Part(other, one) for one, other in parts(new, old)]
     one, other = WORDS.findall(old), WORDS.findall(new)
     matcher = SequenceMatcher(None, one, other, autojunk=False)
     found = [

@@ -21,13 +21,16 @@ ORDER = [
     ["outputs", "prompts", "cache", "llm"],
     ["checks"],
     ["configuration", "sources", "ledger", "site"],
-    ["choice", "composition"],
+    ["choice", "composition", "wanted", "rulebook", "preferences", "promotion"],
     ["executors"],
     ["stages"],
+    ["staleness", "estimate"],
     ["status", "report", "desk"],
+    ["comparison"],
     ["releasing"],
     ["run", "doctor"],
     ["forecast", "backfill"],
+    ["prompting"],
     ["demo"],
     ["web"],
     ["cli"],
@@ -49,6 +52,7 @@ OWNERS = {
     "starlette": {"web"},
     "uvicorn": {"web"},
     "argon2": {"web"},
+    "tomlkit": {"promotion"},
 }
 
 

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli import caches, decisions, diagnosis, nightly, past, review, stages
+from pipeline.cli import (
+    caches,
+    comparing,
+    decisions,
+    diagnosis,
+    nightly,
+    past,
+    prompting,
+    review,
+    stages,
+)
 from pipeline.errors import PaperlineError
 from pipeline.version import VERSION
 
@@ -58,6 +68,8 @@ for command in (
     decisions.decide,
     review.review,
     decisions.introduce,
+    comparing.compare,
+    prompting.prompts,
     diagnosis.status,
     diagnosis.config,
     caches.cache,

@@ -22,7 +22,7 @@ from pipeline.errors import PaperlineError
 from pipeline.text import amount
 
 if TYPE_CHECKING:
-    from pipeline.forecast import Forecast
+    from pipeline.estimate import Forecast
     from pipeline.report import Report
     from pipeline.settings import Settings, TopicSettings
 

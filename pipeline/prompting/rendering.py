@@ -6,7 +6,7 @@ Nothing is asked, and nothing is written: a cache that is not there is not made.
 import contextlib
 from collections.abc import Callable, Iterator
 
-from pipeline import candidates, forecast
+from pipeline import candidates, estimate
 from pipeline.cache import AnswerCache
 from pipeline.errors import UsageError
 from pipeline.exchange import Answer, Job, Message, Request
@@ -163,7 +163,8 @@ class _Asking:
         self._answers = answers
         self._known = Known(answers)
         lines = prompt.answers == "lines"
-        self._completion = forecast.answer_tokens(settings) if lines else forecast.VERDICTS_TOKENS
+        sentence = estimate.answer_tokens(settings)
+        self._completion = sentence * prompt.sentences if lines else estimate.VERDICTS_TOKENS
         batch = lines and settings.model.executor == "batch"  # second opinions are always online
         self._share = BATCH_SHARE if batch else 1.0
 
