@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, ViewportSize, expect
 
+from pipeline.records import Lines
 from pipeline.releasing import withdraw
 from tests.browser import DESKTOP, PHONE, Browsing, Screen, Shoot
 from tests.desks import Room
@@ -72,6 +73,27 @@ FOCUSED = """async () => {
 """What keeps the focused element from being seen (WCAG 2.2, 2.4.7 and 2.4.11)."""
 
 
+RESULTS_FIRST: dict[int, Lines] = {
+    3: {
+        "en": "Half the error of a physical model at 8 berths that were kept apart: MoorMeta "
+        "learns mooring loads from three storms.",
+        "zh": "在 8 个留出泊位上，MoorMeta 只用三次风暴的记录，误差就降到物理模型的一半。",
+    },
+    4: {
+        "en": "9% of a pilot's orders are misunderstood, some gravely, by a model tuned on 18,000 "
+        "instructions from harbour radio, although it answers 74% of the questions.",
+        "zh": "9% 的口令会被误解：在 1.8 万条港口无线电指令上微调的模型虽能回答 74% 的问题，"
+        "仍不宜上船桥。",
+    },
+    7: {
+        "en": "83% of the damaged plates instead of 61%: that is what 200 labelled images of quay "
+        "walls add to 60,000 images of bridges.",
+        "zh": "受损板材的检出率从 61% 升至 83%，所需的只是 200 张标注的码头岸壁图像。",
+    },
+}
+"""What another prompt writes of some papers."""
+
+
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
     """Eight papers, some of them decided on, and the digests of three days before."""
@@ -86,6 +108,12 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
         earlier.settle()
         earlier.release()
     room = a_morning(folder)
+    room.write(
+        *(
+            room.candidate(number, lines, prompt="results_first")
+            for number, lines in RESULTS_FIRST.items()
+        )
+    )
     room.decide("approve", 1)
     room.decide("edit", 4, text={"en": f"{TEXTS[3].en[:-1]}, some gravely."}, note="too tame")
     room.decide("exclude", 8)
@@ -96,6 +124,34 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
 def server(room: Room) -> Iterator[Served]:
     with review_app(room.settings) as running:
         yield running
+
+
+async def contest_of(screen: Screen, room: Room) -> str:
+    """The address of the contest between two prompts, to whose list it goes."""
+    await screen.open(f"/review/{room.snapshot}/choice")
+    link = screen.page.get_by_role("link", name="results_first@tide-1").first
+    return (await link.get_attribute("href") or "").removesuffix("/result")
+
+
+async def states_of_choosing(screen: Screen, room: Room) -> AsyncIterator[str]:
+    """As `states`, of blind choice."""
+    contest = await contest_of(screen, room)
+    yield "choice"
+    await screen.open(f"{contest}?paper={room.id(7)}&language=zh")
+    await expect(screen.find("#lines")).to_be_visible()
+    yield "choice-pair"
+    await screen.open(f"{contest}?paper={room.id(3)}&language=en")
+    await screen.press("1")
+    await expect(screen.find(".tags .number")).not_to_have_text("1 / 6")
+    await screen.open(f"{contest}?paper={room.id(3)}&language=en")
+    await expect(screen.find("#lines .chosen")).to_be_visible()
+    yield "choice-again"
+    await screen.press("?")
+    await expect(screen.page.get_by_role("dialog")).to_be_visible()
+    yield "choice-keys"
+    await screen.open(f"{contest}/result")
+    await expect(screen.find(".scores")).to_be_visible()
+    yield "choice-result"
 
 
 async def states(screen: Screen, room: Room) -> AsyncIterator[str]:
@@ -133,6 +189,8 @@ async def states(screen: Screen, room: Room) -> AsyncIterator[str]:
     yield "preview"
     await screen.open(f"{review}/audit")
     yield "audit"
+    async for state in states_of_choosing(screen, room):
+        yield state
     await screen.open("/no-such-page")
     yield "problem"
     await screen.page.context.clear_cookies()
@@ -190,7 +248,10 @@ async def test_axe_finds_nothing_and_no_page_scrolls_sideways_when_narrow_or_twi
 # On a phone the review page alone has something that stays above the rest.
 @pytest.mark.parametrize(
     ("size", "pages"),
-    [(DESKTOP, ["", "/review", "/approve", "/preview", "/audit"]), (PHONE, ["/review"])],
+    [
+        (DESKTOP, ["", "/review", "/approve", "/preview", "/audit", "/choice", "/pair", "/result"]),
+        (PHONE, ["/review", "/pair"]),
+    ],
     ids=["desktop", "phone"],
 )
 async def test_everything_is_reached_by_tab_is_seen_to_be_and_is_hidden_by_nothing(
@@ -198,7 +259,13 @@ async def test_everything_is_reached_by_tab_is_seen_to_be_and_is_hidden_by_nothi
 ):
     screen = await browsing.screen(server, viewport=size)
     review = f"/review/{room.snapshot}"
-    paths = {"": "/", "/review": f"{review}?paper={room.id(WRONG)}"}
+    contest = await contest_of(screen, room)
+    paths = {
+        "": "/",
+        "/review": f"{review}?paper={room.id(WRONG)}",
+        "/pair": f"{contest}?paper={room.id(3)}&language=en",
+        "/result": f"{contest}/result",
+    }
     for name in pages:
         path = paths.get(name, f"{review}{name}")
         await screen.open(path)

@@ -12,6 +12,7 @@ from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.review import Wish
 from pipeline.web import undo
+from pipeline.web.contests import Contests
 from pipeline.web.desks import Desks
 from pipeline.web.questions import Questions
 from pipeline.web.releases import Releases
@@ -29,6 +30,7 @@ class Newsroom:
     releases: Releases
     questions: Questions
     statuses: Statuses
+    contests: Contests
 
     def decide(self, session: Session, desk: Desk, wishes: list[Wish]) -> list[Decision]:
         """Take decisions of the editor who is signed in; what follows from them comes later.
@@ -77,7 +79,14 @@ class Newsroom:
 
 def newsroom(settings: Settings) -> Newsroom:
     """The newsroom of one server; its `releases` and `questions` are entered while it runs."""
-    return Newsroom(settings, Desks(settings), Releases(settings), Questions(settings), Statuses())
+    return Newsroom(
+        settings,
+        Desks(settings),
+        Releases(settings),
+        Questions(settings),
+        Statuses(),
+        Contests(settings),
+    )
 
 
 def address_of(snapshot: Snapshot) -> str:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.web import asking, auditing, deciding, listing, publishing, reviewing
+from pipeline.web import asking, auditing, choosing, deciding, listing, publishing, reviewing
 from pipeline.web.newsroom import Newsroom
 
 Answer = Callable[[Newsroom, Request], Response]
@@ -23,6 +23,9 @@ READ: dict[str, Answer] = {
     f"{OF_SNAPSHOT}/preview": publishing.preview,
     f"{OF_SNAPSHOT}/preview/page": publishing.preview_page,
     f"{OF_SNAPSHOT}/audit": auditing.audit,
+    f"{OF_SNAPSHOT}/choice": choosing.contests,
+    f"{OF_SNAPSHOT}/choice/{{contest}}": choosing.question,
+    f"{OF_SNAPSHOT}/choice/{{contest}}/result": choosing.result,
 }
 """Pages, and parts of pages."""
 
@@ -36,6 +39,7 @@ CHANGE: dict[str, Answer] = {
     f"{OF_SNAPSHOT}/introduction": publishing.introduce,
     f"{OF_SNAPSHOT}/publish": publishing.publish,
     f"{OF_SNAPSHOT}/unpublish": publishing.unpublish,
+    f"{OF_SNAPSHOT}/choice/{{contest}}": choosing.choose,
 }
 """What forms are sent to."""
 

@@ -64,6 +64,8 @@ POLICIES = {
 REFUSALS = {
     "empty-en": "The English line is empty: write it, or leave the editor.",
     "empty-zh": "The Chinese line is empty: write it, or leave the editor.",
+    "choice-changed": "These lines have changed since you saw them, and nothing was kept. Look "
+    "again, then choose.",
     "bulk-changed": "These papers, or their lines, have changed since you saw them. Look again.",
     "digest-changed": "The digest has changed since you looked at it. Look again, then publish.",
     "undecided": "Not decided on yet: {count}, the first is {paper}.",
@@ -93,3 +95,20 @@ KEYS = (
     ("?", "Show or hide these keys"),
 )
 """The keys of the review page, and what they do."""
+
+CHOICE_KEYS = (
+    ("1 ←", "Choose line 1"),
+    ("2 →", "Choose line 2"),
+    ("t =", "Neither is better"),
+    ("j", "Skip it, on to the next open pair"),
+    ("k", "Back to the pair before, to choose again"),
+    ("?", "Show or hide these keys"),
+)
+"""The keys of blind choice."""
+
+CHOSEN = {
+    "left": "You have chosen line 1. Choose again to change it.",
+    "right": "You have chosen line 2. Choose again to change it.",
+    "tie": "You have chosen neither. Choose again to change it.",
+}
+"""What an editor chose before."""

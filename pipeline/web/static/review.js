@@ -1,4 +1,5 @@
 // The review page: keys, the strip, and edits that are kept in the browser until they are saved.
+// Blind choice has its keys from here, too.
 // Everything it does can be done without it: it only follows the page's own links and forms.
 "use strict";
 
@@ -211,7 +212,7 @@ function showKeys() {
 // --- events --------------------------------------------------------------------------------
 
 function press(key) {
-  const target = [focus(), document].map((root) => root?.querySelector(`[data-key="${key}"]`)).find(Boolean);
+  const target = [focus(), document].map((root) => root?.querySelector(`[data-key~="${key}"]`)).find(Boolean);
   if (!target || target.disabled || !target.checkVisibility()) return false;
   if (isPassing() && target.matches("button:not([data-act]), summary, a[data-open]") && !isStill(target)) return true;
   if (target.tagName === "SUMMARY") {
@@ -272,21 +273,27 @@ document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") && event.key !== "?") return;
   const key = keyOf(event);
   const moves = { j: 1, k: -1 };
-  if (key in moves) {
+  if (key in moves && document.getElementById("strip")) {
     event.preventDefault();
     step(moves[key]);
   } else if (event.repeat) {
     // a key that is held down must not decide on papers that nobody has read
-  } else if (/^[a-z0-9?[\]]$/.test(key) && press(key)) {
+  } else if (/^([a-z0-9?=[\]]|ArrowLeft|ArrowRight)$/.test(key) && press(key)) {
     event.preventDefault();
   }
 });
 
 // What changes something about a paper that is about to be replaced is not sent.
 document.addEventListener("submit", (event) => {
-  if (!isPassing() || !event.target.matches("[hx-post]")) return;
-  event.preventDefault();
-  event.stopPropagation();
+  const chooses = event.target.id === "choice";
+  if (!chooses && !event.target.matches("[hx-post]")) return;
+  if (isPassing()) {
+    event.preventDefault();
+    event.stopPropagation();
+  } else if (chooses) {
+    asked = {}; // the next pair is another page
+    showPassing();
+  }
 }, true);
 
 document.addEventListener("click", (event) => {
