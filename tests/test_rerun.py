@@ -14,24 +14,30 @@ from typing import Any
 import pytest
 from pytest_httpserver import HTTPServer
 
+from pipeline import configuration
 from pipeline.desk import Desk
 from pipeline.outputs import Outputs
+from pipeline.releasing import assembled
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.review import Wish
+from pipeline.staleness import Stale, stale
 from tests.feeds import atom, entry
 from tests.model_server import ModelServer
 from tests.testbed_servers import serving, statistics
 
 ROOT = Path(__file__).parent.parent
 NIGHT = "2026-01-15T04:05+08:00"
+FEED = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
 FAMILY = ("one_line", "plain_language", "results_first", "three_sentences")
 
 
 class Author:
     """A prompt author with a folder of prompts of their own, and commands as real processes."""
 
-    def __init__(self, folder: Path, *, arxiv: str, model: str, query: str, limit: int) -> None:
+    def __init__(
+        self, folder: Path, *, arxiv: str, model: str, query: str, limit: int = 100
+    ) -> None:
         self.folder = folder
         shutil.copytree(ROOT / "prompts", folder / "prompts")
         (folder / "paperline.toml").write_text(
@@ -59,22 +65,26 @@ class Author:
     def snapshot(self) -> Snapshot:
         return Outputs(self.folder / "outputs").find("t/latest")
 
+    @property
+    def settings(self) -> Settings:
+        return configuration.load(self.folder / "paperline.toml")
+
     def digest(self) -> dict[str, Any]:
-        """As `assemble` writes it now, its entries by paper."""
-        self.paperline("assemble", "t/latest")
+        """As the command assemble writes it now, its entries by paper."""
+        with self.snapshot.releasing():
+            assembled(self.settings, self.snapshot)
         written = json.loads(self.snapshot.digest_json.read_text("utf-8"))
         return {entry["paper"]["id"]: entry for entry in written["papers"]}
 
     def decide(self, papers: list[str]) -> None:
         """Approve every other one of these papers, and rewrite the lines of the rest."""
-        settings = Settings(outputs=self.folder / "outputs", cache=self.folder / "cache")
         wishes = [
             Wish("edit", paper, text={"en": f"Ada's words on {paper}.", "zh": f"{paper} 的改写。"})
             if number % 2
             else Wish("approve", paper)
             for number, paper in enumerate(papers)
         ]
-        Desk(settings, self.snapshot).decide(wishes, editor="Ada", at=datetime.now(UTC))
+        Desk(self.settings, self.snapshot).decide(wishes, editor="Ada", at=datetime.now(UTC))
 
     def change(self, name: str, old: str, new: str) -> None:
         """Replace a word of a file in `prompts/`."""
@@ -83,15 +93,12 @@ class Author:
         assert old in text
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
-    def status(self) -> dict[str, Any]:
-        (state,) = json.loads(self.paperline("status", "t/latest", "--json"))
-        assert isinstance(state, dict)
-        return state
+    def stale(self) -> tuple[Stale, ...]:
+        return stale(self.settings, self.snapshot)
 
-    def stale(self) -> dict[str, str]:
+    def renewing(self) -> dict[str | None, str]:
         """By prompt, the command that renews its lines."""
-        stale = self.status()["stale"]
-        return {one["prompt"]: one["command"] for one in stale if one["stage"] == "summarize"}
+        return {one.prompt: one.command for one in self.stale() if one.stage == "summarize"}
 
 
 def line_of(entries: dict[str, Any], paper: str) -> bytes:
@@ -122,9 +129,9 @@ def walk(author: Author, requests: Any, *, night: str, papers: int, decided: int
         author.paperline("summarize", "t/latest", "--prompt", name, "--paper", chosen[0])
     author.paperline("check", "t/latest")
     author.paperline("assemble", "t/latest")
-    assert author.status()["stale"] == []
+    assert author.stale() == ()
     author.change("one_line.md.j2", "concrete", "precise")
-    assert author.stale() == {
+    assert author.renewing() == {
         name: f"paperline summarize t/{author.snapshot.name} --prompt {name}"
         + (" --activate" if name == "one_line" else "")
         for name in FAMILY
@@ -138,11 +145,22 @@ def model(httpserver: HTTPServer) -> ModelServer:
     return ModelServer(httpserver)
 
 
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the first night has been; each test gets a copy."""
+    folder = tmp_path_factory.mktemp("night")
+    with HTTPServer() as server:
+        made = Author(folder, arxiv=FEED, model=ModelServer(server).base_url, query="all:fine")
+        made.paperline("run", "--at", NIGHT)
+    return folder
+
+
 @pytest.fixture
-def author(tmp_path: Path, model: ModelServer) -> Author:
-    feed = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
-    made = Author(tmp_path, arxiv=feed, model=model.base_url, query="all:fine", limit=100)
-    made.paperline("run", "--at", NIGHT)
+def author(first_night: Path, tmp_path: Path, model: ModelServer) -> Author:
+    """After the first night, for whose nine papers `model` was not asked yet."""
+    made = Author(tmp_path, arxiv=FEED, model=model.base_url, query="all:fine")
+    for name in ("outputs", "cache"):
+        shutil.copytree(first_night / name, tmp_path / name)
     return made
 
 
@@ -154,8 +172,7 @@ def passes(author: Author) -> Iterator[dict[str, Any]]:
 def test_a_prompt_and_back_is_paid_once_each_and_what_was_decided_stays(
     tmp_path: Path, model: ModelServer
 ) -> None:
-    feed = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
-    author = Author(tmp_path, arxiv=feed, model=model.base_url, query="all:fine", limit=100)
+    author = Author(tmp_path, arxiv=FEED, model=model.base_url, query="all:fine")
     walk(author, lambda: len(model.bodies), night=NIGHT, papers=9, decided=4)
 
 
@@ -194,7 +211,7 @@ def test_every_pass_stands_in_run_json_and_in_the_status_with_hits_cost_and_time
     author.paperline("summarize", "t/latest", "--prompt", "plain_language")
     author.paperline("summarize", "t/latest", "--prompt", "plain_language")
     first, cached, kept = passes(author)
-    assert len(model.bodies) == 18
+    assert len(model.bodies) == 9
     assert [p["prompt"] for p in (first, cached, kept)] == [
         "one_line",
         "plain_language",
@@ -207,7 +224,7 @@ def test_every_pass_stands_in_run_json_and_in_the_status_with_hits_cost_and_time
     assert cached["usage"]["prompt_tokens"] == 0
     assert first["term_tokens"] > 0
     assert len(first["lines"]["gpt-5-mini"]) == 9
-    status = author.status()
+    (status,) = json.loads(author.paperline("status", "t/latest", "--json"))
     assert status["passes"] == [first, cached, kept]
     said = author.paperline("status", "t/latest")
     assert "lines by plain_language and gpt-5-mini: 9 of 9 papers written" in said
@@ -219,10 +236,10 @@ def test_an_answer_in_the_cache_saves_every_request_of_a_prompt_that_was_changed
 ) -> None:
     author.change("one_line.md.j2", "concrete", "precise")
     author.paperline("summarize", "t/latest")
-    assert len(model.bodies) == 18
+    assert len(model.bodies) == 9
     author.change("one_line.md.j2", "precise", "concrete")
     author.paperline("summarize", "t/latest")
-    assert len(model.bodies) == 18
+    assert len(model.bodies) == 9
 
 
 def test_lines_by_another_text_of_the_active_prompt_are_shown_only_when_it_is_activated(
@@ -237,7 +254,7 @@ def test_lines_by_another_text_of_the_active_prompt_are_shown_only_when_it_is_ac
     author.paperline("summarize", "t/latest", "--activate")
     after = author.digest()
     assert all(after[paper]["summary"] != before[paper]["summary"] for paper in before)
-    assert author.status()["stale"] == []
+    assert author.stale() == ()
 
 
 def test_a_new_term_of_the_glossary_makes_only_the_papers_stale_that_have_it(
@@ -254,11 +271,11 @@ def test_a_new_term_of_the_glossary_makes_only_the_papers_stale_that_have_it(
     }
     with (author.folder / "prompts" / "glossary.tsv").open("a", encoding="utf-8") as file:
         file.write(f"{word}\t一个新词\n")
-    (stale,) = [one for one in author.status()["stale"] if one["stage"] == "summarize"]
-    assert 0 < stale["count"] <= len(having) < len(before)
+    (lines,) = [one for one in author.stale() if one.stage == "summarize"]
+    assert 0 < lines.count <= len(having) < len(before)
     count = len(model.bodies)
     author.paperline("summarize", "t/latest")
-    assert len(model.bodies) - count == stale["count"]
+    assert len(model.bodies) - count == lines.count
     assert f"{word} = 一个新词" in model.bodies[-1]["messages"][1]["content"]
     # Beside the others, until somebody says so: the digest's prompt had other terms.
     same = {paper: entry["summary"] for paper, entry in author.digest().items()}
@@ -266,8 +283,8 @@ def test_a_new_term_of_the_glossary_makes_only_the_papers_stale_that_have_it(
     author.paperline("summarize", "t/latest", "--activate")
     after = author.digest()
     changed = {p for p, e in after.items() if e["summary"] != before[p]["summary"]}
-    assert len(changed) == stale["count"]
-    assert author.status()["stale"] == []
+    assert len(changed) == lines.count
+    assert author.stale() == ()
 
 
 def test_a_prompt_that_is_tried_on_one_paper_asks_for_no_other(
@@ -275,7 +292,7 @@ def test_a_prompt_that_is_tried_on_one_paper_asks_for_no_other(
 ) -> None:
     paper = author.snapshot.papers()[3].id
     author.paperline("summarize", "t/latest", "--prompt", "plain_language", "--paper", paper)
-    assert len(model.bodies) == 10
+    assert len(model.bodies) == 1
     made = [s for s in author.snapshot.summaries() if s.prompt == "plain_language"]
     assert [s.paper for s in made] == [paper]
 
@@ -284,7 +301,7 @@ def test_two_models_stand_side_by_side_and_only_the_active_one_is_shown(
     author: Author, model: ModelServer
 ) -> None:
     author.paperline("summarize", "t/latest", "--model", "other-model")
-    assert len(model.bodies) == 18
+    assert len(model.bodies) == 9
     assert {s.model for s in author.snapshot.summaries()} == {"gpt-5-mini", "other-model"}
     shown = {line["model"] for e in author.digest().values() for line in e["lines"].values()}
     assert shown == {"gpt-5-mini"}
@@ -300,9 +317,10 @@ def test_only_candidates_that_are_new_are_checked_again(author: Author) -> None:
     assert looked_at() == 0
     findings = author.snapshot.findings(author.snapshot.run())
     author.paperline("summarize", "t/latest", "--prompt", "plain_language")
-    (stale,) = author.status()["stale"]
-    assert (stale["stage"], stale["count"]) == ("check", 9)
-    assert stale["command"] == f"paperline check t/{author.snapshot.name}"
+    (lines,) = author.stale()
+    assert (lines.stage, lines.count) == ("check", 9)
+    told = f"stale: 9 lines not checked yet; renew: paperline check t/{author.snapshot.name}"
+    assert told in author.paperline("status")
     author.paperline("check", "t/latest")
     assert looked_at() == 9
     now = author.snapshot.findings(author.snapshot.run())
@@ -333,15 +351,14 @@ def test_a_run_with_another_prompt_goes_on_with_the_one_that_was_begun(
     author.change("one_line.md.j2", "concrete", "precise")
     done = author.paperline("run", "--at", NIGHT, "--prompt", "plain_language")
     assert "9 lines by a model" in done
-    assert len(model.bodies) == 9
+    assert model.bodies == []
     assert author.snapshot.run().prompt == "one_line"
 
 
 def test_a_new_snapshot_is_by_the_prompt_that_the_run_names_else_by_the_topics(
     tmp_path: Path, model: ModelServer
 ) -> None:
-    feed = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
-    author = Author(tmp_path, arxiv=feed, model=model.base_url, query="all:fine", limit=2)
+    author = Author(tmp_path, arxiv=FEED, model=model.base_url, query="all:fine", limit=2)
     with (tmp_path / "paperline.toml").open("a") as file:
         file.write('prompt = "results_first"\n')
     author.paperline("run", "--at", NIGHT)
