@@ -11,10 +11,10 @@ ROOT = Path(__file__).parent.parent
 class Terminal:
     """A folder with these settings, in which the real command runs; `said` and `errors` are its."""
 
-    def __init__(self, folder: Path, settings: str) -> None:
+    def __init__(self, folder: Path, settings: str, prompts: Path = ROOT / "prompts") -> None:
         self.folder = folder
         self.outputs = folder / "outputs"
-        text = f'prompts = "{ROOT / "prompts"}"\n{settings}'
+        text = f'prompts = "{prompts}"\n{settings}'
         (folder / "paperline.toml").write_text(text, encoding="utf-8")
 
     def __call__(self, *arguments: str) -> int:

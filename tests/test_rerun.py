@@ -1,10 +1,7 @@
 """Another prompt on a snapshot that is there: what is asked for, what stays, what is stale."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,42 +21,33 @@ from pipeline.stages.review import Wish
 from pipeline.staleness import Stale, stale
 from tests.feeds import atom, entry
 from tests.model_server import ModelServer
+from tests.terminal import ROOT, Terminal
 from tests.testbed_servers import serving, statistics
 
-ROOT = Path(__file__).parent.parent
 NIGHT = "2026-01-15T04:05+08:00"
 FEED = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
 FAMILY = ("one_line", "plain_language", "results_first", "three_sentences")
 
 
-class Author:
-    """A prompt author with a folder of prompts of their own, and commands as real processes."""
+class Author(Terminal):
+    """A prompt author with a folder of prompts of their own, and the commands."""
 
     def __init__(
         self, folder: Path, *, arxiv: str, model: str, query: str, limit: int = 100
     ) -> None:
-        self.folder = folder
         shutil.copytree(ROOT / "prompts", folder / "prompts")
-        (folder / "paperline.toml").write_text(
+        settings = (
             f'[arxiv]\nurl = "{arxiv}"\ndelay = 0.0\npatience = 0.0\n'
             f'[model]\nbase_url = "{model}"\nrequests_per_minute = 1000000\n'
             "tokens_per_minute = 1000000000\n"
-            f"[[topic]]\nname = \"t\"\nquery = '{query}'\nlimit = {limit}\n",
-            encoding="utf-8",
+            f"[[topic]]\nname = \"t\"\nquery = '{query}'\nlimit = {limit}\n"
         )
+        super().__init__(folder, settings, folder / "prompts")
 
-    def paperline(self, *arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline", "--quiet", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
+    def paperline(self, *arguments: str) -> str:
+        """What a command says that does its work."""
+        assert self(*arguments) == 0, self.said + self.errors
+        return self.said
 
     @property
     def snapshot(self) -> Snapshot:

@@ -11,19 +11,25 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+OWN = Path(__file__).parent / "templates"
+
+
 def rendered(template: str, **values: Any) -> str:
     """The page that `template` makes of `values`, one trailing newline included."""
-    made = environment(Path(__file__).parent / "templates").get_template(template)
+    made = environment(OWN).get_template(template)
     return made.render(values).rstrip() + "\n"
 
 
 @cache
 def environment(folder: Path) -> "Environment":
-    """What renders the templates in `folder`: every value is cleaned and escaped."""
+    """What renders the templates in `folder`: every value is cleaned and escaped.
+
+    `ground.css`, on which all pages stand, is found from each.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # costs 60 ms
 
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader([folder, OWN]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
