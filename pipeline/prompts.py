@@ -4,31 +4,36 @@ A prompt is `NAME.md.j2`: TOML between two `+++` lines, then a Jinja body with t
 `system` and `user`. It may extend another prompt and replace one block; it then inherits
 the other's front matter too, except for the name. A judging prompt, which says
 `answers = "verdicts"`, is also given the lines that are judged. `terms` are those of the
-glossary that occur in the paper: `transfer learning = 迁移学习; ...`, or nothing.
+glossary that occur in the paper: `transfer learning = 迁移学习; ...`, or nothing. A file whose
+name begins with `_` is a part that others include; it needs no front matter.
 """
 
 import contextlib
 import functools
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from pipeline import front_matter
 from pipeline import glossary as glossaries
+from pipeline import prompt_sources
 from pipeline.errors import PromptError
 from pipeline.exchange import AnswerKind, Message
-from pipeline.files import read_authored
+from pipeline.files import translated
 from pipeline.front_matter import FrontMatter
+from pipeline.glossary import FILE as GLOSSARY
 from pipeline.glossary import Glossary
-from pipeline.records import LANGUAGES, Lines, Paper, fingerprint, prompt_fingerprint
+from pipeline.prompt_sources import FILE_NAME, SUFFIX, written_in
+from pipeline.records import (
+    LANGUAGES,
+    Lines,
+    Paper,
+    fingerprint,
+    prompt_fingerprint,
+)
 from pipeline.text import one_line
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+    from jinja2 import Template
 
-SUFFIX = ".md.j2"
-FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*" + re.escape(SUFFIX))
-PARTS = re.compile(r"\+\+\+\n(?P<front>.*?)^\+\+\+(?:\n|\Z)(?P<body>.*)", re.DOTALL | re.MULTILINE)
 VARIABLES = ("title", "abstract", "authors", "comments", "venue", "categories", "terms")
 BLOCKS = ("system", "user")
 KINDS: dict[AnswerKind, str] = {
@@ -184,18 +189,15 @@ def load(folder: Path, name: str, answers: AnswerKind | None = "lines") -> Promp
 
     # What is rendered goes to a model and never into HTML, so nothing is escaped.
     environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    sources: dict[str, _Source] = {}
-    _gather(environment, folder, name + SUFFIX, (), sources)
-    front = _front_matter(sources, name + SUFFIX)
+    sources = prompt_sources.gathered(folder, name)
+    front = prompt_sources.front_matter_of(sources, name + SUFFIX)
     if answers not in (None, front.answers):
         raise PromptError(
             f"is {KINDS[front.answers]}, where {KINDS[answers]} is needed",
             where=str(folder / (name + SUFFIX)),
             next_step=f'Use another one, or write answers = "{answers}" into its front matter',
         )
-    for file_name, source in sources.items():
-        _check_variables(source, _variables(front.answers))
-        _check_blocks(sources, file_name)
+    prompt_sources.check(sources, _variables(front.answers))
     code = [[file_name, source.body] for file_name, source in sorted(sources.items())]
     environment.loader = FunctionLoader(
         lambda file_name: (sources[file_name].body, str(folder / file_name), None)
@@ -230,148 +232,15 @@ def names(folder: Path) -> list[str]:
 @functools.lru_cache(maxsize=8)
 def _usable(folder: Path, _: str) -> list[str]:
     found = []
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        with contextlib.suppress(PromptError):  # `paperline doctor` names it
-            found.append(load(folder, path.name.removesuffix(SUFFIX)).name)
+    for name in written_in(folder):
+        with contextlib.suppress(PromptError):  # `paperline prompts list` says what is wrong
+            found.append(load(folder, name).name)
     return found
 
 
 def contents(folder: Path) -> str:
     """Fingerprint of all prompts and of the glossary, by which a change of any is known."""
-    paths = sorted(path for path in folder.glob("*") if path.suffix in (".j2", ".tsv"))
-    return fingerprint([[path.name, path.read_text("utf-8", "replace")] for path in paths])
-
-
-class _Source(NamedTuple):
-    """One file: `parent` is the file that it extends, `uses` all that it refers to.
-
-    `variables` are those that it must be given, with their lines. `blocks` are the names of
-    its blocks with their lines, `outside` the first line of text outside them, which a
-    prompt that extends another never shows.
-    """
-
-    path: Path
-    front: dict[str, Any]
-    body: str
-    parent: str | None
-    uses: list[str | None]
-    variables: dict[str, int]
-    blocks: dict[str, int]
-    outside: int | None
-
-
-def _gather(
-    environment: "Environment",
-    folder: Path,
-    file_name: str,
-    above: tuple[str, ...],
-    sources: dict[str, _Source],
-) -> None:
-    """Put a file and all that it extends, includes or imports into `sources`."""
-    used_by = str(folder / above[-1]) if above else str(folder)
-    if file_name in above:
-        raise PromptError(
-            f"uses itself: {' -> '.join([*above, file_name])}",
-            where=used_by,
-            next_step="Break the circle",
-        )
-    if file_name in sources:
-        return
-    sources[file_name] = source = _source(environment, folder, file_name, used_by)
-    for reference in source.uses:
-        if reference is None:
-            raise PromptError(
-                "extends or includes a prompt whose name is computed",
-                where=str(source.path),
-                next_step="Write the file name as text in quotes",
-            )
-        _gather(environment, folder, reference, (*above, file_name), sources)
-
-
-def _source(environment: "Environment", folder: Path, file_name: str, used_by: str) -> _Source:
-    from jinja2 import TemplateSyntaxError, meta, nodes
-
-    path = folder / file_name
-    if not FILE_NAME.fullmatch(file_name) or not path.is_file():
-        names = ", ".join(sorted(p.name.removesuffix(SUFFIX) for p in folder.glob(f"*{SUFFIX}")))
-        raise PromptError(
-            f"there is no prompt {file_name.removesuffix(SUFFIX)!r}; there are: {names or 'none'}",
-            where=used_by,
-            next_step="Check the name, or the setting prompts",
-        )
-    parts = PARTS.fullmatch(read_authored(path, PromptError))
-    if parts is None:
-        raise PromptError(
-            "does not begin with settings between two +++ lines",
-            where=str(path),
-            next_step="Begin it with +++, name, description, languages, +++",
-        )
-    body, shift = parts["body"], parts["front"].count("\n") + 2
-    try:
-        tree = environment.parse(body)
-        # This compiles, so it also finds filters that do not exist and blocks given twice.
-        undeclared = meta.find_undeclared_variables(tree)
-    except TemplateSyntaxError as error:
-        raise PromptError(
-            str(error.message), where=f"{path}:{error.lineno + shift}", next_step="Correct it"
-        ) from None
-    variables: dict[str, int] = {}
-    for found in tree.find_all(nodes.Name):
-        if found.ctx == "load" and found.name in undeclared:
-            variables.setdefault(found.name, found.lineno + shift)
-    extends = tree.find(nodes.Extends)
-    name = extends.template if extends else None
-    parent = str(name.value) if isinstance(name, nodes.Const) else None
-    uses = list(meta.find_referenced_templates(tree))
-    blocks = {block.name: block.lineno + shift for block in tree.find_all(nodes.Block)}
-    shown = (
-        node.lineno + shift
-        for output in tree.body
-        if isinstance(output, nodes.Output)
-        for node in output.nodes
-        if not (isinstance(node, nodes.TemplateData) and not node.data.strip())
-    )
-    table = front_matter.table(path, parts["front"], file_name.removesuffix(SUFFIX))
-    return _Source(path, table, body, parent, uses, variables, blocks, next(shown, None))
-
-
-def _front_matter(sources: dict[str, _Source], file_name: str) -> FrontMatter:
-    tables = []
-    parent: str | None = file_name
-    while parent:
-        tables.append(sources[parent].front)
-        parent = sources[parent].parent
-    return front_matter.whole(sources[file_name].path, tables)
-
-
-def _check_variables(source: _Source, known: tuple[str, ...]) -> None:
-    for name, line in source.variables.items():
-        if name not in known:
-            raise PromptError(
-                f"unknown variable {name!r}; the variables are {', '.join(known)}",
-                where=f"{source.path}:{line}",
-                next_step="Correct its name",
-            )
-
-
-def _check_blocks(sources: dict[str, _Source], file_name: str) -> None:
-    """A prompt that extends another replaces its blocks, and can do nothing else."""
-    source = sources[file_name]
-    above: set[str] = set()
-    parent = source.parent
-    while parent:
-        above |= sources[parent].blocks.keys()
-        parent = sources[parent].parent
-    for name, line in source.blocks.items() if source.parent else ():
-        if name not in above:
-            raise PromptError(
-                f"unknown block {name!r}; {source.parent} has {', '.join(sorted(above))}",
-                where=f"{source.path}:{line}",
-                next_step="Correct its name",
-            )
-    if source.parent and source.outside:
-        raise PromptError(
-            "has text outside its blocks, which would never be sent",
-            where=f"{source.path}:{source.outside}",
-            next_step="Put it into a block",
-        )
+    named = (p for p in folder.glob("*") if FILE_NAME.fullmatch(p.name) or p.name == GLOSSARY)
+    paths = sorted(path for path in named if path.is_file())
+    with translated(folder):
+        return fingerprint([[path.name, path.read_text("utf-8", "replace")] for path in paths])

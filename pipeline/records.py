@@ -43,6 +43,9 @@ ARXIV_ID = r"^([0-9]{4}\.[0-9]{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/[0-9]{7})$(?!\n)"
 TOPIC_NAME = r"^[a-z0-9][a-z0-9_-]{0,99}$(?!\n)"
 """A topic's name, which is a folder's and a part of addresses too."""
 
+PROMPT_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}$(?!\n)"
+"""A prompt's name, which is its file's too."""
+
 EMBEDDED = "embedded"
 """The model name of the extractive stand-in that needs no network."""
 

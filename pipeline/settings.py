@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.errors import SettingsError
-from pipeline.records import EMBEDDED, TOPIC_NAME, Order, Policy, Severity
+from pipeline.records import EMBEDDED, PROMPT_NAME, TOPIC_NAME, Order, Policy, Severity
 from pipeline.settings_faults import (
     CATEGORY,
     CONTACT,
@@ -193,6 +193,16 @@ class ModelSettings(ProviderSettings, frozen=True, kw_only=True):
         price = self.price if name == self.name else {}
         return msgspec.structs.replace(self, name=name, price=price)
 
+    def named(self, name: str) -> "ModelSettings":
+        """The table by which to ask a model: a fallback's own, with its address, key and price.
+
+        For any other name it is this one, renamed.
+        """
+        own = next((each for each in self.fallback if each.name == name), None)
+        if own is None or name == self.name:
+            return self.renamed(name)
+        return ModelSettings(**{key: getattr(own, key) for key in own.__struct_fields__})
+
     @property
     def embedded(self) -> bool:
         """Whether the embedded model was named, so that no request is made."""
@@ -317,7 +327,9 @@ class TopicSettings(Section, frozen=True, kw_only=True):
         tuple[Annotated[str, Meta(pattern=KEYWORD)], ...],
         _help("no papers with one of these words or phrases in title or abstract"),
     ] = ()
-    prompt: Annotated[Name, _help("file name in prompts/ without .md.j2")] = "one_line"
+    prompt: Annotated[
+        str, Meta(pattern=PROMPT_NAME), _help("file name in prompts/ without .md.j2")
+    ] = "one_line"
 
 
 class Settings(Section, frozen=True, kw_only=True):

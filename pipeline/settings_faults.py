@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from pipeline.errors import SettingsError
-from pipeline.records import TOPIC_NAME
+from pipeline.records import PROMPT_NAME, TOPIC_NAME
 
 SECRET = re.compile(r"key|token|secret|password|authorization", re.IGNORECASE)
 
@@ -31,6 +31,7 @@ PASSWORD_HASH = (
 )
 PATTERNS = {
     TOPIC_NAME: "lower-case letters, digits, - and _, beginning with a letter or digit",
+    PROMPT_NAME: "letters, digits, - and _, not beginning with -",
     ONE_LINE: "one line of text that is not empty",
     NOT_BLANK: "a text that is not empty",
     CATEGORY: "a category such as cs.LG or hep-th, or all of an archive: cs.*",

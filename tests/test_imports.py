@@ -17,7 +17,7 @@ ORDER = [
     ["settings_faults"],
     ["settings"],
     ["decisions", "differences", "word_differences", "front_matter"],
-    ["snapshot", "candidates", "contenders", "glossary"],
+    ["snapshot", "candidates", "contenders", "glossary", "prompt_sources"],
     ["outputs", "prompts", "cache", "llm"],
     ["checks"],
     ["configuration", "sources", "ledger", "site"],

@@ -190,7 +190,7 @@ def test_a_topic_that_the_file_does_not_have_is_an_error_that_names_those_it_has
     assert "there is no topic 'lamps'; configured: tides" in str(error_of(file, topic="lamps"))
 
 
-@pytest.mark.parametrize("prompt", ["Upper", 'a"b', "a\nb = 1", "../x", ""])
+@pytest.mark.parametrize("prompt", ["-dash", 'a"b', "a\nb = 1", "../x", ""])
 def test_a_name_that_the_settings_do_not_take_is_not_written(file, prompt):
     for text in (PLAIN, PLAIN.replace('prompt = "one_line"\n', "")):
         file.write_text(text)

@@ -54,11 +54,16 @@ def with_model(
     """The settings with another executor or model for this command."""
     import msgspec
 
+    from pipeline.errors import UsageError
+    from pipeline.text import one_line
+
     chosen = settings.model
+    if model is not None:
+        if not model or model != one_line(model):
+            raise UsageError(f"found {model!r}, expected the name of a model", where="--model")
+        chosen = chosen.named(model)
     if executor is not None:
         chosen = msgspec.structs.replace(chosen, executor=executor)
-    if model is not None:
-        chosen = chosen.renamed(model)
     return msgspec.structs.replace(settings, model=chosen)
 
 
@@ -70,12 +75,15 @@ def counted(reasons: Iterable[str]) -> str:
 def asked(one: "Pass") -> str:
     """What one time of asking for lines came to, in a line."""
     from pipeline.progress import cost
-    from pipeline.text import amount
+    from pipeline.text import amount, one_line
 
-    by = f"{one.prompt} and {one.model}" if one.prompt else one.model
+    by = one_line(f"{one.prompt} and {one.model}" if one.prompt else one.model)
     written = sum(map(len, one.lines.values()))
+    others = {model: len(papers) for model, papers in one.lines.items() if model != one.model}
+    by_others = ", ".join(f"{count} by {one_line(model)}" for model, count in others.items())
     parts = [
-        f"lines by {by}: {written} of {amount(one.wanted, 'paper')} written",
+        f"lines by {by}: {written} of {amount(one.wanted, 'paper')} written"
+        + (f" ({by_others})" if others else ""),
         f"{one.kept} there already",
         f"{one.from_cache} from the cache",
         f"{one.failed} failed" if one.failed else "",

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from pipeline import word_differences
 from pipeline.decisions import State
 from pipeline.outputs import Outputs
+from pipeline.prompt_sources import written_in
 from pipeline.prompting import folder
 from pipeline.prompting.snapshots import each_read
 from pipeline.records import Decision, Language, Record, Summary, Utc
@@ -65,7 +66,7 @@ def edits(settings: Settings, names: Collection[str] = (), limit: int | None = N
 
     outputs = Outputs(settings.outputs)
     found = [line for lines in each_read(outputs, read, left_out) for line in lines]
-    known = {*folder.names(settings.prompts), *(line.prompt for line in found)}
+    known = {*written_in(settings.prompts), *(line.prompt for line in found)}
     folder.check_names(names, known, "edited line")
     found.sort(key=lambda line: line.at, reverse=True)
     return EditList(edits=tuple(found[:limit]), left_out=tuple(left_out))

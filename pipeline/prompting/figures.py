@@ -11,6 +11,7 @@ from pipeline.errors import PaperlineError
 from pipeline.exchange import AnswerKind
 from pipeline.outputs import Outputs
 from pipeline.preferences import Score, Tally, tally
+from pipeline.prompt_sources import written_in
 from pipeline.prompting import folder
 from pipeline.prompting.snapshots import each_read
 from pipeline.prompts import Prompt
@@ -119,7 +120,7 @@ def figures(settings: Settings, names: Collection[str] = ()) -> PromptList:
     whole = _Whole()
     for read in each_read(Outputs(settings.outputs), _read, left_out):
         whole.add(read)
-    there = set(folder.names(settings.prompts))
+    there = set(written_in(settings.prompts))
     used = {topic.prompt for topic in settings.topic} | whole.active()
     known = sorted(there | used | whole.lines.keys())
     folder.check_names(names, known, "line")

@@ -7,9 +7,9 @@ from pathlib import Path
 from pipeline import prompts
 from pipeline.errors import OutputError, PaperlineError, PromptError, UsageError
 from pipeline.exchange import Request
-from pipeline.files import read_authored
 from pipeline.llm.tokens import count_request
-from pipeline.prompts import PARTS, SUFFIX, Prompt
+from pipeline.prompt_sources import SUFFIX, gathered
+from pipeline.prompts import Prompt
 from pipeline.text import one_line
 
 
@@ -25,18 +25,6 @@ class Making:
     extends: tuple[str, ...]
     includes: tuple[tuple[str, str], ...]
     replaces: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class _File:
-    parent: str | None
-    others: tuple[str, ...]
-    blocks: tuple[str, ...]
-
-
-def names(folder: Path) -> list[str]:
-    """All prompts, in alphabetical order: those that write lines, judge or are damaged."""
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
 
 
 def found(folder: Path, name: str) -> Prompt | PaperlineError:
@@ -73,36 +61,24 @@ def fixed_tokens(prompt: Prompt) -> int:
 
 def making(folder: Path, name: str) -> Making:
     """Of what a prompt is made that can be loaded."""
-    files: dict[str, _File] = {}
-    to_read = [name]
-    for each_name in to_read:  # which grows meanwhile
-        if each_name not in files:
-            files[each_name] = file = _file(folder, each_name)
-            to_read += [*([file.parent] if file.parent else []), *file.others]
+    files = {_bare(file): source for file, source in gathered(folder, name).items()}
     above: list[str] = []
     parent = files[name].parent
     while parent:
-        above.append(parent)
-        parent = files[parent].parent
+        above.append(_bare(parent))
+        parent = files[above[-1]].parent
     owners = {block: one for one in reversed(above) for block in files[one].blocks}
     return Making(
         extends=tuple(above),
-        includes=tuple((other, by) for by, file in files.items() for other in file.others),
+        includes=tuple(
+            (_bare(other), by)
+            for by, source in files.items()
+            for other in dict.fromkeys(source.uses)
+            if other is not None and other != source.parent
+        ),
         replaces=tuple((block, owners[block]) for block in files[name].blocks if block in owners),
     )
 
 
-def _file(folder: Path, name: str) -> _File:
-    from jinja2 import Environment, meta, nodes
-
-    path = folder / (name + SUFFIX)
-    parts = PARTS.fullmatch(read_authored(path, PromptError))
-    # Nothing is rendered here, so nothing needs to be escaped.
-    tree = Environment().parse(parts["body"] if parts else "")  # noqa: S701
-    extends = tree.find(nodes.Extends)
-    referred = [str(each).removesuffix(SUFFIX) for each in meta.find_referenced_templates(tree)]
-    return _File(
-        parent=referred[0] if extends else None,
-        others=tuple(dict.fromkeys(referred[1:] if extends else referred)),
-        blocks=tuple(block.name for block in tree.find_all(nodes.Block)),
-    )
+def _bare(file_name: str) -> str:
+    return file_name.removesuffix(SUFFIX)

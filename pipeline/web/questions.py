@@ -19,7 +19,7 @@ from pipeline.executors.selection import opened
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.records import EMBEDDED, Failure, Usage
-from pipeline.settings import ModelSettings, Settings
+from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import check as checks
 from pipeline.stages.summarize import summarize
@@ -181,9 +181,6 @@ def _answered(
 def _with_model(settings: Settings, name: str) -> Settings:
     """The settings with one of the configured models alone, asked at once and not by a batch."""
     model = settings.model
-    provider = next((p for p in model.providers if p.name == name), model)
-    table = {key: getattr(provider, key) for key in provider.__struct_fields__}
-    table.pop("fallback", None)
     if not model.embedded:
-        table["executor"] = "online"
-    return msgspec.structs.replace(settings, model=ModelSettings(**table))
+        model = msgspec.structs.replace(model.named(name), executor="online", fallback=())
+    return msgspec.structs.replace(settings, model=model)
