@@ -104,25 +104,31 @@ class Pass(Record, frozen=True, kw_only=True):
     the others were asked for, and `from_cache` of them were answered and paid for before.
     `hit_rate` is the share of `wanted` that cost nothing for these two reasons, None where
     nothing was wanted. `lines` are the papers that got one, by the model that wrote it;
-    `failed` got none. `term_tokens` of what was paid are the glossary's terms.
+    `failed` got none. `term_tokens` of what was paid are the glossary's terms. `complete` is
+    false while it goes on, and stays so where it was killed and never taken up again; `usage`
+    and `requests` are what the books have beyond the answers that were `booked_before`, killed
+    runs included. `redo`: papers that had a line were asked about anew.
     """
 
     prompt: str | None
     prompt_fingerprint: str
     prompts: str
     model: str
-    activated: bool
-    wanted: Count
-    kept: Count
-    from_cache: Count
-    requests: Count
-    failed: Count
-    hit_rate: float | None
+    complete: bool
+    activated: bool = False
+    redo: bool = False
+    wanted: Count = 0
+    kept: Count = 0
+    from_cache: Count = 0
+    requests: Count = 0
+    failed: Count = 0
+    hit_rate: float | None = None
     term_tokens: Count = 0
     lines: dict[str, tuple[ArxivId, ...]] = {}
     usage: Usage = Usage()
+    booked_before: Count = 0
     started: Utc
-    seconds: float
+    seconds: float = 0.0
 
 
 class Gap(Record, frozen=True, kw_only=True):

@@ -179,12 +179,17 @@ class Outputs:
     def spent_by(self, run: Run, stage: str) -> tuple[Usage, dict[str, Usage]]:
         """What a stage of a snapshot cost so far, killed runs included, and that by model."""
         whole, models = Usage(), dict[str, Usage]()
-        begun = run.stages["fetch"].started if "fetch" in run.stages else run.instant
-        for spend in self.spent_since(begun):
-            if (spend.topic, spend.snapshot, spend.stage) == (run.topic, run.snapshot, stage):
-                whole = whole.plus(spend.usage)
-                models[spend.model] = models.get(spend.model, Usage()).plus(spend.usage)
+        for spend in self.answers_for(run, stage):
+            whole = whole.plus(spend.usage)
+            models[spend.model] = models.get(spend.model, Usage()).plus(spend.usage)
         return whole, models
+
+    def answers_for(self, run: Run, stage: str) -> list[Spend]:
+        """What a stage of a snapshot has paid for so far, the newest first."""
+        begun = run.stages["fetch"].started if "fetch" in run.stages else run.instant
+        of_stage = run.topic, run.snapshot, stage
+        spent = self.spent_since(begun)
+        return [s for s in spent if (s.topic, s.snapshot, s.stage) == of_stage]
 
     def recently_spent(self, model: str, most: int) -> list[Spend]:
         """The last `most` answers with lines of a model, the newest first."""

@@ -42,10 +42,14 @@ class Wanted:
         """The `prompt_fingerprint` of a candidate of this paper."""
         return self.prompt.fingerprint_for(paper) if self.prompt else self.glossary.fingerprint
 
+    def by_it(self, summaries: Iterable[Summary]) -> Iterator[Summary]:
+        """The candidates by the prompt, whatever its text, and the model or one in its place."""
+        models = (self.model, *self.fallbacks)
+        return (s for s in summaries if s.prompt == self.name and s.model in models)
+
     def written(self, summaries: Iterable[Summary]) -> set[tuple[str, str]]:
         """Papers and fingerprints for which the model, or one in its place, has written."""
-        models = (self.model, *self.fallbacks)
-        return {(s.paper, s.prompt_fingerprint) for s in summaries if s.model in models}
+        return {(s.paper, s.prompt_fingerprint) for s in self.by_it(summaries)}
 
     def papers(self, papers: Iterable[Paper]) -> Iterator[Paper]:
         """Those that should have a candidate, in digest order; nobody asks for a withdrawn one."""

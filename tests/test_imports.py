@@ -22,7 +22,7 @@ ORDER = [
     ["checks"],
     ["configuration", "sources", "ledger", "site"],
     ["choice", "composition", "wanted", "rulebook", "preferences", "promotion"],
-    ["executors"],
+    ["executors", "passes"],
     ["stages"],
     ["staleness", "estimate"],
     ["status", "report", "desk"],

@@ -7,14 +7,15 @@ labelled stand-in, and stands in `run.json` as a gap with its reason.
 
 import time
 import zoneinfo
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from pipeline import glossary as glossaries
-from pipeline import prompts
+from pipeline import passes, prompts
 from pipeline.books import Gap, Pass, Run, Spend, Stage
+from pipeline.errors import UsageError
 from pipeline.exchange import Executor, Job, Outcome
 from pipeline.executors.embedded import lines as embedded_lines
 from pipeline.outputs import Outputs
@@ -33,8 +34,9 @@ from pipeline.records import (
 )
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
+from pipeline.text import amount
 from pipeline.version import VERSION
-from pipeline.wanted import Wanted, job_for, term_tokens, wanted_for
+from pipeline.wanted import Wanted, job_for, wanted_for
 
 MOST_NIGHTS = 3
 """Nights on which a paper is asked for whose answers are unusable: the first, and two more."""
@@ -45,10 +47,9 @@ class Summarized:
     """What one pass came to: the snapshot's gaps, and the pass's own figures.
 
     `failures` are the papers that were asked for in this pass and got no line; `lines` the
-    models that wrote one, by paper; `usage` is what was paid in it. `counts`: `papers` that were
-    asked for, and besides them `kept` that had their line; `lines`, of which so many were in the
-    cache already; `requests`; tokens that the glossary's terms took of what was paid; `gaps` of
-    the snapshot.
+    models that wrote one, by paper, `cached` those of them that were in the cache; `usage` is
+    what was paid in it. `counts`: `papers` that were asked for, `lines`, so many of them
+    `from_cache`, `requests`, and `gaps` of the snapshot.
     """
 
     gaps: dict[str, Gap] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class Summarized:
     counts: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Failure] = field(default_factory=dict)
     lines: dict[str, str] = field(default_factory=dict)
+    cached: set[str] = field(default_factory=set)
 
 
 def summarize(  # noqa: PLR0913  the operator's choices
@@ -78,34 +80,45 @@ def summarize(  # noqa: PLR0913  the operator's choices
     """
     started, clock = utc(datetime.now(UTC)), time.monotonic()
     prompt = prompts.load(settings.prompts, prompt_name)
-    contents = prompts.contents(settings.prompts)
+    outputs, contents = Outputs(settings.outputs), prompts.contents(settings.prompts)
     wanted = wanted_for(settings, snapshot.run(), prompt, glossaries.load(settings.prompts))
     wanted = replace(wanted, only=None if only is None else frozenset(only), redo=redo)
     making = _Making(settings, snapshot, wanted, progress, started)
     making.collect(executor)
     have = wanted.here(snapshot)
-    total = sum(1 for _ in wanted.to_make(snapshot.each_paper(), have))
-    progress.begin(f"summarize {snapshot}", total)
-    try:
-        if total:
-            making.make(executor, prompt, wanted.to_make(snapshot.each_paper(), have))
-    finally:
-        progress.end()
-    done = making.done
-    done.counts["kept"] = sum(1 for _ in wanted.papers(snapshot.each_paper())) - total
+    if activate:
+        _check_activation(snapshot, wanted, have)
+    opened = passes.opened(outputs, snapshot, wanted, contents, started)
+    done = making.make(executor, prompt, have, opened.paid)
     # A decision may have been taken meanwhile, and with it run.json written anew.
     with snapshot.releasing():
-        run = snapshot.run()
+        run, papers = snapshot.run(), snapshot.each_paper
+        came = passes.Came(() if redo else have, done.lines, done.cached, len(done.failures))
+        stood = snapshot.each_summary()
+        account = passes.closed(outputs, run, opened, wanted, papers(), stood, came)
+        account = account.but(activated=activate, seconds=round(time.monotonic() - clock, 3))
+        run = run.but(passes=(*run.passes[:-1], account))
         if activate or run.prompt is None:
-            run = _activated(run, prompt, wanted, snapshot.each_paper())
+            run = _activated(run, prompt, wanted, papers())
         run = _after(run, prompt, done, wanted, have, now)
         done.gaps = run.gaps
-        seconds = round(time.monotonic() - clock, 3)
-        asked = _pass(done, wanted, contents, started, seconds).but(activated=activate)
-        stage = _stage(settings, run, done, wanted, started).but(seconds=seconds)
-        stages = {**run.stages, "summarize": stage}
-        snapshot.write_run(run.but(stages=stages, passes=(*run.passes, asked)))
+        stage = _stage(settings, run, done, wanted, account)
+        snapshot.write_run(run.but(stages={**run.stages, "summarize": stage}))
     return done
+
+
+def _check_activation(snapshot: Snapshot, wanted: Wanted, have: Collection[str]) -> None:
+    """Raises `UsageError` where papers would be without a line that are not asked about."""
+    asked = wanted.only
+    everybody = replace(wanted, only=None).papers(snapshot.each_paper())
+    without = [p.id for p in everybody if p.id not in have and p.id not in (asked or ())]
+    if asked is not None and without:
+        raise UsageError(
+            f"{amount(len(without), 'paper')} of {snapshot} would be left without a line: "
+            f"{wanted.name} is to be that of all papers, and has none for them",
+            where="--activate",
+            next_step="Leave out --paper, or --activate",
+        )
 
 
 def _activated(run: Run, prompt: prompts.Prompt, wanted: Wanted, papers: Iterable[Paper]) -> Run:
@@ -119,6 +132,7 @@ def _activated(run: Run, prompt: prompts.Prompt, wanted: Wanted, papers: Iterabl
         template_fingerprint=prompt.template_fingerprint,
         terms=dict(sorted(terms.items())),
         model=wanted.model,
+        fallbacks=tuple(sorted(passes.stood_in(run, prompt.name, wanted.model))),
     )
 
 
@@ -130,41 +144,16 @@ def _after(  # noqa: PLR0913  what a pass was about and what it came to
     have: Collection[str],
     now: datetime,
 ) -> Run:
-    """The run with the gaps after this pass, and the fallbacks that wrote lines in it."""
+    """The run with the gaps after this pass, and the fallbacks that wrote its lines.
+
+    Where lines are tried out, they are neither filled nor taken from the digest's.
+    """
     if (run.prompt, run.model) == (prompt.name, wanted.model):
-        run = run.but(gaps=_gaps(run, done, have, _night(run, now)))
+        models = {*run.fallbacks, *done.lines.values()} - {wanted.model}
+        gaps = _gaps(run, done, have, _night(run, now))
+        run = run.but(gaps=gaps, fallbacks=tuple(sorted(models)))
     done.counts["gaps"] = len(run.gaps)
-    models = {*run.fallbacks, *done.lines.values()} - {wanted.model}
-    return run.but(fallbacks=tuple(sorted(models)))
-
-
-def _pass(
-    done: Summarized, wanted: Wanted, contents: str, started: datetime, seconds: float
-) -> Pass:
-    """What `run.json` keeps of one pass."""
-    counts = done.counts
-    all_wanted, free = counts["papers"] + counts["kept"], counts["kept"] + counts["from_cache"]
-    lines: defaultdict[str, list[str]] = defaultdict(list)
-    for paper, model in done.lines.items():
-        lines[model].append(paper)
-    return Pass(
-        prompt=wanted.name,
-        prompt_fingerprint=wanted.fingerprint,
-        prompts=contents,
-        model=wanted.model,
-        activated=False,
-        wanted=all_wanted,
-        kept=counts["kept"],
-        from_cache=counts["from_cache"],
-        requests=counts["requests"],
-        failed=len(done.failures),
-        hit_rate=round(free / all_wanted, 4) if all_wanted else None,
-        term_tokens=counts["term_tokens"],
-        lines={model: tuple(papers) for model, papers in lines.items()},
-        usage=done.usage,
-        started=started,
-        seconds=seconds,
-    )
+    return run
 
 
 class _Making:
@@ -181,7 +170,7 @@ class _Making:
         progress: Progress,
         started: datetime,
     ) -> None:
-        counts = dict.fromkeys(("papers", "kept", "lines", "from_cache", "requests"), 0)
+        counts = dict.fromkeys(("papers", "lines", "from_cache", "requests"), 0)
         self.done = Summarized(counts=Counter(counts))
         self._settings = settings
         self._snapshot = snapshot
@@ -191,8 +180,33 @@ class _Making:
         self._outputs = Outputs(settings.outputs)
         self._under_way: dict[str, tuple[int, Paper]] = {}
 
-    def make(self, executor: Executor, prompt: prompts.Prompt, papers: Iterator[Paper]) -> None:
-        """Have the executor work off the papers, and write what it delivers."""
+    def make(
+        self,
+        executor: Executor,
+        prompt: prompts.Prompt,
+        have: Collection[str],
+        paid: Collection[str],
+    ) -> Summarized:
+        """Have the executor work off the papers that do not `have` a line; write what it delivers.
+
+        Those that were `paid` for before a kill are not asked about anew, whatever `redo` says.
+        """
+        total = sum(1 for _ in self._wanted.to_make(self._snapshot.each_paper(), have))
+        self._progress.begin(f"summarize {self._snapshot}", total)
+        try:
+            if total:
+                self._work(executor, prompt, have, paid)
+        finally:
+            self._progress.end()
+        return self.done
+
+    def _work(
+        self,
+        executor: Executor,
+        prompt: prompts.Prompt,
+        have: Collection[str],
+        paid: Collection[str],
+    ) -> None:
         with self._snapshot.adding_summaries() as add:
             in_order = _InOrder(add)
 
@@ -201,17 +215,19 @@ class _Making:
                 in_order.put(position, self._made(paper, outcome))
                 self._progress.advance(self.done.usage)
 
-            executor.run(
-                self._jobs(prompt, papers), deliver, paid=self._paid, redo=self._wanted.redo
-            )
+            redo = self._wanted.redo
+            for anew in (False, True) if redo else (False,):
+                papers = enumerate(self._wanted.to_make(self._snapshot.each_paper(), have))
+                chosen = (each for each in papers if not redo or anew == (each[1].id not in paid))
+                executor.run(self._jobs(prompt, chosen), deliver, paid=self._paid, redo=anew)
 
     def collect(self, executor: Executor) -> None:
         """Bring home what a batch was paid for, also where nothing is left to ask for."""
         if self._snapshot.batch() is not None:
             executor.collect(self._snapshot.topic, self._snapshot.name, paid=self._paid)
 
-    def _jobs(self, prompt: prompts.Prompt, papers: Iterator[Paper]) -> Iterator[Job]:
-        for position, paper in enumerate(papers):
+    def _jobs(self, prompt: prompts.Prompt, papers: Iterable[tuple[int, Paper]]) -> Iterator[Job]:
+        for position, paper in papers:
             self._under_way[paper.id] = position, paper
             snapshot = self._snapshot
             yield job_for(self._settings, snapshot.topic, snapshot.name, prompt, paper)
@@ -235,8 +251,8 @@ class _Making:
         done.counts["lines"] += 1
         done.counts["from_cache"] += outcome.from_cache
         done.lines[paper.id] = outcome.model
-        if not outcome.from_cache and self._wanted.prompt:
-            done.counts["term_tokens"] += term_tokens(self._wanted.prompt, paper)
+        if outcome.from_cache:
+            done.cached.add(paper.id)
         return [_summary(paper, outcome.lines, outcome, self._wanted)]
 
 
@@ -313,9 +329,7 @@ def _gaps(run: Run, done: Summarized, have: Collection[str], tonight: date) -> d
     return gaps
 
 
-def _stage(
-    settings: Settings, run: Run, done: Summarized, wanted: Wanted, started: datetime
-) -> Stage:
+def _stage(settings: Settings, run: Run, done: Summarized, wanted: Wanted, last: Pass) -> Stage:
     """What `run.json` keeps of the stage; its usage is what the books say, killed runs included."""
     usage, models = Outputs(settings.outputs).spent_by(run, "summarize")
     return Stage(
@@ -325,7 +339,7 @@ def _stage(
         counts=dict(done.counts),
         usage=usage,
         models=models,
-        started=started,
-        seconds=0.0,
+        started=last.started,
+        seconds=last.seconds,
         versions={"paperline": VERSION},
     )
