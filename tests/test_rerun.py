@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
 from pipeline import configuration
 from pipeline.desk import Desk
 from pipeline.outputs import Outputs
+from pipeline.records import Usage
 from pipeline.releasing import assembled
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.review import Wish
 from pipeline.staleness import Stale, stale
 from tests.feeds import atom, entry
-from tests.model_server import ModelServer
+from tests.model_server import ModelServer, error, good_lines
 from tests.terminal import ROOT, Terminal
 from tests.testbed_servers import serving, statistics
 
@@ -382,3 +384,105 @@ def test_a_revised_paper_is_paid_for_again_only_where_its_abstract_changed(
     assert [(s.version, s.origin) for s in author.snapshot.summaries()] == [(2, "model")] * 2
     (last,) = passes(author)
     assert (last["wanted"], last["requests"], last["from_cache"]) == (2, 1, 1)
+
+
+def test_a_pass_that_was_killed_is_taken_up_with_what_it_paid_and_wrote(
+    author: Author, model: ModelServer
+) -> None:
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language")
+    # Killed right before run.json: the candidates are there, and the pass is as it began.
+    run = author.snapshot.run()
+    done = run.passes[-1]
+    begun = done.but(
+        complete=False, wanted=0, requests=0, hit_rate=None, term_tokens=0, lines={}, usage=Usage()
+    )
+    author.snapshot.write_run(run.but(passes=(*run.passes[:-1], begun)))
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language")
+    taken_up = author.snapshot.run().passes[-1]
+    assert len(author.snapshot.run().passes) == 2
+    assert taken_up.but(seconds=0.0) == done.but(seconds=0.0)
+    assert len(model.bodies) == 9
+
+
+def test_asking_anew_that_was_killed_goes_on_where_it_was(
+    author: Author, model: ModelServer
+) -> None:
+    papers = author.snapshot.papers()
+    for paper in papers[:4]:
+        author.paperline("summarize", "t/latest", "--redo", "--paper", paper.id)
+    run, summaries = author.snapshot.run(), author.snapshot.folder / "2-summaries.jsonl"
+    first = run.passes[0]
+    begun = run.passes[1].but(
+        complete=False, wanted=0, requests=0, hit_rate=None, lines={}, usage=Usage()
+    )
+    author.snapshot.write_run(run.but(passes=(first, begun)))
+    assert len(model.bodies) == 4
+    author.paperline("summarize", "t/latest", "--redo")
+    assert len(model.bodies) == 9
+    (_, taken_up) = author.snapshot.run().passes
+    assert (taken_up.requests, taken_up.wanted, taken_up.from_cache) == (9, 9, 0)
+    assert len(summaries.read_text("utf-8").splitlines()) == 9
+    author.paperline("summarize", "t/latest", "--redo")
+    assert len(model.bodies) == 18
+
+
+def test_a_prompt_is_not_made_that_of_papers_for_which_it_has_no_line(
+    author: Author, model: ModelServer
+) -> None:
+    paper = author.snapshot.papers()[0].id
+    trial = ("summarize", "t/latest", "--prompt", "plain_language", "--activate", "--paper", paper)
+    assert author(*trial) == 2
+    assert "8 papers of" in author.errors
+    assert "would be left without a line" in author.errors
+    assert model.bodies == []
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language")
+    author.paperline(*trial)
+    assert author.snapshot.run().prompt == "plain_language"
+
+
+class TestFallbacks:
+    """A model that is down, and one that stands in for it."""
+
+    @pytest.fixture
+    def author(self, tmp_path: Path, model: ModelServer) -> Author:
+        made = Author(tmp_path, arxiv=FEED, model=model.base_url, query="all:fine", limit=3)
+        file = tmp_path / "paperline.toml"
+        fallback = f'[[model.fallback]]\nname = "spare"\nbase_url = "{model.base_url}"\n'
+        text = file.read_text("utf-8").replace(
+            "[[topic]]", f"retry_seconds = 0.1\n{fallback}[[topic]]"
+        )
+        file.write_text(text, encoding="utf-8")
+        return made
+
+    def down(self, model: ModelServer, *names: str) -> None:
+        def answer(body: dict[str, Any]) -> Response:
+            return error(503) if body["model"] in names else good_lines(body)
+
+        model.always = answer
+
+    def test_trying_the_fallback_itself_leaves_its_lines_in_the_digest(
+        self, author: Author, model: ModelServer
+    ) -> None:
+        self.down(model, "gpt-5-mini")
+        author.paperline("run", "--at", NIGHT)
+        before = author.digest()
+        paper = next(iter(before))
+        author.paperline("summarize", "t/latest", "--model", "spare", "--prompt", "results_first")
+        author.paperline("summarize", "t/latest", "--model", "spare", "--paper", paper)
+        assert {id_: line_of(author.digest(), id_) for id_ in before} == {
+            id_: line_of(before, id_) for id_ in before
+        }
+        assert author.snapshot.run().fallbacks == ("spare",)
+
+    def test_lines_by_a_fallback_of_what_is_tried_out_enter_no_digest(
+        self, author: Author, model: ModelServer
+    ) -> None:
+        author.paperline("run", "--at", NIGHT)
+        self.down(model, "gpt-5-mini")
+        said = author.paperline("summarize", "t/latest", "--prompt", "results_first")
+        assert "3 of 3 papers written (3 by spare)" in said
+        assert author.snapshot.run().fallbacks == ()
+        author.paperline("summarize", "t/latest", "--prompt", "results_first", "--activate")
+        assert author.snapshot.run().fallbacks == ("spare",)
+        shown = {e["lines"]["en"]["model"] for e in author.digest().values()}
+        assert shown == {"spare"}
