@@ -7,6 +7,7 @@ file it moves tables of one list together that stand apart.
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -14,7 +15,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from pipeline import configuration, files
 from pipeline.errors import OutputError, SettingsError
@@ -42,6 +43,28 @@ def promote(file: Path, topic: str, prompt: str) -> Promotion:
     change would make anything else of it, and `OutputError`, also where somebody changed the
     file meanwhile.
     """
+    with _alone(file):
+        return _promoted(file, topic, prompt)
+
+
+@contextlib.contextmanager
+def _alone(file: Path) -> Iterator[None]:
+    """Wait until no other command edits the file, without leaving a lock file beside it."""
+    while True:
+        with files.translated(file), file.open("rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            if _is_there(file, held):
+                yield
+                return
+
+
+def _is_there(file: Path, held: IO[bytes]) -> bool:
+    """Whether the open file was not replaced while it was waited for."""
+    return os.path.samestat(os.fstat(held.fileno()), file.stat())
+
+
+def _promoted(file: Path, topic: str, prompt: str) -> Promotion:
+    """As `promote`, while no other command does."""
     text = files.read_text(file)
     before = configuration.load(file, {}).find_topic(topic).prompt
     file = file.resolve()

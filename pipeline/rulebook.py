@@ -89,6 +89,6 @@ def identity(rules: Rules, chosen: CheckSettings) -> str:
     )
 
 
-def obeyed(settings: Settings) -> str:
-    """Fingerprint of what the checks obey; no prompt is parsed for it, which would take time."""
-    return fingerprint([msgspec.to_builtins(settings.check), prompts.contents(settings.prompts)])
+def obeyed(chosen: CheckSettings) -> str:
+    """Fingerprint of what the settings say of the checks."""
+    return fingerprint(msgspec.to_builtins(chosen))

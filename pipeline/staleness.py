@@ -5,44 +5,35 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
-from pipeline import glossary, prompts
+from pipeline import candidates, glossary, prompts
 from pipeline.books import Run
-from pipeline.candidates import checked
 from pipeline.errors import PromptError
 from pipeline.records import Count, Paper, Record, Summary
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import assemble, check
-from pipeline.text import amount
+from pipeline.text import amount, one_line
 from pipeline.wanted import Wanted
 
 
 class Stale(Record, frozen=True, kw_only=True):
-    """One thing that is stale: the work of a `stage`, and the `command` that renews it.
+    """One thing that is stale, or of which that cannot be told: `what`, in words.
 
-    For `summarize`, `count` lines by a `prompt` and a `model` are by an earlier text of the
-    prompt, or were given other terms of the glossary; `fault` is why that cannot be told. For
-    `check`, `count` candidates were never checked; where it is 0, the rules are others now.
+    `command` renews the work of `stage`. For `summarize`, `count` lines by a `prompt` and a
+    `model` are by an earlier text of it, or were given other terms of the glossary; for
+    `check`, `count` were never checked.
     """
 
     stage: Literal["summarize", "check", "assemble"]
+    what: str
     command: str
     count: Count = 0
     prompt: str | None = None
     model: str | None = None
-    fault: str | None = None
 
     def sentence(self) -> str:
-        """What is stale, in words."""
-        if self.stage == "summarize" and self.fault:
-            return f"whether the lines by {self.prompt} are stale cannot be told: {self.fault}"
-        if self.stage == "summarize":
-            earlier = f"by {self.prompt} and {self.model} as they were before the prompt changed"
-            return f"stale: {amount(self.count, 'line')} {earlier}; renew: {self.command}"
-        if self.stage == "check" and self.count:
-            return f"stale: {amount(self.count, 'line')} not checked yet; renew: {self.command}"
-        what = "the findings, by earlier rules" if self.stage == "check" else "the digest"
-        return f"stale: {what}; renew: {self.command}"
+        """What is stale, and what renews it."""
+        return one_line(f"stale: {self.what}; renew: {self.command}")
 
 
 def stale(settings: Settings, snapshot: Snapshot) -> tuple[Stale, ...]:
@@ -51,13 +42,15 @@ def stale(settings: Settings, snapshot: Snapshot) -> tuple[Stale, ...]:
     if "summarize" not in run.stages:
         return ()
     summaries = snapshot.summaries()
+    checked = candidates.checked(run, summaries)
     found = list(_lines(settings, snapshot, run, summaries))
     if snapshot.digest_json.exists():
-        if check.is_stale(settings, snapshot):
-            count = len(summaries) - len(checked(run, summaries))
-            found.append(Stale(stage="check", count=count, command=f"paperline check {snapshot}"))
+        if why := check.stale(settings, snapshot):
+            command, count = f"paperline check {snapshot}", len(summaries) - len(checked)
+            found.append(Stale(stage="check", what=why, command=command, count=count))
         if assemble.is_stale(settings, snapshot):
-            found.append(Stale(stage="assemble", command=f"paperline assemble {snapshot}"))
+            command = f"paperline assemble {snapshot}"
+            found.append(Stale(stage="assemble", what="the digest", command=command))
     return tuple(found)
 
 
@@ -75,22 +68,39 @@ def _lines(
             stands_in = summary.model in run.fallbacks and summary.prompt == run.prompt
             model = run.model if stands_in and run.model else summary.model
             by[summary.prompt, model].append(summary)
-    for (name, model), written in by.items():
-        command = f"paperline summarize {snapshot} --prompt {name}"
+    standing = _standing(snapshot)
+    for (name, model), all_written in by.items():
+        written, command = all_written, f"paperline summarize {snapshot} --prompt {name}"
         if model != settings.model.name:
             command += f" --model {shlex.quote(model)}"
         if (name, model) == (run.prompt, run.model):
+            # Of the active ones those count that the digest shows and would change.
             command += " --activate"
+            chosen = candidates.active(run, all_written)
+            written = [s for paper, s in chosen.items() if paper not in standing]
+        by_it = f"by {name} and {model}"
         try:
             prompt = prompts.load(settings.prompts, name)
             wanted = Wanted(prompt, glossary.load(settings.prompts), model, run.fallbacks)
         except PromptError as error:
-            yield Stale(
-                stage="summarize", command=command, prompt=name, model=model, fault=str(error)
-            )
+            what = f"perhaps the lines {by_it}: that cannot be told, {error}"
+            yield Stale(stage="summarize", what=what, command=command, prompt=name, model=model)
             continue
         if count := _outdated(wanted, papers, written):
-            yield Stale(stage="summarize", command=command, count=count, prompt=name, model=model)
+            what = f"{amount(count, 'line')} {by_it}, whose text or terms have changed since"
+            yield Stale(
+                stage="summarize", what=what, command=command, count=count, prompt=name, model=model
+            )
+
+
+def _standing(snapshot: Snapshot) -> set[str]:
+    """The papers whose lines stay, whatever candidates come: decided or published ones."""
+    digest = snapshot.digest()
+    releases = snapshot.publications()
+    published = [entry.paper.id for entry in releases[-1].digest.papers] if releases else []
+    entries = digest.papers if digest else ()
+    decided = [entry.paper.id for entry in entries if entry.settled]
+    return {*published, *decided}
 
 
 def _outdated(wanted: Wanted, papers: Iterable[Paper], written: Sequence[Summary]) -> int:

@@ -65,7 +65,7 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
     def sentence(self) -> str:
         """The state in one line."""
         name = f"{self.topic}/{self.snapshot}"
-        gaps = f", {self.gaps} gaps" if self.gaps else ""
+        gaps = f", {amount(self.gaps, 'gap')}" if self.gaps else ""
         waiting = (
             f", waiting for {amount(self.waiting_for, 'decision')}" if self.waiting_for else ""
         )

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NUMBERS = itertools.count(1)
 PAPERS = 15
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def others(number: int) -> Lines:
@@ -57,6 +59,7 @@ def room(newsroom: Path) -> Room:
 async def chooser(browsing: Browsing, server: Served, room: Room) -> Screen:
     """The list of contests, to which an editor has come from the review page."""
     screen = await browsing.screen(server)
+    await screen.page.clock.install()
     await screen.open(f"/review/{room.snapshot}")
     await screen.shows(1)
     await screen.follow("Blind choice")
@@ -69,9 +72,16 @@ async def begin(screen: Screen) -> None:
     await is_at(screen, 1)
 
 
-async def is_at(screen: Screen, number: int) -> None:
+async def is_shown(screen: Screen, number: int) -> None:
     """Wait until that pair is on the screen."""
     await expect(screen.find(".tags .number")).to_have_text(f"{number} / {2 * PAPERS}")
+
+
+async def is_at(screen: Screen, number: int) -> None:
+    """Wait until that pair is on the screen and can have been read; the clock hurries."""
+    await is_shown(screen, number)
+    await screen.page.clock.run_for(1000)
+    await expect(screen.find("#choice[data-ready]")).to_be_visible()
 
 
 async def prefer(screen: Screen, line: str, keys: tuple[str, str] = ("1", "2")) -> None:
@@ -149,6 +159,51 @@ async def test_keys_pressed_before_the_next_pair_is_there_choose_nothing_of_it(
     assert (made.language, made.preferred) == ("en", made.summaries[0])
 
 
+async def test_keys_and_buttons_do_nothing_to_a_pair_that_nobody_can_have_read_yet(
+    chooser: Screen, room: Room
+):
+    await begin(chooser)
+    await chooser.page.clock.pause_at(LATER)
+    await chooser.press("1")
+    await is_shown(chooser, 2)
+    await expect(chooser.find(".just")).to_contain_text("Just now you chose line 1.")
+    await chooser.page.wait_for_load_state("load")
+    await chooser.page.clock.run_for(200)
+    await chooser.press("1", "ArrowRight", "t", "j", "k")
+    for name in ("Line 1", "Neither", "Line 2"):
+        await chooser.page.get_by_role("button", name=name).dblclick()
+    await chooser.page.get_by_role("link", name="Skip j").click()
+    await chooser.page.get_by_role("button", name="Line 2").focus()
+    await chooser.press("Enter")
+    await expect(chooser.find("#choice[data-ready]")).to_have_count(0)
+    await is_at(chooser, 2)
+    assert len(room.snapshot.preferences()) == 1
+    await chooser.press("2")
+    await is_at(chooser, 3)
+    assert len(room.snapshot.preferences()) == 2
+
+
+async def test_what_was_skipped_is_gone_on_with_by_key_before_the_result(
+    chooser: Screen, room: Room
+):
+    await begin(chooser)
+    for number in range(1, 2 * PAPERS + 1):
+        await is_at(chooser, number)
+        await chooser.press("j" if number in (1, 9) else "t")
+    await expect(chooser.page.get_by_text("Skipped, or not seen yet: 2.")).to_be_visible()
+    await expect(chooser.page.get_by_text("results_first")).to_have_count(0)
+    await chooser.press("j")
+    await is_at(chooser, 1)
+    await chooser.press("2")
+    await is_at(chooser, 9)
+    await chooser.press("k")
+    await is_at(chooser, 1)
+    await chooser.press("1")
+    await is_at(chooser, 9)
+    await chooser.press("t")
+    await expect(chooser.find(".scores")).to_be_visible()
+
+
 async def test_single_keys_can_be_switched_off_and_the_buttons_stay(chooser: Screen, room: Room):
     await begin(chooser)
     await chooser.press("?")
@@ -182,13 +237,13 @@ async def test_all_of_it_works_without_javascript(browsing: Browsing, server: Se
     screen = await browsing.screen(server, java_script_enabled=False)
     await screen.open(f"/review/{room.snapshot}/choice")
     await screen.page.get_by_role("link", name="Begin").click()
-    await is_at(screen, 1)
+    await is_shown(screen, 1)
     await screen.page.get_by_role("button", name="Line 1").click()
-    await is_at(screen, 2)
+    await is_shown(screen, 2)
     await screen.page.get_by_role("link", name="Skip j").click()
-    await is_at(screen, 3)
+    await is_shown(screen, 3)
     await screen.page.get_by_role("link", name="Back k").click()
-    await is_at(screen, 2)
+    await is_shown(screen, 2)
     await screen.page.get_by_role("link", name="see the result").click()
     await expect(screen.find(".scores")).to_be_visible()
     assert len(room.snapshot.preferences()) == 1

@@ -141,14 +141,21 @@ async def states_of_choosing(screen: Screen, room: Room) -> AsyncIterator[str]:
     await expect(screen.find("#lines")).to_be_visible()
     yield "choice-pair"
     await screen.open(f"{contest}?paper={room.id(3)}&language=en")
+    await expect(screen.find("#choice[data-ready]")).to_be_visible()
     await screen.press("1")
     await expect(screen.find(".tags .number")).not_to_have_text("1 / 6")
+    await expect(screen.find(".just")).to_be_visible()
+    yield "choice-just"
     await screen.open(f"{contest}?paper={room.id(3)}&language=en")
     await expect(screen.find("#lines .chosen")).to_be_visible()
     yield "choice-again"
     await screen.press("?")
     await expect(screen.page.get_by_role("dialog")).to_be_visible()
     yield "choice-keys"
+    await screen.open(f"{contest}?at=end&after=1")
+    yield "choice-end"
+    await screen.open(f"/review/{room.snapshot}/choice/{'0' * 16}")
+    yield "choice-gone"
     await screen.open(f"{contest}/result")
     await expect(screen.find(".scores")).to_be_visible()
     yield "choice-result"

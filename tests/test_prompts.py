@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import PromptError
 from pipeline.files import bundled_folder
-from pipeline.prompts import load
+from pipeline.prompts import contents as contents_of
+from pipeline.prompts import load, names
 from tests.conftest import TESTBED
 from tests.digests import a_paper
 
@@ -443,3 +444,33 @@ def glossed(folder, terms):
     body = BODY.replace("{{ abstract }}", "{{ abstract }}{% if terms %} {{ terms }}{% endif %}")
     write(folder, "mine", body)
     return load(folder, "mine")
+
+
+def test_what_an_editor_program_leaves_in_the_folder_is_no_prompt_and_stops_nothing(tmp_path):
+    write(tmp_path, "mine")
+    before = contents_of(tmp_path)
+    (tmp_path / ".#mine.md.j2").symlink_to("ada@host.1234:5678")
+    (tmp_path / "#mine.md.j2").write_text("half", encoding="utf-8")
+    (tmp_path / "folder.md.j2").mkdir()
+    assert contents_of(tmp_path) == before
+    assert names(tmp_path) == ["mine"]
+    assert "there are: mine" in refusal(tmp_path, "yours")
+
+
+def test_a_file_whose_name_no_prompt_can_have_is_told_so(tmp_path):
+    write(tmp_path, "mine copy")
+    message = refusal(tmp_path, "mine copy")
+    assert "has a name with other characters than letters, digits, - and _" in message
+    assert "mine copy.md.j2" in message
+
+
+def test_a_part_needs_no_front_matter_is_no_prompt_and_counts_for_those_that_include_it(tmp_path):
+    (tmp_path / "_tone.md.j2").write_text("Be brief on {{ title }}.", encoding="utf-8")
+    write(tmp_path, "mine", BODY.replace("Be brief.", "{% include '_tone.md.j2' %}"))
+    prompt = load(tmp_path, "mine")
+    assert contents(prompt, a_paper(title="Tides"))[0] == "Be brief on Tides."
+    assert names(tmp_path) == ["mine"]
+    (tmp_path / "_tone.md.j2").write_text("Be terse on {{ title }}.", encoding="utf-8")
+    assert load(tmp_path, "mine").fingerprint != prompt.fingerprint
+    (tmp_path / "_tone.md.j2").write_text("{{ unknown }}", encoding="utf-8")
+    assert "unknown variable 'unknown'" in refusal(tmp_path)

@@ -237,10 +237,14 @@ def test_lines_by_another_text_of_the_active_prompt_are_shown_only_when_it_is_ac
 ) -> None:
     before = author.digest()
     author.change("one_line.md.j2", "concrete", "precise")
-    author.paperline("summarize", "t/latest")
+    said = author.paperline("summarize", "t/latest")
+    assert "active: one_line and gpt-5-mini as the prompt and its terms were before" in said
     assert {p: e["summary"] for p, e in author.digest().items()} == {
         p: e["summary"] for p, e in before.items()
     }
+    # The lines by the present text are there; those that the digest shows are stale all the same.
+    command = f"paperline summarize t/{author.snapshot.name} --prompt one_line --activate"
+    assert author.renewing() == {"one_line": command}
     author.paperline("summarize", "t/latest", "--activate")
     after = author.digest()
     assert all(after[paper]["summary"] != before[paper]["summary"] for paper in before)
@@ -486,3 +490,37 @@ class TestFallbacks:
         assert author.snapshot.run().fallbacks == ("spare",)
         shown = {e["lines"]["en"]["model"] for e in author.digest().values()}
         assert shown == {"spare"}
+
+
+def test_lines_that_stay_whatever_comes_are_never_called_stale(author: Author) -> None:
+    author.decide([paper.id for paper in author.snapshot.papers()])
+    author.digest()
+    author.change("one_line.md.j2", "concrete", "precise")
+    assert author.renewing() == {}
+
+
+def test_another_prompt_in_the_folder_makes_no_findings_stale(author: Author) -> None:
+    text = '+++\nname = "mine"\ndescription = "d"\n+++\n{% extends "one_line.md.j2" %}\n'
+    (author.folder / "prompts" / "mine.md.j2").write_text(text, encoding="utf-8")
+    assert author.stale() == ()
+
+
+def test_check_lists_what_is_found_in_the_lines_that_the_digest_shows(author: Author) -> None:
+    papers = [paper.id for paper in author.snapshot.papers()]
+    author.decide(papers)
+    author.digest()
+    author.paperline("summarize", "t/latest", "--prompt", "plain_language", "--activate")
+    author.paperline("check", "t/latest")
+    author.digest()
+    (status,) = json.loads(author.paperline("status", "t/latest", "--json"))
+    errors, warnings = (sum(p[kind] for p in status["papers"]) for kind in ("errors", "warnings"))
+    last = author.paperline("check", "t/latest").splitlines()[-1]
+    assert f"{errors} error" in last
+    assert f"{warnings} warning" in last
+
+
+@pytest.mark.parametrize("name", ["", "evil\x1b[31m", "a\nb"])
+def test_the_name_of_a_model_is_one_that_can_be_printed(author: Author, name: str) -> None:
+    assert author("summarize", "t/latest", "--model", name) == 2
+    assert "--model" in author.errors
+    assert "\x1b" not in author.errors

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from lxml.html import HtmlElement
 
 from pipeline import prompts
-from pipeline.preferences import tally
+from pipeline.preferences import Score, Scores, tally
 from pipeline.records import LANGUAGES, Language, Lines, Preference, Summary
-from pipeline.web.contests import Question
+from pipeline.web.contests import Question, better, by_chance
 from pipeline.web.language import WORDS
 from tests.desks import NAME, Room, a_desk, lines_of
 from tests.digests import a_paper, a_summary
@@ -87,6 +87,12 @@ class Chooser(Reviewer):
 def lines_on(page: Answer) -> list[str]:
     assert page.status in (200, 409), page.text
     return texts(page.document, "#lines .line")
+
+
+def key(alice: Chooser, page: Answer, name: str) -> Answer:
+    """Follow the link that has a key."""
+    (link,) = page.document.cssselect(f"a[data-key={name}]")
+    return alice.follow(alice.client.get(link.get("href")))
 
 
 def about(page: Answer) -> tuple[str, str]:
@@ -314,6 +320,7 @@ class TestAChoice:
         assert dict(parse_qsl(urlsplit(answer.headers["Location"]).query)) == {
             "paper": desk.id(1),
             "language": "zh",
+            "after": "1",
         }
         by_id = {summary.id: summary.lines["en"] for summary in desk.snapshot.summaries()}
         assert [by_id[id_] for id_ in kept.summaries] == lines
@@ -380,8 +387,80 @@ class TestAChoice:
         assert about(page) == (desk.id(1), "zh")
         for _ in range(2 * PAPERS - 1):
             page = alice.follow(alice.choose(page, "tie"))
-        assert "1 still open for you" in text_of(page.document)
         assert about(alice.asked()) == (desk.id(1), "en")
+
+    def test_what_is_skipped_is_offered_again_before_any_name_is_shown(self, alice, desk) -> None:
+        page = alice.asked()
+        for number in range(2 * PAPERS):
+            choice = "tie" if number == 3 else None
+            page = alice.follow(alice.choose(page, choice) if choice else key(alice, page, "j"))
+        assert "Skipped, or not seen yet: 5." in text_of(page.document)
+        assert "tide-" not in page.text
+        assert page.document.cssselect(f'a[href="{alice.base}{alice.address}/result"]')
+        assert about(key(alice, page, "k")) == (desk.id(3), "zh")
+        page = key(alice, page, "j")
+        assert about(page) == (desk.id(1), "en")
+        for left in range(5, 1, -1):
+            page = alice.follow(alice.choose(page, "left"))
+            assert texts(page.document, ".tags .count") == [f"{7 - left} of 6 chosen"]
+        assert alice.choose(page, "left").headers["Location"].endswith("/result")
+
+    def test_the_last_open_pair_that_is_skipped_is_asked_about_again(self, alice, desk) -> None:
+        page = alice.asked()
+        for _ in range(2 * PAPERS - 1):
+            page = alice.follow(alice.choose(page, "tie"))
+        end = key(alice, page, "j")
+        assert "Skipped, or not seen yet: 1." in text_of(end.document)
+        alice.choose(page, "tie")
+        reloaded = alice.get(alice.address, at="end")
+        assert reloaded.headers["Location"].endswith("/result")
+
+    def test_is_told_on_the_next_page_with_the_way_back(self, alice, desk) -> None:
+        page = alice.asked()
+        assert texts(page.document, ".just") == []
+        page = key(alice, alice.follow(alice.choose(page, "right")), "j")
+        assert texts(page.document, ".just") == []
+        page = alice.follow(alice.choose(page, "tie"))
+        assert texts(page.document, ".just") == ["Just now you chose neither. Choose again"]
+        address = f"{alice.base}{alice.address}?paper={desk.id(2)}&language=en"
+        assert page.document.xpath("//*[@class='just']/a/@href | //a[@data-key='k']/@href") == [
+            address,
+            address,
+        ]
+
+    def test_in_a_second_round_the_way_back_leads_to_what_was_just_chosen(
+        self, alice, desk
+    ) -> None:
+        page = alice.asked()
+        for place in range(2 * PAPERS):
+            skipped = place in (0, 4)
+            page = key(alice, page, "j") if skipped else alice.follow(alice.choose(page, "tie"))
+        page = alice.follow(alice.choose(key(alice, page, "j"), "left"))
+        assert about(page) == (desk.id(3), "en")
+        assert texts(page.document, ".just") == ["Just now you chose line 1. Choose again"]
+        assert about(key(alice, page, "k")) == (desk.id(1), "en")
+
+    @pytest.mark.parametrize("number", ["0", "7", "-1", "x", "²", "9" * 5000, "6"])
+    def test_no_other_number_in_the_address_tells_of_one(self, alice, desk, number) -> None:
+        alice.choose(alice.asked(), "left")
+        page = alice.get(alice.address, paper=desk.id(1), language="zh", after=number)
+        assert page.status == 200
+        assert texts(page.document, ".just") == []
+
+    def test_between_two_of_whom_one_is_gone_is_not_kept_and_says_so(self, alice, desk) -> None:
+        page, address = alice.asked(), alice.address
+        form = {name: hidden(page.document, "#choice", name) for name in NAMES}
+        file = desk.snapshot.folder / "2-summaries.jsonl"
+        kept = [line for line in file.read_text("utf-8").splitlines(True) if "tide-2" not in line]
+        file.write_text("".join(kept), "utf-8")
+        sent = alice.post(address, **form, chosen="left")
+        assert "Nothing was kept of what you sent" in problems(sent)[0]
+        shown = [sent, alice.get(address), alice.get(f"{address}/result")]
+        for answer in shown:
+            assert answer.status == 404
+            assert "is not there any more" in problems(answer)[0]
+            assert f"{alice.base}/choice" in answer.document.xpath("//main//a/@href")
+        assert desk.snapshot.preferences() == []
 
     def test_of_lines_that_have_changed_meanwhile_is_not_taken(self, alice, desk) -> None:
         page = alice.asked()
@@ -502,10 +581,16 @@ class TestTheResult:
     def test_names_the_commands_that_compare_and_promote_the_better_one(self, alice, desk) -> None:
         promote = f"paperline prompts promote flood --topic {desk.snapshot.topic}"
         other = promote.replace("flood", "one_line")
-        undecided = alice.get(f"{alice.address}/result")
         compare = f"paperline compare {desk.snapshot} one_line@tide-1 flood@tide-2"
-        assert texts(undecided.document, ".commands") == [f"{compare} {other} {promote}"]
-        assert texts(self.chosen(alice), ".commands") == [f"{compare} {promote}"]
+        for page in (alice.get(f"{alice.address}/result").document, self.chosen(alice)):
+            assert texts(page, ".commands") == [f"{compare} {other} {promote}"]
+            assert "do not tell the two apart yet" in text_of(page)
+        for number, language in itertools.product(range(1, PAPERS + 1), LANGUAGES):
+            page = alice.get(alice.address, paper=desk.id(number), language=language)
+            alice.prefer(page, others(number)[language])
+        page = alice.get(f"{alice.address}/result").document
+        assert texts(page, ".commands") == [f"{compare} {promote}"]
+        assert "flood@tide-2 leads by more than chance would give" in text_of(page)
 
     def test_promotes_nothing_where_only_the_models_differ_and_quotes_what_a_shell_reads(
         self, alice, desk
@@ -537,7 +622,54 @@ class TestTheResult:
         with desk.snapshot.releasing():
             desk.snapshot.append_preferences([gone])
         page = alice.get(f"{alice.address}/result").document
-        assert "not there any more: 1 choices" in text_of(page)
+        assert "Choices of this digest that are left out" in text_of(page)
+        assert "not there any more: 1." in text_of(page)
+
+
+class TestWhoIsBetter:
+    @pytest.mark.parametrize(
+        ("won", "lost", "likely"),
+        [
+            (0, 0, 1),
+            (1, 1, 1),
+            (5, 0, 2 / 32),
+            (6, 0, 2 / 64),
+            (9, 1, 22 / 1024),
+            (8, 2, 112 / 1024),
+        ],
+    )
+    def test_chance_is_told_by_the_sign_test(self, won, lost, likely) -> None:
+        assert by_chance(won, lost) == pytest.approx(likely)
+        assert by_chance(lost, won) == by_chance(won, lost)
+
+    def test_a_thousand_papers_and_many_editors_are_within_its_reach(self) -> None:
+        assert by_chance(20_000, 0) == 0
+        assert by_chance(10_000, 10_000) == 1
+        assert 0.04 < by_chance(10_140, 9_860) < 0.06
+
+    @pytest.mark.parametrize(
+        ("english", "chinese", "first"),
+        [
+            ((6, 0), (0, 0), True),
+            ((3, 0), (3, 0), True),
+            ((9, 1), (2, 2), False),
+            ((20, 2), (2, 2), True),
+            ((30, 0), (0, 1), False),
+            ((5, 0), (0, 0), False),
+            ((1, 0), (0, 0), False),
+            ((0, 0), (0, 0), False),
+        ],
+    )
+    def test_leads_in_no_language_less_than_the_other_and_by_more_than_chance(
+        self, english, chinese, first
+    ) -> None:
+        for turned in (False, True):
+            step = -1 if turned else 1
+            scores: Scores = {
+                language: Score(**dict(zip(("won", "lost"), counts[::step], strict=True)), tied=50)
+                for language, counts in zip(LANGUAGES, (english, chinese), strict=True)
+            }
+            assert better(scores) == (int(turned) if first else None)
 
 
 def test_every_page_is_in_either_language(alice) -> None:
@@ -545,7 +677,14 @@ def test_every_page_is_in_either_language(alice) -> None:
     alice.choose(alice.asked(), "left")
     first = f"{address}?paper={alice.desk.id(1)}&language=en"
     english = {english for english, chinese in WORDS.items() if english != chinese}
-    for page in ("/choice", first, f"{address}/result"):
+    pages = (
+        "/choice",
+        first,
+        f"{address}/result",
+        f"{address}?at=end&after=1",
+        "/choice/" + "0" * 16,
+    )
+    for page in pages:
         read = {}
         for tag in ("en", "zh-CN"):
             answer = alice.client.get(f"{alice.base}{page}", {"Accept-Language": tag})

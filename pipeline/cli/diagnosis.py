@@ -18,6 +18,7 @@ def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
 
     from pipeline import configuration
     from pipeline.outputs import Outputs
+    from pipeline.records import utc_text
     from pipeline.status import detailed, overview
     from pipeline.text import amount
 
@@ -32,7 +33,9 @@ def status(config: Path | None, snapshot: str | None, as_json: bool) -> None:
         for each in state.stale:
             click.echo(f"  {each.sentence()}")
         for each_pass in state.passes if snapshot else ():
-            click.echo(f"  {asked(each_pass)}")
+            how = "" if each_pass.complete else "not finished: "
+            how += "activated: " if each_pass.activated else ""
+            click.echo(f"  {utc_text(each_pass.started)}  {how}{asked(each_pass)}")
         for paper in state.papers if snapshot else ():
             remarks = [paper.gap] if paper.gap else []
             counts = ((paper.errors, "error"), (paper.warnings, "warning"))

@@ -3,19 +3,23 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pipeline import candidates
+from pipeline import composition
 from pipeline.records import Finding, Severity
+from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
+from pipeline.stages.assemble import gathered
 from pipeline.text import amount
 
 ORDER: tuple[Severity, ...] = ("error", "warning", "note")
 
 
-def listed(snapshot: Snapshot, findings: Sequence[Finding]) -> Iterator[str]:
-    """The findings about the active candidates, errors first, then a line that sums up."""
+def listed(settings: Settings, snapshot: Snapshot, findings: Sequence[Finding]) -> Iterator[str]:
+    """The findings about the lines that a digest shows now, errors first, then a line that sums up.
+
+    That is what `findings`, which were just written, say of it.
+    """
     summaries = snapshot.summaries()
-    shown = {summary.id for summary in candidates.active(snapshot.run(), summaries).values()}
-    about = [f for f in findings if f.summary is None or f.summary in shown]
+    about = composition.digest(gathered(settings, snapshot)).findings
     code = max((len(finding.code) for finding in about), default=0)
     for finding in sorted(about, key=lambda finding: ORDER.index(finding.severity)):
         where = f"{finding.paper:<12} {finding.language or '':<2}"

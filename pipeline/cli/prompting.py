@@ -163,5 +163,5 @@ def _answer(told: "Record | Iterable[str]") -> None:
 
 
 def _told(remarks: Iterable[str]) -> None:
-    for remark in remarks:
+    for remark in dict.fromkeys(remarks):
         click.echo(f"warning: {one_line(remark)}", err=True)

@@ -20,10 +20,11 @@ from pipeline.cli.common import (
     prompt_option,
     with_model,
 )
-from pipeline.text import amount
+from pipeline.text import amount, one_line
 
 if TYPE_CHECKING:
     from pipeline.books import Run
+    from pipeline.snapshot import Snapshot
 
 
 @click.command()
@@ -96,7 +97,6 @@ def summarize(
     assemble.
     """
     from pipeline import configuration
-    from pipeline.errors import UsageError
     from pipeline.executors.selection import opened
     from pipeline.outputs import Outputs
     from pipeline.stages import summarize as stage
@@ -105,8 +105,7 @@ def summarize(
     settings = with_model(configuration.load(config), executor=executor, model=model)
     outputs = Outputs(settings.outputs)
     found = outputs.find(snapshot)
-    if unknown := set(papers) - {paper.id for paper in found.each_paper()}:
-        raise UsageError(f"there is no paper {', '.join(sorted(unknown))} in {found}")
+    _check_papers(found, papers)
     name = prompt or found.run().prompt or settings.find_topic(found.topic).prompt
     with outputs.working_on(found.topic), opened(settings) as chosen:
         done = stage.summarize(
@@ -121,7 +120,7 @@ def summarize(
             activate=activate,
         )
         (*_, last) = found.run().passes
-    gaps = f", {done.counts['gaps']} gaps"
+    gaps = f", {amount(done.counts['gaps'], 'gap')}"
     click.echo(f"{found}: {asked(last)}{gaps}{_active(found.run())}")
     if done.failures:
         told = counted(failure.reason for failure in done.failures.values())
@@ -129,12 +128,26 @@ def summarize(
     sys.exit(MISSING if done.failures else 0)
 
 
+def _check_papers(snapshot: "Snapshot", papers: tuple[str, ...]) -> None:
+    """Raises `UsageError` where one of the papers is none of the snapshot's."""
+    from pipeline.errors import UsageError
+
+    if unknown := set(papers) - {paper.id for paper in snapshot.each_paper()}:
+        raise UsageError(
+            f"there is no paper {', '.join(map(one_line, sorted(unknown)))} in {snapshot}",
+            next_step=f"Name papers by their ids; paperline status {snapshot} lists them",
+        )
+
+
 def _active(run: "Run") -> str:
     """Which lines the digest shows, where those that were asked for are others."""
     last = run.passes[-1]
-    if (last.prompt, last.model) == (run.prompt, run.model):
-        return ""
-    return f"; active: {run.prompt} and {run.model}"
+    active = f"{run.prompt} and {run.model}"
+    if (last.prompt, last.model) != (run.prompt, run.model):
+        return one_line(f"; active: {active}")
+    if last.prompt is not None and last.prompt_fingerprint != run.prompt_fingerprint:
+        return one_line(f"; active: {active} as the prompt and its terms were before")
+    return ""
 
 
 @click.command()
@@ -160,7 +173,7 @@ def check(config: Path | None, snapshot: str) -> None:
     asks = settings.check.judge and not settings.model.embedded
     with opened(settings) if asks else contextlib.nullcontext() as chosen:
         done = stage.check(settings, found, executor=chosen, progress=progress())
-    *table, last = listed(found, done.findings)
+    *table, last = listed(settings, found, done.findings)
     for line in table:
         click.echo(line)
     click.echo(f"{last}, {cost(done.usage)}" if done.usage.tokens else last)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pipeline import candidates, rulebook
+from pipeline import candidates, prompts, rulebook
 from pipeline.books import Run, Stage
 from pipeline.checks import judge
 from pipeline.checks.rules import Found, Rules
@@ -83,21 +83,40 @@ def check(
 
 
 def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
-    """Whether candidates were never checked, other ones are active, the findings are lost, or
-    other rules hold now.
+    """Whether the findings are not what they would be now; see `stale`."""
+    return stale(settings, snapshot) is not None
 
-    What was published was published under the rules of its day.
+
+def stale(settings: Settings, snapshot: Snapshot) -> str | None:
+    """Why the findings are not what they would be now, in words; None where they are.
+
+    Candidates were never checked, the findings are lost, other candidates are active, or other
+    rules hold. What was published was published under the rules of its day.
     """
     run, summaries = snapshot.run(), snapshot.summaries()
-    if len(candidates.checked(run, summaries)) < len(summaries) or not snapshot.has_findings(run):
-        return True
+    if unchecked := len(summaries) - len(candidates.checked(run, summaries)):
+        return f"{amount(unchecked, 'line')} not checked yet"
+    if not snapshot.has_findings(run):
+        return "the findings, which are lost or not what the checks wrote"
     digest, stage = snapshot.digest(), run.stages["check"]
     active = candidates.identity(candidates.active(run, summaries).values())
     if stage.inputs["active"] != active:
-        return True
-    if digest is not None and digest.status == "published":
+        return "the findings between lines, since others are active now"
+    published = digest is not None and digest.status == "published"
+    if published or _obey_the_same(settings, stage, {s.prompt for s in summaries}):
+        return None
+    return "the findings, since other rules hold now"
+
+
+def _obey_the_same(settings: Settings, stage: Stage, names: set[str | None]) -> bool:
+    """Whether the rules are still those of a stage, for the lines of these prompts."""
+    if (stage.settings, stage.versions) != (rulebook.obeyed(settings.check), VERSIONS):
         return False
-    return (stage.settings, stage.versions) != (rulebook.obeyed(settings), VERSIONS)
+    if stage.inputs.get("prompts") == prompts.contents(settings.prompts):
+        return True  # no prompt is parsed for it, which would take time
+    rules, _ = rulebook.rules_for(settings.prompts, settings.check, names)
+    marks = {_rules_of(name): rulebook.identity(r, settings.check) for name, r in rules.items()}
+    return marks.items() <= stage.inputs.items()
 
 
 def renew(
@@ -131,10 +150,11 @@ def renew(
             "summaries": candidates.identity(summaries),
             "active": candidates.identity(shown.values()),
             "judged": judged_now,
+            "prompts": prompts.contents(settings.prompts),
             **{_rules_of(name): mark for name, mark in marks.items()},
         },
         outputs={"findings": written},
-        settings=rulebook.obeyed(settings),
+        settings=rulebook.obeyed(settings.check),
         counts={
             "candidates": len(summaries),
             "looked_at": len(summaries) - len(kept),

@@ -4,11 +4,13 @@ It decides nothing in the digest. What the checks found is not shown: it would t
 is, since a prompt has faults of its own, and would count for the checks a second time.
 """
 
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
+from typing import Literal
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,10 +18,9 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.contenders import Contender
 from pipeline.desk import Desk
-from pipeline.preferences import Scores
 from pipeline.records import LANGUAGES, Language, Paper, Preference, utc
 from pipeline.snapshot import Snapshot
-from pipeline.web.contests import Choices, Contest, Question
+from pipeline.web.contests import MARK, Choices, Contest, Question, better
 from pipeline.web.forms import fields
 from pipeline.web.newsroom import Newsroom, address_of, session_of
 from pipeline.web.problems import Told
@@ -27,6 +28,8 @@ from pipeline.web.templating import page
 
 SIDES = ("left", "right", "tie")
 """What can be chosen."""
+
+Chosen = Literal["left", "right", "tie"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,71 @@ class Outcome:
 
     paper: Paper
     chosen: dict[Language, Contender | str | None]
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """An editor at a contest."""
+
+    request: Request
+    desk: Desk
+    choices: Choices
+    contest: Contest
+
+    @property
+    def editor(self) -> str:
+        """Who chooses."""
+        return session_of(self.request).editor
+
+    @property
+    def address(self) -> str:
+        """The contest's address."""
+        return f"{address_of(self.desk.snapshot)}/choice/{self.contest.mark}"
+
+    @property
+    def left(self) -> int:
+        """How many pairs are open."""
+        return len(self.contest.questions) - self.choices.made(self.contest, self.editor)
+
+    def at(self, place: int) -> str:
+        """The address of a pair."""
+        asked = self.contest.questions[place]
+        return f"{self.address}?paper={asked.paper.id}&language={asked.language}"
+
+    def following(self, start: int = 0, after: int | None = None) -> str:
+        """The address of the first open pair from a place on.
+
+        Behind the last one what to do with those that were skipped is asked first; the result,
+        which has the names, follows where no pair is open. `after` is the place of the pair that
+        was chosen between just now.
+        """
+        following = self.choices.next_open(self.contest, self.editor, start)
+        if following is not None:
+            found = self.contest.place(following.paper.id, following.language) or 0
+            address = self.at(found)
+        elif self.left:
+            address = f"{self.address}?at=end"
+        else:
+            return f"{self.address}/result"
+        return address if after is None else f"{address}&after={after + 1}"
+
+    def after(self) -> int | None:
+        """The place of the pair chosen between just now, where the address names one."""
+        number = self.request.query_params.get("after", "")
+        if not re.fullmatch("[0-9]{1,9}", number):
+            return None
+        place = int(number) - 1
+        known = 0 <= place < len(self.contest.questions)
+        return place if known and self.chosen(place) else None
+
+    def chosen(self, place: int) -> Chosen | None:
+        """The side that the editor chose before."""
+        asked = self.contest.questions[place]
+        verdict = self.choices.verdict(asked, self.editor)
+        if verdict is None or verdict == "tie":
+            return verdict
+        left, _ = asked.sides(self.editor)
+        return "left" if (left is asked.one) == (verdict == "one") else "right"
 
 
 def contests(room: Newsroom, request: Request) -> Response:
@@ -84,18 +152,25 @@ def _rows(choices: Choices, chosen: Contender, editor: str) -> Iterator[Row]:
 
 
 def question(room: Newsroom, request: Request) -> Response:
-    """Two lines to choose between. Query: `paper` and `language`; else the next open one."""
+    """Two lines to choose between.
+
+    Query: `paper` and `language`, else the next open pair; or `at=end`: what to do with those
+    that were skipped. `after` is the number of the pair that was chosen between just now.
+    """
     desk = room.desks.asked_for(request)
-    choices = room.contests.at(desk)
-    contest = _contest(request, choices)
+    sitting = _sitting(request, desk, room.contests.at(desk))
+    if sitting is None:
+        return _gone(request, desk)
     query = request.query_params
+    if query.get("at") == "end" and sitting.left:
+        return _end(sitting)
     if "paper" not in query and "language" not in query:
-        return _onward(request, desk, choices, contest)
-    place = contest.place(query.get("paper", ""), query.get("language", ""))
+        return _onward(sitting)
+    place = sitting.contest.place(query.get("paper", ""), query.get("language", ""))
     if place is not None:
-        return _asked(request, desk, choices, contest, place)
-    if query.get("paper") in choices.material.papers and query.get("language") in LANGUAGES:
-        return _onward(request, desk, choices, contest)  # the two lines are the same by now
+        return _asked(sitting, place)
+    if query.get("paper") in sitting.choices.material.papers and query.get("language") in LANGUAGES:
+        return _onward(sitting)  # the two lines are the same by now
     raise HTTPException(404)
 
 
@@ -106,123 +181,128 @@ def choose(room: Newsroom, request: Request) -> Response:
     Where the lines have changed the answer is 409 with the lines as they are now, and nothing is
     kept. A choice that stands already is not kept twice.
     """
-    desk, form, editor = room.desks.asked_for(request), fields(request), session_of(request).editor
+    desk, form = room.desks.asked_for(request), fields(request)
     chosen = form.get("chosen")
     if chosen not in SIDES or form.get("language") not in LANGUAGES:
         raise HTTPException(400)
     with desk.turn, desk.snapshot.releasing():
-        choices = room.contests.at(desk)
-        contest = _contest(request, choices)
-        if form.get("paper") not in choices.material.papers:
+        sitting = _sitting(request, desk, room.contests.at(desk))
+        if sitting is None:
+            return _gone(request, desk)
+        if form.get("paper") not in sitting.choices.material.papers:
             raise HTTPException(404)
-        place = contest.place(form["paper"], form["language"])
-        asked = None if place is None else contest.questions[place]
-        stands = asked is not None and form.get("seen") == asked.mark(editor)
-        if asked and stands and _chosen(choices, asked, editor) != chosen:
-            room.contests.record(desk, _preference(asked, editor, chosen))
+        place = sitting.contest.place(form["paper"], form["language"])
+        asked = None if place is None else sitting.contest.questions[place]
+        stands = asked is not None and form.get("seen") == asked.mark(sitting.editor)
+        if asked and place is not None and stands and sitting.chosen(place) != chosen:
+            room.contests.record(desk, _preference(asked, sitting.editor, chosen))
     if place is None or not stands:
-        return _changed(request, desk, choices, contest, place)
-    return _onward(request, desk, choices, contest, place + 1)
+        return _changed(sitting, place)
+    return _onward(sitting, place + 1, after=place)
 
 
 def result(room: Newsroom, request: Request) -> Response:
     """Who won, with names: of the editor's own choices, and of everybody's."""
-    desk, editor = room.desks.asked_for(request), session_of(request).editor
-    choices = room.contests.at(desk)
-    contest = _contest(request, choices)
+    desk = room.desks.asked_for(request)
+    sitting = _sitting(request, desk, room.contests.at(desk))
+    if sitting is None:
+        return _gone(request, desk)
+    choices, contest = sitting.choices, sitting.contest
     scores = choices.scores(contest)
+    ahead = better(scores)
     return page(
         request,
         "choice_result.html.j2",
         snapshot=desk.snapshot,
         base=address_of(desk.snapshot),
         contest=contest,
-        address=_address(desk, contest),
-        mine=choices.scores(contest, editor),
+        address=sitting.address,
+        mine=choices.scores(contest, sitting.editor),
         everybody=scores,
         gone=choices.tally.gone,
-        left=len(contest.questions) - choices.made(contest, editor),
-        outcomes=[*_outcomes(choices, contest, editor)],
-        commands=_commands(desk.snapshot, contest.contenders, scores),
+        left=sitting.left,
+        outcomes=[*_outcomes(choices, contest, sitting.editor)],
+        better=None if ahead is None else contest.contenders[ahead],
+        commands=_commands(desk.snapshot, contest.contenders, ahead),
     )
 
 
-def _contest(request: Request, choices: Choices) -> Contest:
-    found = choices.field.contest(request.path_params["contest"])
-    if found is None:
+def _sitting(request: Request, desk: Desk, choices: Choices) -> Sitting | None:
+    """None where a contest is not there any more; an address that none has had is none."""
+    mark = request.path_params["contest"]
+    contest = choices.field.contest(mark)
+    if contest is not None:
+        return Sitting(request, desk, choices, contest)
+    if not MARK.fullmatch(mark):
         raise HTTPException(404)
-    return found
+    return None
 
 
-def _address(desk: Desk, contest: Contest) -> str:
-    return f"{address_of(desk.snapshot)}/choice/{contest.mark}"
-
-
-def _at(desk: Desk, contest: Contest, asked: Question) -> str:
-    return f"{_address(desk, contest)}?paper={asked.paper.id}&language={asked.language}"
-
-
-def _onward(
-    request: Request, desk: Desk, choices: Choices, contest: Contest, start: int = 0
-) -> Response:
-    """On to the first open pair from a place on, or to the result where there is none."""
-    return RedirectResponse(_next(request, desk, choices, contest, start), 303)
-
-
-def _next(request: Request, desk: Desk, choices: Choices, contest: Contest, start: int) -> str:
-    following = choices.next_open(contest, session_of(request).editor, start)
-    return _at(desk, contest, following) if following else f"{_address(desk, contest)}/result"
-
-
-def _asked(  # noqa: PLR0913  what the page is about
-    request: Request,
-    desk: Desk,
-    choices: Choices,
-    contest: Contest,
-    place: int,
-    problem: Told | None = None,
-) -> Response:
-    asked, editor = contest.questions[place], session_of(request).editor
+def _gone(request: Request, desk: Desk) -> Response:
     return page(
         request,
-        "choice_question.html.j2",
-        status=problem.status if problem else 200,
+        "choice_gone.html.j2",
+        status=404,
         snapshot=desk.snapshot,
         base=address_of(desk.snapshot),
-        address=_address(desk, contest),
+        sent=request.method == "POST",
+    )
+
+
+def _onward(sitting: Sitting, start: int = 0, after: int | None = None) -> Response:
+    """On to the first open pair from a place on, or to what follows the last one."""
+    return RedirectResponse(sitting.following(start, after), 303)
+
+
+def _end(sitting: Sitting) -> Response:
+    after, last = sitting.after(), len(sitting.contest.questions) - 1
+    return page(
+        sitting.request,
+        "choice_end.html.j2",
+        snapshot=sitting.desk.snapshot,
+        base=address_of(sitting.desk.snapshot),
+        address=sitting.address,
+        all=last + 1,
+        left=sitting.left,
+        just=None if after is None else sitting.chosen(after),
+        back=sitting.at(last if after is None else after),
+        following=sitting.following(),
+    )
+
+
+def _asked(sitting: Sitting, place: int, problem: Told | None = None) -> Response:
+    contest, asked, after = sitting.contest, sitting.contest.questions[place], sitting.after()
+    before = place - 1 if after is None else after
+    return page(
+        sitting.request,
+        "choice_question.html.j2",
+        status=problem.status if problem else 200,
+        snapshot=sitting.desk.snapshot,
+        base=address_of(sitting.desk.snapshot),
+        address=sitting.address,
         asked=asked,
-        lines=asked.lines(editor),
-        seen=asked.mark(editor),
-        chosen=_chosen(choices, asked, editor),
+        lines=asked.lines(sitting.editor),
+        seen=asked.mark(sitting.editor),
+        chosen=sitting.chosen(place),
         number=place + 1,
         all=len(contest.questions),
-        made=choices.made(contest, editor),
-        back=_at(desk, contest, contest.questions[place - 1]) if place else None,
-        skip=_next(request, desk, choices, contest, place + 1),
+        made=len(contest.questions) - sitting.left,
+        just=None if after is None else sitting.chosen(after),
+        back=sitting.at(before) if before >= 0 else None,
+        skip=sitting.following(place + 1),
         problem=problem,
     )
 
 
-def _changed(
-    request: Request, desk: Desk, choices: Choices, contest: Contest, place: int | None
-) -> Response:
+def _changed(sitting: Sitting, place: int | None) -> Response:
     """The lines as they are now; another pair where these two are the same by now."""
+    contest = sitting.contest
     if place is None:
-        following = choices.next_open(contest, session_of(request).editor)
+        following = sitting.choices.next_open(contest, sitting.editor)
         if following is None:
-            return _onward(request, desk, choices, contest)
+            return _onward(sitting)
         place = contest.place(following.paper.id, following.language) or 0
-    problem = Told("choice-changed", status=409)
-    return _asked(request, desk, choices, contest, place, problem)
-
-
-def _chosen(choices: Choices, asked: Question, editor: str) -> str | None:
-    """The side that an editor chose before."""
-    verdict = choices.verdict(asked, editor)
-    if verdict in (None, "tie"):
-        return verdict
-    left, _ = asked.sides(editor)
-    return "left" if (left is asked.one) == (verdict == "one") else "right"
+    return _asked(sitting, place, Told("choice-changed", status=409))
 
 
 def _preference(asked: Question, editor: str, chosen: str) -> Preference:
@@ -249,20 +329,19 @@ def _outcomes(choices: Choices, contest: Contest, editor: str) -> Iterator[Outco
 
 
 def _commands(
-    snapshot: Snapshot, contenders: tuple[Contender, Contender], scores: Scores
+    snapshot: Snapshot, contenders: tuple[Contender, Contender], ahead: Literal[0, 1] | None
 ) -> list[str]:
     """What to do next: look at both side by side, and have the better prompt from now on.
 
-    No prompt is promoted for its earlier text, nor where only the models differ.
+    Either prompt where neither is `ahead`. No prompt is promoted for its earlier text, nor
+    where only the models differ.
     """
     names = [shlex.quote(str(contender)) for contender in contenders]
     made = [f"paperline compare {snapshot} {' '.join(names)}"]
-    lead = sum(score.won - score.lost for score in scores.values())
-    better = [contenders[0]] if lead > 0 else [contenders[1]] if lead < 0 else [*contenders]
     if contenders[0].prompt != contenders[1].prompt:
         made += [
             f"paperline prompts promote {each.prompt} --topic {snapshot.topic}"
-            for each in better
+            for each in (contenders if ahead is None else [contenders[ahead]])
             if not each.back
         ]
     return made

@@ -7,10 +7,13 @@ from the texts, the editor and the language. The address of two contenders names
 import functools
 import itertools
 import logging
+import math
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 from weakref import WeakKeyDictionary
 
 from pipeline import prompts
@@ -31,6 +34,12 @@ from pipeline.settings import Settings
 
 MOST_BACK = 9
 """How many earlier texts of a prompt are contenders beside its newest lines."""
+
+MARK = re.compile("[0-9a-f]{16}")
+"""What a contest is called in addresses, and may have been."""
+
+CHANCE = 0.05
+"""A lead is more than chance where chance alone would give one as large less often than this."""
 
 log = logging.getLogger(__name__)
 
@@ -244,3 +253,32 @@ class Contests:
         desk.snapshot.append_preferences([preference])
         known.tally.take(preference)
         known.stamp = desk.snapshot.preferences_stamp()
+
+
+def by_chance(won: int, lost: int) -> float:
+    """How likely a lead as large as this one, of either side, is if each choice is a coin's toss.
+
+    The two-sided sign test, exact; ties are left out beforehand: W. J. Dixon and A. M. Mood,
+    "The Statistical Sign Test", J. Am. Stat. Assoc. 41 (1946), 557-566.
+    """
+    choices, ways, more = won + lost, 0, 1
+    for fewer in range(min(won, lost) + 1):
+        ways += more
+        more = more * (choices - fewer) // (fewer + 1)  # the next binomial coefficient
+    return min(1.0, math.exp(math.log(2) + math.log(ways) - choices * math.log(2)))
+
+
+def better(scores: Scores) -> Literal[0, 1] | None:
+    """Which of two contenders, the first or the second, the score of the first tells to be better.
+
+    It leads in both languages, or in one while the other is even, and over both by more than
+    chance would: p < `CHANCE` in the sign test over the choices that were no ties. Choices of
+    several editors, or about both lines of a paper, are taken for independent of each other.
+    None where that is so of neither.
+    """
+    leads = [score.won - score.lost for score in scores.values()]
+    won = sum(score.won for score in scores.values())
+    lost = sum(score.lost for score in scores.values())
+    if min(leads) < 0 < max(leads) or by_chance(won, lost) >= CHANCE:
+        return None
+    return 0 if won > lost else 1

@@ -112,3 +112,10 @@ CHOSEN = {
     "tie": "You have chosen neither. Choose again to change it.",
 }
 """What an editor chose before."""
+
+JUST_CHOSEN = {
+    "left": "Just now you chose line 1.",
+    "right": "Just now you chose line 2.",
+    "tie": "Just now you chose neither.",
+}
+"""What an editor chose for the pair that was shown a moment ago."""

@@ -209,6 +209,22 @@ function showKeys() {
   document.documentElement.classList.toggle("no-single-keys", !on);
 }
 
+// --- blind choice: a pair that has only just appeared has been read by nobody -----------
+
+// A second press or tap that was meant for the pair before comes sooner than this, in milliseconds.
+const UNREAD = 300;
+let reading = null;
+
+function appear() {
+  const pair = document.getElementById("choice");
+  if (!pair) return;
+  clearTimeout(reading);
+  delete pair.dataset.ready;
+  requestAnimationFrame(() => {
+    reading = setTimeout(() => { pair.dataset.ready = ""; }, UNREAD);
+  });
+}
+
 // --- events --------------------------------------------------------------------------------
 
 function press(key) {
@@ -294,6 +310,12 @@ document.addEventListener("submit", (event) => {
     asked = {}; // the next pair is another page
     showPassing();
   }
+}, true);
+
+// Keys press buttons and links, too.
+document.addEventListener("click", (event) => {
+  const unread = document.querySelector("#choice:not([data-ready])");
+  if (unread && event.target.closest("#choice button, .tools a[data-key]")) event.preventDefault();
 }, true);
 
 document.addEventListener("click", (event) => {
@@ -390,6 +412,7 @@ window.addEventListener("beforeunload", () => {
 window.addEventListener("pageshow", () => {
   asked = null;
   showPassing();
+  appear();
 });
 
 document.addEventListener("htmx:error", () => {
