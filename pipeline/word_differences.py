@@ -5,12 +5,22 @@ than that belongs to the change, since half a word that stayed helps no reader.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
 WORDS = re.compile(r"[^\W\u3400-\u9fff]+(?:[-.,'’][^\W\u3400-\u9fff]+)*|\s+|.", re.DOTALL)
 """A Latin word or number with what is inside it, white space, or one character."""
+
+LONG = 400
+"""Words of a line, spaces included, above which the work is bounded; a summary has fewer."""
+
+MOST_PAIRS = 100_000
+"""Pairs of equal words, one of each long line, that are looked at: a tenth of a second at worst.
+
+A model that goes round in circles writes thousands of times the same, which would take minutes.
+"""
 
 
 class Part(NamedTuple):
@@ -28,16 +38,13 @@ class Part(NamedTuple):
 def parts(old: str, new: str) -> list[Part]:
     """The pieces of two lines: joined, the `old` ones are the first line, the `new` the second.
 
-    The other way round they are the same pieces.
+    The other way round they are the same pieces. Of long lines that repeat themselves what is
+    between their common beginning and end is one piece.
     """
     if old > new:  # what the matcher finds depends on which line comes first
         return [Part(other, one) for one, other in parts(new, old)]
     one, other = WORDS.findall(old), WORDS.findall(new)
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
-    found = [
-        Part("".join(one[start:end]), "".join(other[begin:stop]))
-        for _, start, end, begin, stop in matcher.get_opcodes()
-    ]
+    found = _pieces(one, other) if max(len(one), len(other)) <= LONG else _bounded(one, other)
     return list(_joined(found))
 
 
@@ -58,6 +65,35 @@ def share_of(found: Iterable[Part]) -> float:
         size = len(part.old) + len(part.new)
         changed, same = (changed + size, same) if part.changed else (changed, same + size)
     return changed / (changed + same) if changed else 0.0
+
+
+def _pieces(one: Sequence[str], other: Sequence[str]) -> list[Part]:
+    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    return [
+        Part("".join(one[start:end]), "".join(other[begin:stop]))
+        for _, start, end, begin, stop in matcher.get_opcodes()
+    ]
+
+
+def _bounded(one: Sequence[str], other: Sequence[str]) -> list[Part]:
+    """The pieces of long lines: the matcher sees what is between their common ends, or nothing."""
+    room = min(len(one), len(other))
+    begin = _common(one, other, room)
+    end = _common(one[::-1], other[::-1], room - begin)
+    first, last = "".join(one[:begin]), "".join(one[len(one) - end :])
+    one, other = one[begin : len(one) - end], other[begin : len(other) - end]
+    often = Counter(other)
+    pairs = sum(count * often[word] for word, count in Counter(one).items())
+    inner = _pieces(one, other) if pairs <= MOST_PAIRS else [Part("".join(one), "".join(other))]
+    return [part for part in (Part(first, first), *inner, Part(last, last)) if part.old or part.new]
+
+
+def _common(one: Sequence[str], other: Sequence[str], most: int) -> int:
+    """How many words both begin with, at most so many."""
+    found = 0
+    while found < most and one[found] == other[found]:
+        found += 1
+    return found
 
 
 def _joined(found: list[Part]) -> Iterator[Part]:

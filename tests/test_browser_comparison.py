@@ -127,6 +127,19 @@ async def test_nothing_scrolls_sideways_when_narrow_or_twice_as_large(
     assert (doubled, narrow) == ([], [])
 
 
+@pytest.mark.parametrize("contenders", [2, 3])
+async def test_no_number_of_the_totals_breaks_on_a_phone(reader: Reader, contenders: int):
+    opened = await reader.open(contenders, viewport={"width": 320, "height": 640})
+    rows = await opened.evaluate(
+        """() => [...document.querySelectorAll("td")].map(cell => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return new Set([...range.getClientRects()].map(box => box.top)).size;
+        })"""
+    )
+    assert set(rows) == {1}
+
+
 async def test_it_is_read_without_any_script(reader: Reader):
     opened = await reader.open(java_script_enabled=False)
     article = opened.locator("article").first

@@ -12,9 +12,10 @@ from pytest_httpserver import HTTPServer
 from pipeline import prompts
 from pipeline.cli.comparing import compare
 from pipeline.comparison.answer import Comparison
+from pipeline.comparison.rows import NEVER_ASKED
 from pipeline.errors import Busy, DamagedFile, PaperlineError, PromptError, UsageError
 from pipeline.outputs import Outputs
-from pipeline.records import Lines
+from pipeline.records import Finding, Lines
 from tests.desks import Room, a_desk, lines_of
 from tests.digests import a_paper
 from tests.model_server import ModelServer, completion, error
@@ -125,6 +126,12 @@ class TestWhatIsCompared:
         assert (tmp_path / "pages" / "mine.html").is_file()
         assert not Path(PAGE).exists()
 
+    def test_the_page_goes_to_standard_output_without_a_table(self, author):
+        done = author.run("one_line", "results_first", "--output", "-")
+        assert done.stdout.startswith("<!doctype html>")
+        assert done.stdout.endswith("</html>\n")
+        assert not [*Path.cwd().glob("*.html"), *Path.cwd().glob("-")]
+
     def test_the_answer_in_json_has_everything(self, author):
         found = author.compares("one_line", "results_first")
         assert (found.topic, found.snapshot, found.page) == ("tides", "20260501_0405", PAGE)
@@ -174,14 +181,33 @@ class TestWhatIsCompared:
     def test_a_prompt_whose_file_is_gone_is_shown_from_its_lines(self, author):
         (author.folder / "results_first.md.j2").unlink()
         done = author.run("one_line", "results_first")
-        assert (done.exit_code, done.stderr) == (0, "")
-        assert "is shown from its lines alone" in Path(PAGE).read_text("utf-8")
+        told = "results_first@tide-1 is shown from its lines alone: "
+        assert done.exit_code == 0
+        for place in (done.stderr, done.stdout, Path(PAGE).read_text("utf-8")):
+            assert told in place
+        assert "there is no prompt 'results_first'" in done.stderr
+
+    def test_a_mistake_in_a_prompt_is_told_in_every_mode(self, author):
+        author.changes("results_first", "+++", "---")
+        for mode in ([], ["--json"], ["--output", "-"]):
+            told = author.run("one_line", "results_first", *mode).stderr
+            assert "results_first@tide-1 is shown from its lines alone" in told
+            assert "does not begin with settings between two +++ lines" in told
+
+    def test_a_contender_without_any_line_of_the_past_is_told(self, author):
+        told = author.run("results_first", "results_first~1").stderr
+        assert told.startswith(f"warning: {NAME}: results_first~1@tide-1 is empty: ")
+
+    def test_a_language_that_is_missing_is_told(self, author):
+        author.wrote("plain_language", 1, 2, 3, lines={"en": OTHER["en"]})
+        told = author.run("one_line", "plain_language").stderr
+        assert told == f"warning: {NAME}: plain_language@tide-1 has no Chinese line of 3 papers\n"
 
     def test_nobody_is_sent_to_ask_by_a_prompt_that_is_gone(self, author):
         author.wrote("three_sentences", 1)
         (author.folder / "three_sentences.md.j2").unlink()
         told = author.run("one_line", "three_sentences").stderr
-        assert told == f"{NAME}: three_sentences@tide-1 lacks 2 lines\n"
+        assert told.splitlines()[1:] == [f"{NAME}: three_sentences@tide-1 lacks 2 lines"]
 
     def test_blind_choices_are_shown(self, author):
         one, other = (
@@ -224,6 +250,40 @@ class TestFindings:
         assert total.findings["traditional"] == 1
         assert author.files() == before
 
+    def test_all_are_found_by_the_same_rules_where_those_written_down_are_by_earlier_ones(
+        self, author
+    ):
+        author.wrote("one_line", 1, 2, 3, lines=OTHER)
+        settings = author.folder.parent / "paperline.toml"
+        text = settings.read_text("utf-8") + "[check]\nwords = [1, 3]\n"
+        settings.write_text(text, encoding="utf-8")
+        author.wrote("results_first", 1, lines=lines_of(9), checked=False)
+        found = author.compares("one_line", "results_first")
+        assert [total.findings.get("too-long") for total in found.contenders] == [3, 3]
+
+    def test_second_opinions_stay_beside_what_is_found_anew(self, author):
+        snapshot = author.room.snapshot
+        about = snapshot.summaries()[-1]
+        opinion = Finding(
+            summary=about.id,
+            paper=about.paper,
+            language="en",
+            code="judge-unsupported",
+            severity="warning",
+            message="no support",
+        )
+        run = snapshot.run()
+        gone = opinion.but(code="latex", severity="note", message="of an earlier version")
+        written = snapshot.write_findings([*(snapshot.findings(run) or ()), gone, opinion])
+        stage = run.stages["check"]
+        for versions, kept in ((stage.versions, 1), ({"paperline": "0.0"}, None)):
+            changed = stage.but(outputs={"findings": written}, versions=versions)
+            snapshot.write_run(run.but(stages={**run.stages, "check": changed}))
+            total = author.compares("one_line", "results_first").contenders[1]
+            assert total.findings["judge-unsupported"] == 1
+            assert total.findings.get("latex") == kept
+            assert "warning" not in total.severities
+
 
 class TestErrors:
     @pytest.mark.parametrize(
@@ -253,6 +313,17 @@ class TestErrors:
         author.changes("plain_language", "+++", "---")
         caught = error_of(author, "one_line", "plain_language")
         assert isinstance(caught, PromptError)
+
+    @pytest.mark.parametrize("more", [[], ["--run"]])
+    def test_the_page_is_not_written_among_paperlines_own_files(self, author, more, monkeypatch):
+        for place in ("outputs/tides/page.html", "cache/page.html", "outputs/../cache/page.html"):
+            caught = error_of(author, "one_line", "plain_language", "--output", place, *more)
+            assert isinstance(caught, UsageError)
+            assert "which is paperline's own" in str(caught)
+
+    def test_the_page_and_the_json_do_not_share_standard_output(self, author):
+        caught = error_of(author, "one_line", "results_first", "--output", "-", "--json")
+        assert caught.exit_code == 2
 
     def test_a_line_of_no_paper_of_the_snapshot_is_damage(self, author):
         stray = author.room.candidate(1).to_json().replace("2604.90001", "2604.90009")
@@ -353,6 +424,42 @@ class TestRun:
         assert done.exit_code == 3
         assert {body["model"] for body in server.bodies} == {"tide-1"}
 
+    def test_a_fallback_is_asked_by_its_own_table_within_the_same_budget(
+        self, tmp_path, server, monkeypatch
+    ):
+        monkeypatch.setenv("REEF_KEY", "reef-key")
+        more = f"""[budget]
+tokens_per_run = 250_000
+[[model.fallback]]
+name = "reef-1"
+base_url = "{server.base_url}"
+api_key_env = "REEF_KEY"
+price = {{ input = 2.0, output = 2.0 }}
+"""
+        author = Paid(tmp_path, server, more=more)
+        author.wrote("one_line", 1, 2, 3, lines=None)
+        done = author.run("one_line", "one_line@reef-1", "--run")
+        assert (done.exit_code, "cost unknown" in done.stderr) == (0, False)
+        assert server.keys == ["Bearer reef-key"] * 3
+        used = {"completion_tokens": 100_000}
+        server.always = lambda _: completion(json.dumps(OTHER), **used)
+        names = ("results_first", "results_first@reef-1")
+        found = author.run("one_line", *names, "--run", "--json")
+        totals = Comparison.from_json(found.stdout, where="the answer").contenders
+        assert found.exit_code == 3
+        assert [total.lines for total in totals] == [3, 3, 0]
+
+    def test_a_key_that_is_none_is_told_before_anything_is_paid_for(
+        self, tmp_path, server, monkeypatch
+    ):
+        monkeypatch.setenv("REEF_KEY", "no key")
+        address = f'base_url = "{server.base_url}"\napi_key_env = "REEF_KEY"'
+        author = Paid(tmp_path, server, more=f'[[model.fallback]]\nname = "reef-1"\n{address}')
+        author.wrote("one_line", 1, 2, 3, lines=None)
+        caught = error_of(author, "results_first", "one_line@reef-1", "--run")
+        assert "REEF_KEY" in str(caught)
+        assert server.bodies == []
+
     def test_a_line_that_another_model_wrote_in_its_place_is_told(self, paid):
         paid.wrote("results_first", 1, 2, 3, model="reef-1")
         snapshot = paid.room.snapshot
@@ -373,12 +480,49 @@ class TestRun:
         assert "something is missing: 1 × " in done.stderr
         assert "All 3 papers" in done.stdout
 
+    def test_why_lines_are_missing_is_told_where_it_was_learned_just_now(self, paid):
+        paid.server.always = lambda _: completion(None, refusal="No.")
+        done = paid.run("one_line", "results_first", "--run", "--json")
+        found = Comparison.from_json(done.stdout, where="the answer")
+        reasons = {row.cells[1].missing for row in found.rows}
+        assert len(reasons) == 1
+        assert NEVER_ASKED not in reasons
+        assert f"3 × {reasons.pop()}" in done.stderr
+        assert "Missing: no line yet" not in Path(PAGE).read_text("utf-8")
+
+    def test_answers_that_were_paid_for_and_unusable_are_part_of_what_was_paid(self, paid):
+        title, good = paid.room.papers[1].title, paid.server.always
+        paid.server.always = lambda body: (
+            completion("no JSON") if title in body["messages"][1]["content"] else good(body)
+        )
+        done = paid.run("one_line", "results_first", "--run", "--json")
+        one, other = Comparison.from_json(done.stdout, where="the answer").contenders
+        assert one.paid is None
+        assert other.lines == 2
+        assert other.paid is not None
+        assert (other.paid.usd or 0) > (other.usage.usd or 0) > 0
+        again = paid.compares("results_first", "results_first~1").contenders
+        assert [total.paid for total in again] == [other.paid, None]
+
     def test_the_budget_ends_it_with_3(self, tmp_path, server):
         author = Paid(tmp_path, server, more="[budget]\ntokens_per_run = 0")
         author.wrote("one_line", 1, 2, 3, lines=None)
         done = author.run("one_line", "results_first", "--run")
         assert (done.exit_code, server.bodies) == (3, [])
         assert "3 × " in done.stderr
+        told = "that is more than the budget leaves, so asking will end early: "
+        assert f"{told}[budget] tokens_per_run = 0 is reached" in done.stderr
+
+    def test_what_the_budget_leaves_is_told_of_all_contenders_together_and_today(self, paid):
+        told = paid.run("one_line", "results_first", "--run").stderr
+        assert "more than the budget leaves" not in told
+        spent = paid.room.settings.outputs / "spend.jsonl"
+        first = json.loads(spent.read_text("utf-8").splitlines()[0])
+        first |= {"id": "another", "usage": {**first["usage"], "usd": 4.9999}}
+        with spent.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(first) + "\n")
+        told = paid.run("one_line", "plain_language", "--run").stderr
+        assert "so asking will end early: [budget] usd_per_day = 5.0 is reached" in told
 
     def test_a_withdrawn_paper_is_never_asked_about_and_is_no_gap(self, tmp_path, server):
         papers = [a_paper(1), a_paper(2, status="withdrawn")]
@@ -400,6 +544,16 @@ class TestRun:
         caught = error_of(paid, "one_line", "results_first", "--run")
         assert isinstance(caught, UsageError)
         assert "results_first@tide-1 cannot be filled in" in str(caught)
+
+    @pytest.mark.parametrize("numbers", [(1,), (1, 2, 3)])
+    def test_by_a_damaged_prompt_nothing_is_asked_whether_lines_are_missing_or_not(
+        self, paid, numbers
+    ):
+        paid.wrote("results_first", *numbers)
+        paid.changes("results_first", "+++", "---")
+        caught = error_of(paid, "one_line", "results_first", "--run")
+        assert isinstance(caught, PromptError)
+        assert caught.exit_code == 2
 
     def test_the_first_lines_of_a_snapshot_are_not_made_for_a_comparison(self, paid):
         snapshot = paid.room.snapshot

@@ -27,6 +27,7 @@ from pipeline.records import (
     Usage,
     fingerprint,
 )
+from pipeline.word_differences import Part, parts, share_of
 from tests.desks import lines_of
 from tests.digests import INSTANT, a_paper, a_summary
 
@@ -135,6 +136,11 @@ class TestRows:
         assert {row.difference for row in found.rows} == {0.0}
         assert list(found.contenders[1].likeness) == ["en"]
         assert list(found.contenders[1].length) == ["en"]
+        assert {(row.complete, row.near_identical, row.same) for row in found.rows} == {
+            (False, False, False)
+        }
+        assert [row.cells[1].lacking for row in found.rows] == [("zh",)] * 3
+        assert [total.lacking for total in found.contenders] == [{}, {"zh": 3}]
         nothing = a_side(NEW, {1: {"zh": "一。"}})
         assert a_comparison(a_side(OLD, english), nothing).rows[0].difference is None
 
@@ -169,6 +175,13 @@ class TestTotals:
         assert old.severities == {"error": 2, "note": 1}
         assert (new.findings, new.severities) == ({"too-long": 1}, {"warning": 1})
 
+    def test_second_opinions_are_counted_by_code_and_in_no_severity(self):
+        sides = a_side(OLD, all_lines()), a_side(NEW, all_lines())
+        one = sides[0].candidates[PAPERS[0].id]
+        opinion = a_finding(one, "judge-unsupported", "warning")
+        old, _ = a_comparison(*sides, findings={one.id: [opinion]}).contenders
+        assert (old.findings, old.severities) == ({"judge-unsupported": 1}, {})
+
     def test_length_is_the_mean_in_english_words_and_chinese_characters(self):
         lines: dict[int, Lines] = {1: {"en": "Two words.", "zh": "四个字。"}, 2: {"en": "One."}}
         old = a_comparison(a_side(OLD, lines), a_side(NEW, {})).contenders[0]
@@ -201,6 +214,34 @@ class TestTotals:
         }
         assert new.likeness["en"].share == pytest.approx(2 / 3)
         assert [row.near_identical for row in found.rows] == [False, True, True]
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("The error falls threefold in a harbour of the north.", "threefold fivefold"),
+            ("Three of the gauges in the northern harbours failed.", "Three Four"),
+            ("The archive has a million readings of old tide gauges.", "million billion"),
+            ("新的模型把港口潮位预报的平均误差降低到原来的两倍以内。", "两 三"),
+            ("新的模型把港口潮位预报的平均误差降低到原来的一半以内。", "半 倍"),
+            ("The gauge stands ½ m above the floor of the harbour.", "½ ¾"),
+        ],
+    )
+    def test_nor_is_one_with_another_number_in_words(self, old, new):
+        one, other = new.split()
+        pieces = parts(old, old.replace(one, other))
+        assert share_of(pieces) > 0
+        assert not rows.near_identical([*pieces, Part("x" * 900, "x" * 900)])
+
+    def test_few_characters_that_say_the_opposite_are_sorted_among_the_lines_that_differ(self):
+        lines = all_lines()
+        opposite: Lines = {**lines[1], "en": lines[1]["en"].replace("fits", "fits not")}
+        found = a_comparison(a_side(OLD, lines), a_side(NEW, all_lines(one=opposite, two=OTHER)))
+        assert [(row.paper, row.same) for row in found.rows] == [
+            (PAPERS[1].id, False),
+            (PAPERS[0].id, False),
+            (PAPERS[2].id, True),
+        ]
+        assert found.rows[1].near_identical
 
     def test_a_line_with_another_number_is_never_near_identical(self):
         other: Lines = {"en": lines_of(2)["en"].replace("4 cm", "5 cm"), "zh": lines_of(2)["zh"]}
@@ -245,6 +286,23 @@ class TestChoices:
         ]
         of_three = a_comparison(old, new, third, **known).contenders[0].choices
         assert of_three == {"en": Score(won=1, lost=1), "zh": Score(tied=1)}
+
+    def test_a_choice_about_a_line_that_stands_for_two_contenders_is_counted_once_for_each(self):
+        lines: dict[int, Lines] = {1: {"en": "Red lamp.", "zh": "红灯。"}}
+        old, same = a_side(OLD, lines), a_side(replace(OLD, back=1), lines)
+        new = a_side(NEW, {1: {"en": "A red lamp.", "zh": "一盏红灯。"}})
+        found = a_comparison(
+            new,
+            old,
+            same,
+            preferences=[self.choice(old, new, new)],
+            summaries=[*old.candidates.values(), *new.candidates.values()],
+        )
+        assert [total.choices for total in found.contenders] == [
+            {"en": Score(won=1)},
+            {"en": Score(lost=1)},
+            {"en": Score(lost=1)},
+        ]
 
     def test_where_nobody_chose_there_is_no_score(self):
         sides = a_side(OLD, all_lines()), a_side(NEW, all_lines())
@@ -300,12 +358,18 @@ class TestPage:
         }
         assert shown == {
             "differing": [PAPERS[0].id],
-            "near-identical": [PAPERS[1].id],
+            "same": [PAPERS[1].id],
             "missing": [PAPERS[2].id],
         }
-        assert made.xpath("//nav/a/@href") == ["#differing", "#near-identical", "#missing"]
+        assert made.xpath("//nav/a/@href") == ["#differing", "#same", "#missing"]
         (gap,) = made.find_class("gap")
         assert gap.text_content() == f"Missing: {NEVER_ASKED}"
+
+    def test_a_language_that_is_missing_is_told(self):
+        made = a_page(a_side(OLD, all_lines()), a_side(NEW, {1: {"en": lines_of(1)["en"]}}))
+        (article,) = made.xpath(f"//article[@id='{PAPERS[0].id}']")
+        assert article.getparent().find("h2").get("id") == "missing"
+        assert article.find_class("gap")[0].text_content() == "Missing: no Chinese line"
 
     def test_a_paper_has_its_abstract_folded_and_a_link_to_arxiv(self):
         made = a_page(a_side(OLD, all_lines()), a_side(NEW, all_lines()))
@@ -368,8 +432,22 @@ class TestTable:
         one = side.candidates[PAPERS[0].id]
         findings = {one.id: [a_finding(one, "judge-unsupported", "warning"), a_finding(one)]}
         lines = list(table(a_comparison(side, a_side(NEW, all_lines()), findings=findings)))
-        assert any(line.startswith("  judge-unsupported (active lines only)  ") for line in lines)
-        assert any(line.startswith("  latex   ") for line in lines)
+        told = {line.split("   ")[0]: line.split()[-2:] for line in lines}
+        assert told["Second opinions (active lines only)"] == ["1", "0"]
+        assert told["  judge-unsupported"] == told["  latex"] == told["Errors"] == ["1", "0"]
+        assert told["Warnings"] == ["0", "0"]
+
+    def test_what_was_paid_for_answers_without_a_line_stands_beside_the_cost(self):
+        side = replace(a_side(OLD, all_lines()), paid=Usage(prompt_tokens=9, usd=0.5))
+        lines = list(table(a_comparison(side, a_side(NEW, all_lines()))))
+        (told,) = (line for line in lines if "Paid in all, other tries included" in line)
+        assert told.split()[-2:] == ["$0.5000", "–"]
+
+    def test_a_prompt_that_cannot_be_read_is_told(self):
+        side = replace(a_side(OLD, all_lines()), note="red\x1b[2J\nlamp")
+        text = "\n".join(table(a_comparison(side, a_side(NEW, all_lines()))))
+        assert f"\n{side.contender} is shown from its lines alone: red" in text
+        assert "\x1b" not in text
 
     def test_only_languages_that_differ_are_shown_as_git_marks_them(self):
         found = a_comparison(a_side(OLD, all_lines()), a_side(NEW, all_lines(two=SLIGHTLY)))
@@ -407,6 +485,13 @@ class TestFileName:
     def test_says_what_is_compared(self):
         made = file_name("tides", "20260501_0405", ["one_line@tide-1", "plain~1@tide-1"])
         assert made == "compare-tides-20260501_0405-one_line@tide-1-plain~1@tide-1.html"
+
+    def test_two_comparisons_whose_names_are_replaced_alike_have_a_file_each(self):
+        made = {
+            file_name("tides", "20260501_0405", ["one_line@tide-1", f"one_line@hub{sign}tide"])
+            for sign in "/:_ "
+        }
+        assert len(made) == 4
 
     @given(st.lists(st.text(min_size=1, max_size=200), min_size=2, max_size=9))
     def test_is_one_name_of_a_file_whatever_a_model_is_called(self, names):

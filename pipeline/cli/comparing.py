@@ -18,14 +18,18 @@ if TYPE_CHECKING:
     from pipeline.snapshot import Snapshot
 
 
+STANDARD_OUTPUT = Path("-")
+
+
 @click.command()
 @click.argument("snapshot")
 @click.argument("contenders", nargs=-1, required=True, metavar="PROMPT[~N][@MODEL]...")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     metavar="FILE",
-    help="Where the page is written; compare-....html in this folder where it is left out.",
+    help="Where the page is written, - for standard output and no table; compare-....html in "
+    "this folder where it is left out.",
 )
 @click.option("--run", "fill", is_flag=True, help="Ask for the lines that are missing.")
 @json_option
@@ -52,6 +56,8 @@ def compare(
     from pipeline.outputs import Outputs
 
     settings = configuration.load(config)
+    to_screen = output == STANDARD_OUTPUT
+    _refuse(settings, output, as_json=as_json)
     found = Outputs(settings.outputs).find(snapshot)
     code = 0
     if fill:
@@ -60,17 +66,61 @@ def compare(
         read = material(settings, found, contenders)
     compared = comparison(settings, read)
     names = [total.name for total in compared.contenders]
-    target = output or Path(file_name(found.topic, found.name, names))
-    files.replace(target, page(compared, read.papers))
-    if as_json:
+    made, target = page(compared, read.papers), output
+    if target is None:
+        target = Path(file_name(found.topic, found.name, names))
+    if not to_screen:
+        files.replace(target, made)
+    if to_screen:
+        click.echo(made)
+    elif as_json:
         click.echo(compared.but(page=str(target)).to_json())
     else:
         for line in table(compared):
             click.echo(line)
         click.echo(f"\nAll {amount(len(compared.rows), 'paper')}: {target}")
+    _warn(compared, found)
     if not fill:
         _tell_what_is_missing(compared, found, contenders)
     sys.exit(code)
+
+
+def _refuse(settings: "Settings", output: Path | None, *, as_json: bool) -> None:
+    """Raise `UsageError` before anything is asked where the page has no place to go."""
+    from pipeline.errors import UsageError
+
+    if output == STANDARD_OUTPUT:
+        if as_json:
+            raise UsageError(
+                "the page and the JSON cannot both go to standard output",
+                where="--output",
+                next_step="Name a file, or leave out --json",
+            )
+        return
+    target = (output or Path("compare.html")).resolve()
+    for folder in (settings.outputs, settings.cache):
+        if target.is_relative_to(folder.resolve()):
+            raise UsageError(
+                f"the page would be written into {folder}, which is paperline's own",
+                where=str(output or Path.cwd()),
+                next_step="Name a file elsewhere with --output",
+            )
+
+
+def _warn(compared: "Comparison", snapshot: "Snapshot") -> None:
+    """What makes a comparison less than it seems."""
+    from pipeline.comparison.words import NAMES, unread
+    from pipeline.text import one_line
+
+    for total in compared.contenders:
+        if total.note:
+            click.echo(f"warning: {snapshot}: {one_line(unread(total))}", err=True)
+        if total.back and not total.lines:
+            told = f"warning: {snapshot}: {total.name} is empty: no paper has so many earlier lines"
+            click.echo(told, err=True)
+        for language, count in total.lacking.items():
+            told = f"has no {NAMES[language]} line of {amount(count, 'paper')}"
+            click.echo(f"warning: {snapshot}: {total.name} {told}", err=True)
 
 
 def _filled(
@@ -78,26 +128,17 @@ def _filled(
 ) -> "tuple[Material, int]":
     """Ask for what is missing; what there is then, and the exit code."""
     from pipeline.cli.common import counted
-    from pipeline.comparison.filling import Filled, asking, fill, orders
+    from pipeline.comparison.filling import Filled, fill, orders
     from pipeline.comparison.material import material
-    from pipeline.executors.selection import opened
     from pipeline.outputs import Outputs
 
     with Outputs(settings.outputs).working_on(snapshot.topic):
         read, done = material(settings, snapshot, contenders), Filled()
         wanted = orders(settings, read)
         if wanted:
-            _foretell(snapshot, wanted)
-            with opened(asking(settings)) as executor:
-                read, done = fill(
-                    settings,
-                    read,
-                    contenders,
-                    wanted,
-                    datetime.now(UTC),
-                    executor=executor,
-                    progress=progress(),
-                )
+            _foretell(settings, snapshot, wanted)
+            now = datetime.now(UTC)
+            read, done = fill(settings, read, contenders, wanted, now, progress=progress())
         else:
             click.echo(f"{snapshot}: no line is missing that can be asked for", err=True)
     for side in read.sides:
@@ -112,12 +153,17 @@ def _filled(
     return read, MISSING if done.missing or done.unchecked else 0
 
 
-def _foretell(snapshot: "Snapshot", wanted: "list[Order]") -> None:
-    """Say what asking will take, before anything is asked."""
+def _foretell(settings: "Settings", snapshot: "Snapshot", wanted: "list[Order]") -> None:
+    """Say what asking will take, before anything is asked, and whether the budget allows it."""
+    from pipeline.errors import BudgetReached
     from pipeline.estimate import of_questions
+    from pipeline.llm.budget import Budget
+    from pipeline.outputs import Outputs
     from pipeline.progress import cost
 
     asked: set[str] = set()
+    spent_today = Outputs(settings.outputs).spent_on(datetime.now(UTC))
+    budget, limit = Budget(settings.budget, lambda: spent_today), ""
     for order in wanted:
         questions = order.questions(snapshot.topic, snapshot.name)
         told = of_questions(order.settings, snapshot.topic, questions, asked, judged=False)
@@ -128,6 +174,13 @@ def _foretell(snapshot: "Snapshot", wanted: "list[Order]") -> None:
             f"{cost(told.usage)}",
             err=True,
         )
+        try:
+            budget.commit(told.usage)
+        except BudgetReached as error:
+            limit = limit or str(error)
+    if limit:
+        told_of = f"that is more than the budget leaves, so asking will end early: {limit}"
+        click.echo(f"warning: {snapshot}: {told_of}", err=True)
 
 
 def _tell_what_is_missing(

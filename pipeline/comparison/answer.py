@@ -20,7 +20,8 @@ class Cell(Record, frozen=True, kw_only=True):
 
     `earlier_text`: the prompt's file says something else by now. `parts`, by language: the
     line of the first contender and this one in pieces, in their order; none for the first
-    contender itself, and for a line that only one of the two has. `usage` is what the answer
+    contender itself, and for a line that only one of the two has. `lacking` are the
+    languages that another contender has a line of, and this one not. `usage` is what the answer
     cost when it was paid for.
     """
 
@@ -32,6 +33,7 @@ class Cell(Record, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     usage: Usage = Usage()
     missing: str | None = None
+    lacking: tuple[Language, ...] = ()
 
 
 class Row(Record, frozen=True, kw_only=True):
@@ -39,8 +41,9 @@ class Row(Record, frozen=True, kw_only=True):
 
     `difference`, from 0.0 to 1.0: the share of the characters of two lines that is not the
     same in both, as the mean of the languages; of several contenders that of the one furthest
-    from the first. None where no two lines can be compared. `near_identical`: they differ in
-    so little, and in no number, that they read the same.
+    from the first. None where no two lines can be compared. `near_identical`: no line differs
+    from the first contender's in more than a tenth of its characters, or in a number; whether
+    they say the same only reading tells. False where a line is missing.
     """
 
     paper: ArxivId
@@ -53,15 +56,20 @@ class Row(Record, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Whether every contender has a candidate."""
-        return not any(cell.missing for cell in self.cells)
+        """Whether every contender has a candidate, with a line in every language."""
+        return not any(cell.missing or cell.lacking for cell in self.cells)
+
+    @property
+    def same(self) -> bool:
+        """Whether every contender has the same lines, character for character."""
+        return self.complete and self.difference == 0
 
 
 class Likeness(Record, frozen=True, kw_only=True):
     """Of `lines` that both have, how many differ from the first contender's.
 
-    `near_identical` ones differ in so little, and in no number, that they read the same, or not
-    at all.
+    `near_identical` ones differ in at most a tenth of their characters and in no number, or not
+    at all; whether they say the same only reading tells.
     """
 
     lines: Count = 0
@@ -78,11 +86,17 @@ class Total(Record, frozen=True, kw_only=True):
     """All lines of one contender together.
 
     `lines` papers have a candidate, of which `earlier_text` by what the prompt's file said
-    before; `missing` ones have none and may be asked about, `withdrawn` ones may not.
-    `findings` are counted by code, `length` is the mean, in words of English and characters of
-    Chinese as the checks count them. `likeness` is to the first contender, which has none.
-    `choices` are the blind ones between its lines and those of the others that are compared.
-    `note`: why the prompt itself cannot be read any more, where its lines still can.
+    before; `missing` ones have none and may be asked about, `withdrawn` ones may not. `lacking`,
+    by language: those whose candidate has no line in it, where another contender's has.
+    `findings` are counted by code; `severities` leave out the second opinions (`judge-...`),
+    which only active lines can have. `length` is the mean, in words of English and characters of
+    Chinese as the checks count them. `usage` is what the lines shown cost when they were paid
+    for; `paid` what this snapshot's passes with the prompt and the model paid in all, unusable
+    answers and other texts of the prompt included, answers from the cache not; None where no
+    pass is on record, and for lines of the past. `likeness` is to the first contender, which
+    has none. `choices` are the blind ones between its lines and those of the others that are
+    compared, each once. `note`: why the prompt itself cannot be read any more, where its lines
+    still can.
     """
 
     name: str
@@ -93,10 +107,12 @@ class Total(Record, frozen=True, kw_only=True):
     missing: Count = 0
     withdrawn: Count = 0
     earlier_text: Count = 0
+    lacking: dict[Language, Count] = {}
     findings: dict[str, Count] = {}
     severities: dict[Severity, Count] = {}
     length: dict[Language, float] = {}
     usage: Usage = Usage()
+    paid: Usage | None = None
     likeness: dict[Language, Likeness] = {}
     choices: dict[Language, Score] = {}
     note: str | None = None
@@ -105,8 +121,9 @@ class Total(Record, frozen=True, kw_only=True):
 class Comparison(Record, frozen=True, kw_only=True):
     """Contenders over one snapshot: the answer of `paperline compare --json`.
 
-    `rows` begin with the paper whose lines differ most; those where something is missing come
-    last, in digest order. `page` is the HTML file that shows them.
+    `rows` begin with the paper whose lines differ most, and then have those with the same lines;
+    those where something is missing come last, in digest order. `page` is the HTML file that
+    shows them.
     """
 
     topic: str

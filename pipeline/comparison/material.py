@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline import candidates, prompts
+from pipeline import candidates, prompts, rulebook
 from pipeline.books import Run
 from pipeline.comparison.answer import Comparison
-from pipeline.comparison.rows import Side, compared
+from pipeline.comparison.rows import Side, compared, is_opinion
 from pipeline.contenders import Contender, candidates_of, named, with_model
 from pipeline.errors import DamagedFile, PromptError, UsageError
+from pipeline.prompt_sources import SUFFIX
 from pipeline.prompts import Prompt
-from pipeline.records import EMBEDDED, Finding, Paper, Summary
+from pipeline.records import EMBEDDED, Finding, Paper, Summary, Usage
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
-from pipeline.stages.check import findings_in
+from pipeline.stages.check import VERSIONS, findings_in
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ def material(settings: Settings, snapshot: Snapshot, contenders: Sequence[str]) 
 
 
 def comparison(settings: Settings, read: Material) -> Comparison:
-    """The answer; what was not checked yet is checked in memory. Raises `PromptError`."""
+    """The answer; all is checked in memory unless all was checked by the present rules.
+
+    Raises `PromptError` where the glossary is damaged.
+    """
     shown = [summary for side in read.sides for summary in side.candidates.values()]
     findings = _findings(settings, read, shown)
     return compared(
@@ -100,7 +104,7 @@ def _unknown(
     settings: Settings, snapshot: Snapshot, name: str, summaries: Iterable[Summary]
 ) -> UsageError | None:
     """The error about a prompt without file and line, None where it has a file."""
-    if (settings.prompts / f"{name}{prompts.SUFFIX}").is_file():
+    if (settings.prompts / f"{name}{SUFFIX}").is_file():
         return None
     wrote = sorted({f"{s.prompt}@{s.model}" for s in summaries if s.prompt})
     return UsageError(
@@ -140,22 +144,49 @@ def _side(
     active = (run.prompt, run.model) == (contender.prompt, contender.model)
     reasons = {paper: gap.failure.reason for paper, gap in run.gaps.items()} if active else {}
     found = candidates_of(contender, summaries, lambda summary: summary.id not in earlier)
-    return Side(contender, found, earlier, reasons, note)
+    return Side(contender, found, earlier, reasons, _paid(contender, run), note)
+
+
+def _paid(contender: Contender, run: Run) -> Usage | None:
+    """What the passes with its prompt and model paid, None where there is none on record."""
+    if contender.back:
+        return None
+    whole: Usage | None = None
+    for one in run.passes:
+        if (one.prompt, one.model) == (contender.prompt, contender.model):
+            whole = one.usage if whole is None else whole.plus(one.usage)
+    return whole
 
 
 def _findings(
-    settings: Settings, read: Material, shown: Iterable[Summary]
+    settings: Settings, read: Material, shown: Sequence[Summary]
 ) -> dict[str, list[Finding]]:
-    """By candidate, what the checks wrote down, else what they find now."""
+    """By candidate, what was found in those shown, in all of them by the same rules."""
     written = read.snapshot.findings(read.run)
-    checked = candidates.checked(read.run, read.summaries) if written is not None else ()
-    found: dict[str, list[Finding]] = {summary.id: [] for summary in checked}
-    for finding in written or ():
-        if finding.summary in found:
-            found[finding.summary].append(finding)
-    papers = {paper.id: paper for paper in read.papers}
-    for summary in shown:
-        if summary.id not in found:
+    kept = _obeyed_the_present_rules(settings, read, shown)
+    found: dict[str, list[Finding]] = {summary.id: [] for summary in shown}
+    if not kept:
+        papers = {paper.id: paper for paper in read.papers}
+        for summary in {summary.id: summary for summary in shown}.values():
             paper = papers[summary.paper]
-            found[summary.id] = findings_in(settings, paper, summary, apart_from=())
+            found[summary.id] += findings_in(settings, paper, summary, apart_from=())
+    for finding in written or ():
+        # Second opinions cannot be had again without asking.
+        if finding.summary in found and (kept or is_opinion(finding.code)):
+            found[finding.summary].append(finding)
     return found
+
+
+def _obeyed_the_present_rules(settings: Settings, read: Material, shown: Sequence[Summary]) -> bool:
+    """Whether what is written down was found in all of these, and would be found today."""
+    stage = read.run.stages.get("check")
+    if stage is None or not read.snapshot.has_findings(read.run):
+        return False
+    checked = {summary.id for summary in candidates.checked(read.run, read.summaries)}
+    if stage.versions != VERSIONS or not checked.issuperset(summary.id for summary in shown):
+        return False
+    return stage.inputs.get("papers") == read.run.papers_sha256 and all(
+        stage.inputs.get(f"rules:{prompt}")
+        == rulebook.identity(rulebook.rules_of(settings, prompt), settings.check)
+        for prompt in {summary.prompt for summary in shown}
+    )

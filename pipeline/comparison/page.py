@@ -22,11 +22,11 @@ LONGEST_NAME = 150
 def page(compared: Comparison, papers: Sequence[Paper]) -> str:
     """The page of a comparison of these papers."""
     complete = [row for row in compared.rows if row.complete]
-    differing = [row for row in complete if not row.near_identical]
-    alike = [row for row in complete if row.near_identical]
+    differing = [row for row in complete if not row.same]
+    same = [row for row in complete if row.same]
     groups = [
         ("differing", "Lines that differ", "the most different first", differing),
-        ("near-identical", "Near-identical lines", words.NEAR, alike),
+        ("same", "The same lines", "character for character, in the order of the digest", same),
         (
             "missing",
             "Something is missing",
@@ -48,9 +48,13 @@ def page(compared: Comparison, papers: Sequence[Paper]) -> str:
 
 
 def file_name(topic: str, snapshot: str, contenders: Sequence[str]) -> str:
-    """Of the page, where none is chosen: safe on every file system, and told apart by its ends."""
-    stem = re.sub(r"[^A-Za-z0-9._@~-]", "_", "-".join(["compare", topic, snapshot, *contenders]))
-    if len(stem) > LONGEST_NAME:
+    """Of the page, where none is chosen: safe on every file system.
+
+    Where it cannot say the contenders as they are, their fingerprint tells them apart.
+    """
+    told = "-".join(["compare", topic, snapshot, *contenders])
+    stem = re.sub(r"[^A-Za-z0-9._@~-]", "_", told)
+    if stem != told or len(stem) > LONGEST_NAME:
         stem = f"{stem[:LONGEST_NAME]}-{fingerprint([*contenders])[:8]}"
     return f"{stem}.html"
 

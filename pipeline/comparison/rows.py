@@ -1,11 +1,14 @@
 """Papers, candidates and findings -> rows and totals; pure."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from pipeline.checks.codes import CODES
 from pipeline.checks.form import length
+from pipeline.checks.numerals import ENGLISH_SCALES, ORDINALS, SMALL, TENS
 from pipeline.comparison.answer import Cell, Comparison, Likeness, Row, Total
 from pipeline.contenders import Contender
 from pipeline.preferences import Score, Tally, tally
@@ -25,9 +28,16 @@ from pipeline.word_differences import Part, parts, share_of
 NEAR_IDENTICAL = 0.1
 """Lines that differ in no more than this share of their characters are near-identical.
 
-In a sentence of 25 words that is one or two of them, and the statement is the same unless one
-of them is a number.
+In a sentence of 25 words that is one or two of them. One is enough to say the opposite, which
+no share of characters tells: only reading does.
 """
+
+NUMBER_WORDS = re.compile(
+    rf"\b(?:{'|'.join([*SMALL, *TENS, *ORDINALS, *ENGLISH_SCALES])})(?:fold|s|th)?\b",
+    re.IGNORECASE,
+)
+CHINESE_AMOUNTS = "两倍半"
+"""Characters of a number that Unicode does not call numeric, or not always."""
 
 WITHDRAWN = "the paper is withdrawn, so no model is asked about it"
 NEVER_ASKED = "no line yet"
@@ -39,13 +49,14 @@ class Side:
     """One contender with its candidates by paper.
 
     `earlier_text` are the ids of those that the prompt's present text did not write; `reasons`,
-    by paper, why a model that was asked gave none; `note` as in `Total`.
+    by paper, why a model that was asked gave none; `paid` and `note` as in `Total`.
     """
 
     contender: Contender
     candidates: Mapping[str, Summary]
     earlier_text: Collection[str] = ()
     reasons: Mapping[str, str] = field(default_factory=dict)
+    paid: Usage | None = None
     note: str | None = None
 
     def to_ask(self, papers: Sequence[Paper]) -> list[Paper]:
@@ -90,10 +101,20 @@ def compared(  # noqa: PLR0913  what is compared, and what is known of it
 
 
 def near_identical(pieces: Sequence[Part]) -> bool:
-    """Whether two lines read the same."""
-    changed = (part.old + part.new for part in pieces if part.changed)
-    same_numbers = not any(character.isdigit() for text in changed for character in text)
-    return same_numbers and share_of(pieces) <= NEAR_IDENTICAL
+    """Whether two lines differ in few characters, and in no number, in digits or in words."""
+    changed = [text for part in pieces if part.changed for text in part]
+    return share_of(pieces) <= NEAR_IDENTICAL and not any(map(_counts, changed))
+
+
+def is_opinion(code: str) -> bool:
+    """Whether a finding is a second opinion, for which nobody asks but of active lines."""
+    return CODES[code].kind == "judge"
+
+
+def _counts(text: str) -> bool:
+    """Whether there is a number in it."""
+    numeric = any(each.isnumeric() or each in CHINESE_AMOUNTS for each in text)
+    return numeric or NUMBER_WORDS.search(text) is not None
 
 
 def _place(row: Row) -> tuple[bool, bool, float]:
@@ -105,6 +126,9 @@ def _row(paper: Paper, sides: Sequence[Side], findings: Mapping[str, Sequence[Fi
     base = sides[0].candidates.get(paper.id)
     first = base.lines if base else {}
     cells = [_cell(paper, side, {} if side is sides[0] else first, findings) for side in sides]
+    there = [name for name in LANGUAGES if any(name in cell.lines for cell in cells)]
+    cells = [_lacking(cell, there) for cell in cells]
+    whole = not any(cell.missing or cell.lacking for cell in cells)
     differences = [_difference(cell) for cell in cells if cell.parts]
     pieces = [found for cell in cells for found in cell.parts.values()]
     return Row(
@@ -113,7 +137,7 @@ def _row(paper: Paper, sides: Sequence[Side], findings: Mapping[str, Sequence[Fi
         title=paper.title,
         withdrawn=paper.status == "withdrawn",
         difference=max(differences, default=None),
-        near_identical=bool(pieces) and all(map(near_identical, pieces)),
+        near_identical=whole and bool(pieces) and all(map(near_identical, pieces)),
         cells=tuple(cells),
     )
 
@@ -134,6 +158,11 @@ def _cell(
         findings=tuple(findings.get(found.id, ())),
         usage=found.usage,
     )
+
+
+def _lacking(cell: Cell, languages: Sequence[Language]) -> Cell:
+    lacking = () if cell.missing else tuple(n for n in languages if n not in cell.lines)
+    return cell.but(lacking=lacking) if lacking else cell
 
 
 def _missing(paper: Paper, side: Side) -> str:
@@ -158,7 +187,10 @@ def _total(
         usage = usage.plus(cell.usage)
     lacking = [row for row, cell in zip(rows, cells, strict=True) if cell.missing]
     codes = Counter(finding.code for finding in found)
-    severities: Counter[Severity] = Counter(finding.severity for finding in found)
+    severities: Counter[Severity] = Counter(
+        finding.severity for finding in found if not is_opinion(finding.code)
+    )
+    without = Counter(name for cell in there for name in cell.lacking)
     return Total(
         name=str(side.contender),
         prompt=side.contender.prompt,
@@ -168,10 +200,12 @@ def _total(
         missing=sum(not row.withdrawn for row in lacking),
         withdrawn=sum(row.withdrawn for row in lacking),
         earlier_text=sum(cell.earlier_text for cell in there),
+        lacking={name: without[name] for name in LANGUAGES if without[name]},
         findings=dict(sorted(codes.items())),
         severities=dict(severities),
         length=_lengths(there),
         usage=usage,
+        paid=side.paid,
         likeness=_likeness(there),
         choices=score,
         note=side.note,
@@ -201,10 +235,21 @@ def _likeness(cells: Sequence[Cell]) -> dict[Language, Likeness]:
 
 
 def _choices(side: Side, sides: Sequence[Side], chosen: Tally) -> dict[Language, Score]:
-    """The score against all other sides, in the languages in which anything was chosen."""
+    """The score against all other sides, in the languages in which anything was chosen.
+
+    One line may stand for two of them, as before and after a change that altered nothing.
+    """
     made: dict[Language, Score] = {}
-    for other in sides:
-        if other is not side:
-            scores = chosen.between(side.candidates, other.candidates)
-            made |= {name: made.get(name, Score()).plus(scores[name]) for name in LANGUAGES}
+    others = [other for other in sides if other is not side]
+    for language in LANGUAGES:
+        met: set[tuple[str, str | None, str, str | None]] = set()
+        for other in others:
+            rivals = {}
+            for paper, rival in other.candidates.items():
+                known = paper, rival.prompt, rival.model, rival.lines.get(language)
+                if known not in met:
+                    met.add(known)
+                    rivals[paper] = rival
+            score = chosen.between(side.candidates, rivals)[language]
+            made[language] = made.get(language, Score()).plus(score)
     return {name: score for name, score in made.items() if score.choices}

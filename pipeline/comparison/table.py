@@ -26,6 +26,9 @@ def table(compared: Comparison) -> Iterator[str]:
     yield _line(f"{compared.topic}/{compared.snapshot}", label, names, widths)
     for each, said in zip(measures, labels, strict=True):
         yield _line(said, label, each.values, widths)
+    for total in compared.contenders:
+        if total.note:
+            yield one_line(words.unread(total))
     shown = [row for row in compared.rows if row.difference][:MOST]
     for row in shown:
         yield ""

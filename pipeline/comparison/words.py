@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.checks.codes import CODES
 from pipeline.comparison.answer import Cell, Comparison, Row, Total
-from pipeline.comparison.rows import NEAR_IDENTICAL
+from pipeline.comparison.rows import NEAR_IDENTICAL, is_opinion
 from pipeline.records import LANGUAGES, Language, Severity, Usage
 
 NAMES: dict[Language, str] = {"en": "English", "zh": "Chinese"}
@@ -13,7 +12,11 @@ UNITS: dict[Language, str] = {"en": "English words", "zh": "Chinese characters"}
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 HEADINGS: dict[Severity, str] = {"error": "Errors", "warning": "Warnings", "note": "Notes"}
 NONE = "–"
-NEAR = f"at most {NEAR_IDENTICAL:.0%} of their characters differ, and no number does"
+NEAR = (
+    f"at most {NEAR_IDENTICAL:.0%} of their characters differ, and none of a number; "
+    "whether they say the same only reading tells"
+)
+OPINIONS = "Second opinions (active lines only)"
 
 
 class Measure(NamedTuple):
@@ -31,6 +34,10 @@ def measures(compared: Comparison) -> list[Measure]:
     for name, counts in (
         ("Missing", [t.missing for t in totals]),
         ("Withdrawn papers", [t.withdrawn for t in totals]),
+        *(
+            (f"Without a line in {NAMES[n]}", [t.lacking.get(n, 0) for t in totals])
+            for n in LANGUAGES
+        ),
         ("By an earlier text of the prompt", [t.earlier_text for t in totals]),
     ):
         if any(counts):
@@ -44,11 +51,18 @@ def _findings(compared: Comparison) -> Iterator[Measure]:
     for severity in SEVERITIES:
         counts = [total.severities.get(severity, 0) for total in totals]
         yield Measure(HEADINGS[severity], tuple(f"{count:,}" for count in counts))
-        for code in sorted(code for code, kind in kinds.items() if kind == severity):
-            counts = [total.findings.get(code, 0) for total in totals]
-            # Of other lines than the active ones nobody asked for a second opinion.
-            asked = " (active lines only)" if CODES[code].kind == "judge" else ""
-            yield Measure(code + asked, tuple(f"{count:,}" for count in counts), inner=True)
+        codes = [code for code, kind in kinds.items() if kind == severity]
+        yield from _codes(totals, [code for code in codes if not is_opinion(code)])
+    if opinions := [*filter(is_opinion, kinds)]:
+        sums = [sum(total.findings.get(code, 0) for code in opinions) for total in totals]
+        yield Measure(OPINIONS, tuple(f"{count:,}" for count in sums))
+        yield from _codes(totals, opinions)
+
+
+def _codes(totals: tuple[Total, ...], codes: list[str]) -> Iterator[Measure]:
+    for code in sorted(codes):
+        counts = [total.findings.get(code, 0) for total in totals]
+        yield Measure(code, tuple(f"{count:,}" for count in counts), inner=True)
 
 
 def _lengths(totals: tuple[Total, ...]) -> Iterator[Measure]:
@@ -63,6 +77,8 @@ def _cost(totals: tuple[Total, ...]) -> Iterator[Measure]:
     yield Measure("Prompt tokens", tuple(f"{t.usage.prompt_tokens:,}" for t in totals))
     yield Measure("Completion tokens", tuple(f"{t.usage.completion_tokens:,}" for t in totals))
     yield Measure("Cost", tuple(dollars(total.usage) for total in totals))
+    paid = (NONE if total.paid is None else dollars(total.paid) for total in totals)
+    yield Measure("Paid in all, other tries included", tuple(paid), inner=True)
 
 
 def _likeness(totals: tuple[Total, ...]) -> Iterator[Measure]:
@@ -72,7 +88,7 @@ def _likeness(totals: tuple[Total, ...]) -> Iterator[Measure]:
             told = [f"{e.differing:,} of {e.lines:,}" if e else NONE for e in likeness]
             yield Measure(f"{NAMES[language]} lines that differ from the first", tuple(told))
             shares = [f"{each.share:.0%}" if each else NONE for each in likeness]
-            yield Measure("near-identical", tuple(shares), inner=True)
+            yield Measure("near-identical by characters", tuple(shares), inner=True)
     for language in LANGUAGES:
         scores = [total.choices.get(language) for total in totals]
         if any(scores):
@@ -92,6 +108,11 @@ def spent(cell: Cell) -> str:
         f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens, "
         f"{'cost unknown' if usage.usd is None else dollars(usage)}"
     )
+
+
+def unread(total: Total) -> str:
+    """That a prompt cannot be read, and why."""
+    return f"{total.name} is shown from its lines alone: {total.note}"
 
 
 def differs(row: Row) -> str:
