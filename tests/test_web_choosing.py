@@ -123,10 +123,13 @@ def alice(app: ReviewApp, desk: Room) -> Chooser:
 
 
 class TestTheWayThere:
-    def test_the_review_page_and_the_list_lead_to_it(self, alice, desk) -> None:
-        address = f"{alice.base}/choice"
-        for page in (alice.page(), alice.client.get("/").document):
-            assert address in page.xpath("//a/@href")
+    def test_the_review_page_and_the_list_lead_to_it(self, tmp_path) -> None:
+        desk = a_contest(tmp_path, "tides")  # a list with no other digest fits on a page
+        with review_app(desk.settings) as app:
+            alice = Chooser(app.signed_in("alice"), desk)
+            address = f"{alice.base}/choice"
+            for page in (alice.page(), alice.client.get("/").document):
+                assert address in page.xpath("//a/@href")
 
     def test_the_review_page_of_a_digest_with_one_line_of_each_paper_does_not(self, app) -> None:
         folder = app.room.settings.outputs.parent
