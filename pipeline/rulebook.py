@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -75,7 +76,17 @@ def _length(
     return {"en": words, "zh": characters}
 
 
-def identity(rules: Rules, chosen: CheckSettings) -> str:
+def mark_of(prompt: str | None) -> str:
+    """The name under which `run.json` keeps what the lines of a prompt were held to."""
+    return f"rules:{prompt or ''}"
+
+
+def marks(rules: Mapping[str | None, Rules], chosen: CheckSettings) -> dict[str, str]:
+    """By `mark_of` each prompt, the fingerprint of its rules."""
+    return {mark_of(prompt): _identity(each, chosen) for prompt, each in rules.items()}
+
+
+def _identity(rules: Rules, chosen: CheckSettings) -> str:
     """Fingerprint of rules, and of the severities of what breaks them."""
     form, terms = rules.form, rules.glossary
     return fingerprint(

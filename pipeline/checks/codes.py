@@ -78,3 +78,8 @@ CODES: dict[str, Code] = {
         "judge", "warning", "a second opinion was asked for and could not be had"
     ),
 }
+
+
+def is_opinion(code: str) -> bool:
+    """Whether it is a second opinion's, which no run without a model can find again."""
+    return code in CODES and CODES[code].kind == "judge"

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline import candidates, prompts, rulebook
+from pipeline import prompts, rulebook
 from pipeline.books import Run
+from pipeline.checks.codes import is_opinion
 from pipeline.comparison.answer import Comparison
-from pipeline.comparison.rows import Side, compared, is_opinion
+from pipeline.comparison.rows import Side, compared
 from pipeline.contenders import Contender, candidates_of, named, with_model
 from pipeline.errors import DamagedFile, PromptError, UsageError
 from pipeline.prompt_sources import SUFFIX
@@ -14,7 +15,7 @@ from pipeline.prompts import Prompt
 from pipeline.records import EMBEDDED, Finding, Paper, Summary, Usage
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
-from pipeline.stages.check import VERSIONS, findings_in
+from pipeline.stages.check import findings_in, kept_findings
 
 
 @dataclass(frozen=True)
@@ -161,32 +162,25 @@ def _paid(contender: Contender, run: Run) -> Usage | None:
 def _findings(
     settings: Settings, read: Material, shown: Sequence[Summary]
 ) -> dict[str, list[Finding]]:
-    """By candidate, what was found in those shown, in all of them by the same rules."""
-    written = read.snapshot.findings(read.run)
-    kept = _obeyed_the_present_rules(settings, read, shown)
-    found: dict[str, list[Finding]] = {summary.id: [] for summary in shown}
-    if not kept:
-        papers = {paper.id: paper for paper in read.papers}
-        for summary in {summary.id: summary for summary in shown}.values():
-            paper = papers[summary.paper]
-            found[summary.id] += findings_in(settings, paper, summary, apart_from=())
-    for finding in written or ():
-        # Second opinions cannot be had again without asking.
-        if finding.summary in found and (kept or is_opinion(finding.code)):
+    """By candidate, what the checks find in those shown by the rules that hold now.
+
+    Written findings are taken where they were found by these; second opinions, which cannot be
+    had again without asking, in any case.
+    """
+    names = {summary.prompt for summary in shown}
+    rules, _ = rulebook.rules_for(settings.prompts, settings.check, names)
+    marks = rulebook.marks(rules, settings.check)
+    kept = kept_findings(read.snapshot, read.run, read.summaries, marks)
+    papers = {paper.id: paper for paper in read.papers}
+    found: dict[str, list[Finding]] = {}
+    for summary in shown:
+        if summary.id not in found:
+            known = kept.get(summary.id)
+            if known is None:
+                paper = papers[summary.paper]
+                known = findings_in(settings, paper, summary, apart_from=())
+            found[summary.id] = known
+    for finding in read.snapshot.findings(read.run) or ():
+        if finding.summary in found and is_opinion(finding.code):
             found[finding.summary].append(finding)
     return found
-
-
-def _obeyed_the_present_rules(settings: Settings, read: Material, shown: Sequence[Summary]) -> bool:
-    """Whether what is written down was found in all of these, and would be found today."""
-    stage = read.run.stages.get("check")
-    if stage is None or not read.snapshot.has_findings(read.run):
-        return False
-    checked = {summary.id for summary in candidates.checked(read.run, read.summaries)}
-    if stage.versions != VERSIONS or not checked.issuperset(summary.id for summary in shown):
-        return False
-    return stage.inputs.get("papers") == read.run.papers_sha256 and all(
-        stage.inputs.get(f"rules:{prompt}")
-        == rulebook.identity(rulebook.rules_of(settings, prompt), settings.check)
-        for prompt in {summary.prompt for summary in shown}
-    )

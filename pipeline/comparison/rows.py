@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from pipeline.checks.codes import CODES
+from pipeline.checks.codes import is_opinion
 from pipeline.checks.form import length
 from pipeline.checks.numerals import ENGLISH_SCALES, ORDINALS, SMALL, TENS
 from pipeline.comparison.answer import Cell, Comparison, Likeness, Row, Total
@@ -104,11 +104,6 @@ def near_identical(pieces: Sequence[Part]) -> bool:
     """Whether two lines differ in few characters, and in no number, in digits or in words."""
     changed = [text for part in pieces if part.changed for text in part]
     return share_of(pieces) <= NEAR_IDENTICAL and not any(map(_counts, changed))
-
-
-def is_opinion(code: str) -> bool:
-    """Whether a finding is a second opinion, for which nobody asks but of active lines."""
-    return CODES[code].kind == "judge"
 
 
 def _counts(text: str) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pipeline.checks.codes import is_opinion
 from pipeline.comparison.answer import Cell, Comparison, Row, Total
-from pipeline.comparison.rows import NEAR_IDENTICAL, is_opinion
+from pipeline.comparison.rows import NEAR_IDENTICAL
 from pipeline.records import LANGUAGES, Language, Severity, Usage
 
 NAMES: dict[Language, str] = {"en": "English", "zh": "Chinese"}

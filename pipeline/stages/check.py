@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pipeline import candidates, prompts, rulebook
 from pipeline.books import Run, Stage
 from pipeline.checks import judge
+from pipeline.checks.codes import is_opinion
 from pipeline.checks.rules import Found, Rules
 from pipeline.errors import DamagedFile
 from pipeline.exchange import Executor, Outcome
@@ -27,9 +28,6 @@ from pipeline.text import amount
 from pipeline.version import VERSION
 
 VERSIONS = {"paperline": VERSION}
-OPINIONS = ("judge-unsupported", "judge-missing")
-"""The codes of a second opinion, which no run without a model can find again."""
-
 MODELS_ALONE = ("failure-text", "prompt-text")
 """The codes of what only a model can do: fail in place of a summary, or repeat its prompt.
 
@@ -115,8 +113,7 @@ def _obey_the_same(settings: Settings, stage: Stage, names: set[str | None]) -> 
     if stage.inputs.get("prompts") == prompts.contents(settings.prompts):
         return True  # no prompt is parsed for it, which would take time
     rules, _ = rulebook.rules_for(settings.prompts, settings.check, names)
-    marks = {_rules_of(name): rulebook.identity(r, settings.check) for name, r in rules.items()}
-    return marks.items() <= stage.inputs.items()
+    return rulebook.marks(rules, settings.check).items() <= stage.inputs.items()
 
 
 def renew(
@@ -138,8 +135,8 @@ def renew(
     rules, unknown = rulebook.rules_for(settings.prompts, settings.check, names)
     shown = candidates.active(run, summaries)
     said, judged_now = _opinions(settings, snapshot, run, shown, opinions)
-    marks = {name: rulebook.identity(each, settings.check) for name, each in rules.items()}
-    kept = _kept_findings(snapshot, run, summaries, marks)
+    marks = rulebook.marks(rules, settings.check)
+    kept = kept_findings(snapshot, run, summaries, marks)
     findings = _findings(settings, snapshot, rules, summaries, shown, said, kept)
     written = snapshot.write_findings(findings)
     usage, models = Outputs(settings.outputs).spent_by(run, "check")
@@ -151,7 +148,7 @@ def renew(
             "active": candidates.identity(shown.values()),
             "judged": judged_now,
             "prompts": prompts.contents(settings.prompts),
-            **{_rules_of(name): mark for name, mark in marks.items()},
+            **marks,
         },
         outputs={"findings": written},
         settings=rulebook.obeyed(settings.check),
@@ -169,6 +166,31 @@ def renew(
     )
     snapshot.write_run(run.but(stages={**run.stages, "check": stage}))
     return Checked(findings, len(summaries) - len(kept), left_out=stage.left_out)
+
+
+def kept_findings(
+    snapshot: Snapshot, run: Run, summaries: Sequence[Summary], marks: Mapping[str, str]
+) -> dict[str, list[Finding]]:
+    """By candidate, what an earlier pass found by the rules that hold; of others nothing is kept.
+
+    `summaries` are all of the snapshot's, `marks` those of the rules (`rulebook.marks`). Second
+    opinions are none of it.
+    """
+    stage, found = run.stages.get("check"), snapshot.findings(run)
+    if stage is None or found is None or stage.versions != VERSIONS:
+        return {}
+    if stage.inputs["papers"] != run.papers_sha256:
+        return {}
+    held = {name for name, mark in marks.items() if stage.inputs.get(name) == mark}
+    kept: dict[str, list[Finding]] = {
+        summary.id: []
+        for summary in candidates.checked(run, summaries)
+        if rulebook.mark_of(summary.prompt) in held
+    }
+    for finding in found:
+        if finding.summary in kept and not is_opinion(finding.code):
+            kept[finding.summary].append(finding)
+    return kept
 
 
 def findings_in(
@@ -214,37 +236,6 @@ def _findings(  # noqa: PLR0913  what is checked, and by what
         found += suite.with_severity(opinion, severities, paper=paper.id, summary=summary.id)
     pairs = [(paper, shown[id_]) for id_, paper in papers.items() if id_ in shown]
     return found + suite.of_digest(pairs, rules[None], severities)
-
-
-def _kept_findings(
-    snapshot: Snapshot,
-    run: Run,
-    summaries: Sequence[Summary],
-    marks: Mapping[str | None, str],
-) -> dict[str, list[Finding]]:
-    """By candidate, what an earlier pass found by the rules that hold; of others nothing is kept.
-
-    Second opinions are none of it.
-    """
-    stage, found = run.stages.get("check"), snapshot.findings(run)
-    if stage is None or found is None or stage.versions != VERSIONS:
-        return {}
-    if stage.inputs["papers"] != run.papers_sha256:
-        return {}
-    kept: dict[str, list[Finding]] = {
-        summary.id: []
-        for summary in candidates.checked(run, summaries)
-        if stage.inputs.get(_rules_of(summary.prompt)) == marks[summary.prompt]
-    }
-    for finding in found:
-        if finding.summary in kept and finding.code not in OPINIONS:
-            kept[finding.summary].append(finding)
-    return kept
-
-
-def _rules_of(prompt: str | None) -> str:
-    """The name under which `run.json` keeps what the lines of a prompt were held to."""
-    return f"rules:{prompt or ''}"
 
 
 def _paper(papers: Mapping[str, Paper], summary: Summary, snapshot: Snapshot) -> Paper:
@@ -294,7 +285,7 @@ def _kept(findings: Iterable[Finding]) -> dict[str, Sequence[Found]]:
     """The second opinions among findings of an earlier time, by candidate."""
     kept: dict[str, list[Found]] = {}
     for finding in findings:
-        if finding.code in OPINIONS and finding.summary is not None:
+        if is_opinion(finding.code) and finding.summary is not None:
             found = Found(finding.code, finding.message, finding.language)
             kept.setdefault(finding.summary, []).append(found)
     return {**kept}
