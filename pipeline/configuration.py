@@ -41,6 +41,9 @@ from pipeline.settings_faults import (
 
 DEFAULT_FILE = Path("paperline.toml")
 
+TAKEN = ("site", "assets", "drafts", "search")
+"""Folders of the site, or the site's own: no topic can be named so."""
+
 _Condition = tuple[Keys, Any, bool, str]
 """Where a value stands, the value, whether it is possible, and what was expected."""
 
@@ -156,7 +159,8 @@ def _conditions(settings: Settings) -> Iterator[_Condition]:
     topics = [topic.name for topic in settings.topic]
     for index, name in enumerate(topics):
         yield ("topic", index, "name"), name, name not in topics[:index], "each topic once"
-        yield ("topic", index, "name"), name, name != "site", "another name: outputs/site is taken"
+        expected = f"another name: {name} is taken by the site"
+        yield ("topic", index, "name"), name, name not in TAKEN, expected
 
 
 def _provider_conditions(model: ModelSettings) -> Iterator[_Condition]:

@@ -35,6 +35,7 @@ FailureKind = Literal["unavailable", "refused", "budget", "content", "pending"]
 Reason = Literal["first", "correction", "heal", "withdrawn"]
 Order = Literal["updated", "submitted"]
 Severity = Literal["error", "warning", "note"]
+Revised = Literal["title", "abstract", "comments"]
 Lines = dict[Language, str]
 
 ARXIV_ID = r"^([0-9]{4}\.[0-9]{4,5}|[a-z][a-z-]*(\.[A-Z]{2})?/[0-9]{7})$(?!\n)"
@@ -258,6 +259,18 @@ class Withdrawal(Record, frozen=True, kw_only=True):
     snapshot: SnapshotName
 
 
+class Revision(Record, frozen=True, kw_only=True):
+    """The version of a revised paper that readers saw last, in the same topic.
+
+    `snapshot` showed it. `before` has its text where the version shown now says something else:
+    an empty one where it said nothing.
+    """
+
+    version: int
+    snapshot: SnapshotName
+    before: dict[Revised, str]
+
+
 class Entry(Record, frozen=True, kw_only=True):
     """One paper of a digest.
 
@@ -265,6 +278,7 @@ class Entry(Record, frozen=True, kw_only=True):
     the operator, its kind is what readers are told. `carried_from` is the snapshot on
     which the decision was taken, if not this one. `withdrawn` is there where the paper
     was withdrawn after this version. `pinned`: an editor put it at the head of the digest.
+    `revision` is there where the topic has shown an older version of the paper.
     """
 
     paper: Paper
@@ -274,6 +288,7 @@ class Entry(Record, frozen=True, kw_only=True):
     decision: Decision | None = None
     carried_from: SnapshotName | None = None
     withdrawn: Withdrawal | None = None
+    revision: Revision | None = None
     pinned: bool = False
 
     @property

@@ -14,9 +14,19 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.errors import SettingsError
-from pipeline.records import EMBEDDED, PROMPT_NAME, TOPIC_NAME, Order, Policy, Severity
+from pipeline.openings import OPENINGS
+from pipeline.records import (
+    EMBEDDED,
+    PROMPT_NAME,
+    TOPIC_NAME,
+    Language,
+    Order,
+    Policy,
+    Severity,
+)
 from pipeline.settings_faults import (
     CATEGORY,
+    CHANNEL,
     CONTACT,
     HOST,
     KEYWORD,
@@ -25,37 +35,6 @@ from pipeline.settings_faults import (
     PASSWORD_HASH,
 )
 
-OPENINGS = (
-    "This paper",
-    "This work",
-    "This study",
-    "This article",
-    "In this paper",
-    "In this work",
-    "In this study",
-    "The paper",
-    "The authors",
-    "We propose",
-    "We present",
-    "We introduce",
-    "本文",
-    "本研究",
-    "本工作",
-    "本论文",
-    "该论文",
-    "该研究",
-    "该工作",
-    "该文",
-    "这篇论文",
-    "这项研究",
-    "这项工作",
-    "论文提出",
-    "论文研究",
-    "作者提出",
-    "我们提出",
-)
-"""How models begin a line that says nothing yet; `论文` alone may be what a paper is about."""
-
 ARXIV_DELAY = 3.0
 """Seconds between requests that arXiv's terms of use ask for."""
 
@@ -63,6 +42,7 @@ Positive = Meta(gt=0)
 AtLeastOne = Meta(ge=1)
 NotNegative = Meta(ge=0)
 Name = Annotated[str, Meta(pattern=TOPIC_NAME)]
+Channel = Annotated[str, Meta(pattern=CHANNEL)]
 
 
 def _help(text: str, *, env: str | None = None) -> Meta:
@@ -78,6 +58,9 @@ class SiteSettings(Section, frozen=True, kw_only=True):
 
     title: Annotated[str, Meta(pattern=ONE_LINE), _help("the site's title")] = "AI4Science 论文速递"
     url: Annotated[str, _help("the address at which the site is served")] = "https://example.org/"
+    search: Annotated[
+        bool, _help("make the index by which readers search all digests in their browser")
+    ] = True
 
 
 class ArxivSettings(Section, frozen=True, kw_only=True):
@@ -292,6 +275,24 @@ class ReviewSettings(Section, frozen=True, kw_only=True):
     ] = ()
 
 
+class NotifySettings(Section, frozen=True, kw_only=True):
+    """Where people are told what happened, by event.
+
+    Each is an Apprise address, such as `mailto://...`, `slack://...`, `feishu://...`, or `$NAME`
+    for the environment variable that holds one, since addresses have passwords in them.
+    """
+
+    published: Annotated[
+        tuple[Channel, ...], _help("of a digest that was published, with its lines")
+    ] = ()
+    waiting: Annotated[tuple[Channel, ...], _help("of a digest that waits for its editors")] = ()
+    gaps: Annotated[
+        tuple[Channel, ...],
+        _help("of a run that finished, but has something missing (exit code 3)"),
+    ] = ()
+    failed: Annotated[tuple[Channel, ...], _help("of a run that failed")] = ()
+
+
 class TopicSettings(Section, frozen=True, kw_only=True):
     """One digest series: a query, and how its papers are chosen."""
 
@@ -304,6 +305,12 @@ class TopicSettings(Section, frozen=True, kw_only=True):
     title: Annotated[
         str, Meta(pattern=rf"^$|{ONE_LINE}"), _help("the digest's title; empty: the site's")
     ] = ""
+    description: Annotated[
+        str, Meta(pattern=rf"^$|{ONE_LINE}"), _help("what the topic is about, for readers")
+    ] = ""
+    languages: Annotated[
+        tuple[Language, ...], Meta(min_length=1), _help("the languages that the site shows")
+    ] = ("en", "zh")
     select: Annotated[
         Literal["new", "latest"],
         _help("new: what the topic has not shown yet; latest: the newest, shown before or not"),
@@ -347,6 +354,7 @@ class Settings(Section, frozen=True, kw_only=True):
     budget: BudgetSettings = BudgetSettings()
     check: CheckSettings = CheckSettings()
     review: ReviewSettings = ReviewSettings()
+    notify: NotifySettings = NotifySettings()
     topic: tuple[TopicSettings, ...] = ()
 
     @property

@@ -25,6 +25,7 @@ NOT_BLANK = r"[^\s]"
 CONTACT = r"^(?:[!-~]+@[!-~]+|https?://[!-~]+)?$(?!\n)"
 CATEGORY = r"^[a-z][a-z-]*(\.([A-Za-z-]+|\*))?$(?!\n)"
 KEYWORD = r"^[^\x00-\x1f\x7f]*\w[^\x00-\x1f\x7f]*$(?!\n)"
+CHANNEL = r"^(\$[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9+.-]*://[^\x00-\x20\x7f]+)$(?!\n)"
 HOST = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$(?!\n)"
 PASSWORD_HASH = (
     r"^\$argon2id\$v=[0-9]+\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$(?!\n)"  # noqa: S105  a pattern
@@ -36,6 +37,7 @@ PATTERNS = {
     NOT_BLANK: "a text that is not empty",
     CATEGORY: "a category such as cs.LG or hep-th, or all of an archive: cs.*",
     KEYWORD: "a word or a phrase",
+    CHANNEL: "an Apprise address such as slack://..., or $NAME for a variable with one",
     HOST: "a host name in lower case, such as review.example.org",
     PASSWORD_HASH: "an argon2id hash; paperline review --hash-password makes one",
     CONTACT: "a mail address or one that begins with https://, in ASCII without blanks",
@@ -200,7 +202,8 @@ def shown(keys: Keys, value: Any) -> str:
     own_key = keys[-1:] == ("api_key_env",) and not str(value).isupper()
     passed_on = keys[keys.index("parameters") + 1 :] if "parameters" in keys else ()
     password = keys[:2] == ("review", "editors") and not isinstance(value, dict)
-    if own_key or password or any(SECRET.search(str(key)) for key in passed_on):
+    channel = keys[:1] == ("notify",) and isinstance(value, str) and not value.startswith("$")
+    if own_key or password or channel or any(SECRET.search(str(key)) for key in passed_on):
         return "(not shown)"
     if isinstance(value, dict):
         inside = (f"{key} = {shown((*keys, key), item)}" for key, item in value.items())

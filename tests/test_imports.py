@@ -9,7 +9,7 @@ PIPELINE = Path(__file__).resolve().parent.parent / "pipeline"
 MODULES = sorted(PIPELINE.rglob("*.py"))
 ORDER = [
     ["errors", "text", "wording"],
-    ["files", "sentences", "typography", "excuses"],
+    ["files", "sentences", "typography", "excuses", "openings"],
     ["encoding", "databases"],
     ["records"],
     ["books"],
@@ -53,6 +53,7 @@ OWNERS = {
     "uvicorn": {"web"},
     "argon2": {"web"},
     "tomlkit": {"promotion"},
+    "latex2mathml": {"site"},
 }
 
 

@@ -175,7 +175,7 @@ def fault(tmp_path, text, environ=None) -> str:
         ),
         (
             '[[topic]]\nname = "site"\nquery = "x"',
-            'FILE:2: topic[0].name: found "site", expected another name: outputs/site is taken',
+            'FILE:2: topic[0].name: found "site", expected another name: site is taken by the site',
         ),
         (
             'time_zone = "Mars/Base"',

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records import utc_text
+from pipeline.site import latex
 from pipeline.site.text import abstract_link, clean, pdf_link
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def environment(folder: Path) -> "Environment":
         lstrip_blocks=True,
         finalize=_cleaned,
     )
-    environment.filters.update(utc=utc_text, abstract_link=abstract_link, pdf_link=pdf_link)
+    environment.filters.update(
+        utc=utc_text, abstract_link=abstract_link, pdf_link=pdf_link, latex=latex.to_html
+    )
     return environment
 
 

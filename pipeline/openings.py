@@ -1,0 +1,32 @@
+"""How models begin a line that says nothing yet."""
+
+OPENINGS = (
+    "This paper",
+    "This work",
+    "This study",
+    "This article",
+    "In this paper",
+    "In this work",
+    "In this study",
+    "The paper",
+    "The authors",
+    "We propose",
+    "We present",
+    "We introduce",
+    "本文",
+    "本研究",
+    "本工作",
+    "本论文",
+    "该论文",
+    "该研究",
+    "该工作",
+    "该文",
+    "这篇论文",
+    "这项研究",
+    "这项工作",
+    "论文提出",
+    "论文研究",
+    "作者提出",
+    "我们提出",
+)
+"""In both languages; `论文` alone may be what a paper is about."""
