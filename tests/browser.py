@@ -39,6 +39,9 @@ REMEDY = "install Debian's chromium, or run: python -m playwright install chromi
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
+MOST_TABS = 500
+"""Presses of Tab by which everything on a page was in focus."""
+
 Shoot = Callable[[Page, str], Awaitable[None]]
 """Writes pictures of a page, light and dark, under a name, where `--screenshots` asks for it."""
 
@@ -79,17 +82,22 @@ class Screen:
             await route.continue_()
 
         await self.page.route(re.compile(address), hold)
-        yield
-        end.set()
+        try:
+            yield
+        finally:
+            end.set()
         await self.page.unroute_all(behavior="wait")
 
     async def follow(self, name: str, role: Literal["link", "button"] = "link") -> None:
         """Go to a link or a button by Tab, and press Enter on it."""
         wanted = self.page.get_by_role(role, name=name, exact=True)
         await expect(wanted).to_be_visible()
-        while not await wanted.evaluate("it => it === document.activeElement"):
+        for _ in range(MOST_TABS):
+            if await wanted.evaluate("it => it === document.activeElement"):
+                await self.press("Enter")
+                return
             await self.press("Tab")
-        await self.press("Enter")
+        pytest.fail(f"Tab does not lead to {name}")
 
     async def open(self, path: str) -> None:
         """Go to an address of the server."""

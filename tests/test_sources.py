@@ -62,6 +62,7 @@ def trickling(begins: bytes) -> Iterator[str]:
                 connection.sendall(b"a")
 
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
         thread = threading.Thread(target=serve, args=(server,))
         thread.start()
         try:

@@ -546,7 +546,7 @@ class TestDecisions:
 
     def test_of_many_who_decide_at_once_on_what_they_saw_one_does(self, app, alice, desk) -> None:
         seen = alice.seen(4)
-        start = threading.Barrier(6)
+        start = threading.Barrier(6, timeout=60)
 
         def decide(_: int) -> int:
             reviewer = Reviewer(app.signed_in(), desk)
