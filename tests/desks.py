@@ -214,6 +214,7 @@ def a_desk(
     topics = sorted({topic, *outputs.topics()})
     tables = [
         f'prompts = "{PROMPTS}"\ncache = "cache"',
+        "" if "[site]" in more else "site.search = false",  # no test here searches
         "\n".join(["[model]", 'name = "tide-1"', *model]),
         f'[review]\npolicy = "{policy}"\npublish = "{publish}"\nremind_after = {remind_after}',
         more,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.outputs import Outputs
 from pipeline.records import Paper
-from pipeline.settings import ArxivSettings, Settings, TopicSettings
+from pipeline.settings import ArxivSettings, Settings, SiteSettings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import open_source
 from pipeline.stages.fetch import Fetched, add_by_hand, fetch
@@ -33,6 +33,7 @@ class Nights:
             cache=self.outputs.root.parent / "cache",
             prompts=PROMPTS,
             arxiv=ArxivSettings(url=self.url, delay=0.0, page_size=3, patience=0.3),
+            site=SiteSettings(search=False),
         )
 
     def __call__(self, now: datetime = NOW, **topic: Any) -> Fetched:

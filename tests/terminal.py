@@ -14,7 +14,9 @@ class Terminal:
     def __init__(self, folder: Path, settings: str, prompts: Path = ROOT / "prompts") -> None:
         self.folder = folder
         self.outputs = folder / "outputs"
-        text = f'prompts = "{prompts}"\n{settings}'
+        # An index that no test searches would take longer to make than all else.
+        search = "" if "[site]" in settings else "site.search = false\n"
+        text = f'prompts = "{prompts}"\n{search}{settings}'
         (folder / "paperline.toml").write_text(text, encoding="utf-8")
 
     def __call__(self, *arguments: str) -> int:

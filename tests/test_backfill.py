@@ -33,6 +33,7 @@ from pipeline.settings import (
     ModelSettings,
     ReviewSettings,
     Settings,
+    SiteSettings,
     TopicSettings,
 )
 from pipeline.sources.dump import Dump
@@ -98,6 +99,7 @@ class Past:
             arxiv=ArxivSettings(url=url, delay=0.0, page_size=5, patience=0.0),
             model=ModelSettings(name="embedded"),
             review=ReviewSettings(policy="none"),
+            site=SiteSettings(search=False),
             **more,
         )
 

@@ -21,7 +21,7 @@ from pipeline.cache import AnswerCache
 from pipeline.desk import Desk
 from pipeline.outputs import Outputs
 from pipeline.records import Publication, Summary, each_record
-from pipeline.settings import Settings
+from pipeline.settings import Settings, SiteSettings
 from pipeline.stages.review import Wish
 from tests.model_server import ModelServer, completion, error, good_lines
 
@@ -58,7 +58,7 @@ class Machine:
             **changes,
         }
         (self.folder / "paperline.toml").write_text(
-            f'prompts = "{values["prompts"]}"\n'
+            f'prompts = "{values["prompts"]}"\nsite.search = false\n'
             f'[arxiv]\nurl = "{values["feed"]}"\ndelay = 0.0\npatience = 0.0\n'
             f'[model]\nname = "{values["model"]}"\ntimeout = 5.0\n'
             f"retry_seconds = {values['retry_seconds']}\n"
@@ -89,7 +89,11 @@ class Machine:
 
     def approve(self, papers: list[str]) -> None:
         """Take the decisions that the command takes one by one; what it does then is its next's."""
-        settings = Settings(outputs=self.folder / "outputs", cache=self.folder / "cache")
+        settings = Settings(
+            outputs=self.folder / "outputs",
+            cache=self.folder / "cache",
+            site=SiteSettings(search=False),
+        )
         (snapshot,) = Outputs(settings.outputs).snapshots("demo")
         wishes = [Wish("approve", paper) for paper in papers]
         Desk(settings, snapshot).decide(wishes, editor="Ada", at=datetime.now(UTC))

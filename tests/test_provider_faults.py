@@ -87,16 +87,20 @@ def test_a_final_fault_stops_asking_at_once_and_is_one_reason(
 
 
 def test_after_a_short_outage_every_paper_has_its_lines(testbed: Path, tmp_path: Path) -> None:
-    with serving(testbed / "llm_server.py", "--latency", "0.1") as url:
+    with serving(testbed / "llm_server.py", "--latency", "0.4") as url:
         control = urllib.request.Request(
             f"{url.removesuffix('/v1')}/__faults",
             data=json.dumps({"faults": "outage:0-2.5"}).encode(),
         )
-        bench = StageBench(tmp_path, url, recorded_papers(testbed), 60, "concurrency = 8")
+        bench = StageBench(tmp_path, url, recorded_papers(testbed), 60, "concurrency = 4")
+        night = bench.start()
+        while not statistics(url)["requests"]:  # the outage comes amid the night
+            assert night.poll() is None
         with urllib.request.urlopen(control):
             pass
-        assert bench.summarize() == 0
+        night.communicate(timeout=300)
         told = statistics(url)
+    assert night.returncode == 0
     assert len(bench.lines()) == 60
     assert told["by_fault"].get("outage", 0) > 0
     assert told["duplicates"] == 0
