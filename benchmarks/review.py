@@ -40,7 +40,7 @@ from pipeline.files import append_lines  # noqa: E402
 from pipeline.records import EMBEDDED, Action, Decision, Paper  # noqa: E402
 from pipeline.settings import Settings  # noqa: E402
 from pipeline.snapshot import Snapshot  # noqa: E402
-from pipeline.stages.publish import build_site  # noqa: E402
+from pipeline.stages.build import build_site  # noqa: E402
 from pipeline.web.releases import PAUSE  # noqa: E402
 
 PAPERS = 1_000

@@ -41,6 +41,7 @@ SCHEMAS: dict[str, Any] = {
     "waiting": books.Waiting,
     "fetch": books.Fetch,
     "spend": books.Spend,
+    "notice": books.Notice,
     "run-answer": list[report.Report],
     "backfill-answer": backfill.Filled,
     "dry-run-answer": list[estimate.Forecast],

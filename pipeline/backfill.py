@@ -32,8 +32,8 @@ from pipeline.sources.schedule import (
     submissions_before,
 )
 from pipeline.sources.source import Source
+from pipeline.stages.build import build_site
 from pipeline.stages.fetch import Begun, make_snapshot, named_before
-from pipeline.stages.publish import build_site
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +107,8 @@ def backfill(night: Night, topic: TopicSettings, first: date, last: date, source
         else:
             _let_wait(settings, topic, pending)
         give_notice(settings, topic.name, night.now, since=days[0] if days else night.now)
-        build_site(settings)
+        if trouble := build_site(settings).trouble:
+            work.missing.append(Missing(reason=f"site: {trouble}"))
     if work.trouble is not None:
         raise work.trouble
     return _described(topic.name, there, worked_on, outputs.waiting(topic.name), work)

@@ -71,6 +71,25 @@ class Spend(Record, frozen=True, kw_only=True):
     stage: Literal["summarize", "check"] = "summarize"
 
 
+class Notice(Record, frozen=True, kw_only=True):
+    """One line of `notices.jsonl`: that an event is told to a channel, and what came of it.
+
+    `event` is its kind and what it is about; `channel` is a digest of the address, which stands
+    nowhere, `service` its scheme. `begun` is written before anything is sent, the result after
+    it: with `begun` alone the process was killed in between, and nobody knows.
+    """
+
+    event: Filled
+    channel: Filled
+    service: Filled
+    at: Utc
+    result: Literal["begun", "sent", "failed"] = "begun"
+
+    def same(self, other: "Notice") -> bool:
+        """Whether both are about the same event and the same channel."""
+        return (self.event, self.channel) == (other.event, other.channel)
+
+
 class Stage(Record, frozen=True, kw_only=True):
     """What one stage did, the last time it ran on a snapshot.
 

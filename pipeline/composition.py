@@ -8,6 +8,7 @@ that was not checked is not shown.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final, get_args
 
 from pipeline import candidates
 from pipeline.books import Run
@@ -27,11 +28,15 @@ from pipeline.records import (
     Paper,
     Policy,
     Publication,
+    Revised,
+    Revision,
     SnapshotName,
     Summary,
     Withdrawal,
     fingerprint,
 )
+
+REVISED: Final[tuple[Revised, ...]] = get_args(Revised)
 
 Carried = Mapping[str, tuple[Decision, SnapshotName]]
 """By paper: a decision of the snapshot before, and the snapshot on which it was taken."""
@@ -43,7 +48,7 @@ class Material:
 
     `papers` are in the order in which they were fetched, `checked` those candidates that were
     checked; `findings` are of all of these; `released` is the last publication, `earlier`
-    names snapshots, the newest first.
+    names snapshots, the newest first. `revisions` and `withdrawals` are by paper.
     """
 
     run: Run
@@ -53,6 +58,7 @@ class Material:
     state: State
     carried: Carried
     withdrawals: Mapping[str, Withdrawal]
+    revisions: Mapping[str, Revision]
     released: Publication | None
     title: str
     policy: Policy
@@ -101,6 +107,11 @@ class Material:
             return self.carried[paper]
         return self.state.in_force.get(paper), None
 
+    def revision(self, paper: str) -> Revision | None:
+        """What readers are told of the paper's older version; what was published stays."""
+        published = self.published.get(paper)
+        return published.revision if published else self.revisions.get(paper)
+
 
 def digest(material: Material, shown: Mapping[str, Entry | None] | None = None) -> Digest:
     """The digest as it stands; `shown` where `entry` was called for each paper already."""
@@ -138,7 +149,11 @@ def entry(material: Material, paper: Paper) -> Entry | None:
     chosen = _entry(material, paper)
     published = material.published.get(paper.id)
     given = published.withdrawn if published else None
-    noted = chosen.but(withdrawn=given, pinned=paper.id in material.state.pinned)
+    noted = chosen.but(
+        withdrawn=given,
+        revision=material.revision(paper.id),
+        pinned=paper.id in material.state.pinned,
+    )
     return noted.but(withdrawn=noticed(noted, material.withdrawals))
 
 
@@ -154,13 +169,26 @@ def inputs(material: Material) -> dict[str, str]:
     may_be_shown |= {decision.summary or "" for decision, _ in decided if decision}
     found = [f for f in material.findings if f.summary is None or f.summary in may_be_shown]
     withdrawn = [[id_, w.version] for id_, w in material.withdrawals.items()]
-    return {
+    told = [(id_, material.revision(id_)) for id_ in material.papers]
+    revised = [[id_, r.version, r.snapshot] for id_, r in told if r]
+    # Without any the key is left out, so that digests made before there was one stay fresh.
+    return ({"revised": fingerprint(revised)} if revised else {}) | {
         "summaries": fingerprint([{p: s.id for p, s in chosen.items()} for chosen in lines]),
         "findings": fingerprint([finding.to_json() for finding in found]),
         "decisions": fingerprint([decision.to_json() for decision in material.state.taken]),
         "carried": fingerprint(sorted(carried)),
         "withdrawn": fingerprint(withdrawn),
     }
+
+
+def revision(then: Paper, now: Paper, shown_in: SnapshotName) -> Revision:
+    """What a paper said in the older version that a snapshot has shown."""
+    texts = ((field, getattr(then, field) or "", getattr(now, field) or "") for field in REVISED)
+    return Revision(
+        version=then.version,
+        snapshot=shown_in,
+        before={field: before for field, before, after in texts if before != after},
+    )
 
 
 def carried_over(before: Digest, active: Mapping[str, Summary]) -> Carried:

@@ -11,6 +11,9 @@ import msgspec
 
 from pipeline import glossary, prompts
 from pipeline.errors import PaperlineError
+from pipeline.notices import channels
+from pipeline.outputs import Outputs
+from pipeline.records import utc_text
 from pipeline.settings import Settings
 from pipeline.stages.judge import judging_prompt
 
@@ -24,7 +27,10 @@ class Finding(NamedTuple):
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at folders, prompts, time zone, token tables, key, arXiv and model, in this order."""
+    """Look at folders, prompts, time zone, token tables, notices, arXiv, key and model.
+
+    In this order; nobody is told anything.
+    """
     for name in ("outputs", "cache"):
         yield _folder(name, getattr(settings, name))
     yield _prompts(settings)
@@ -32,6 +38,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     local = now.astimezone(settings.zone)
     yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC is {local:%H:%M} {settings.time_zone}")
     yield _token_tables()
+    yield from _notices(settings)
     yield _arxiv(settings)
     if settings.model.embedded:
         yield Finding("model", True, "embedded: no key and no network are needed")
@@ -74,6 +81,35 @@ def _token_tables() -> Finding:
         "absent, so counts are estimates; for exact ones run with a network: "
         f"python -c \"import tiktoken; tiktoken.get_encoding('{ENCODING}')\"",
     )
+
+
+def _notices(settings: Settings) -> Iterator[Finding]:
+    """Each channel once, with the events that it is told of."""
+    told_of: dict[str, list[str]] = {}
+    for event in settings.notify.__struct_fields__:
+        for setting in getattr(settings.notify, event):
+            told_of.setdefault(setting, []).append(event)
+    for setting, events in told_of.items():
+        yield _channel(settings, setting, f"[notify] {', '.join(events)}")
+    if not told_of:
+        yield Finding("notices", True, "nobody is told when a run fails; see docs/notices.md")
+
+
+def _channel(settings: Settings, setting: str, where: str) -> Finding:
+    try:
+        channel = channels.channel(setting, where)
+        channels.opened(channel, where)
+        notices = Outputs(settings.outputs).notices()
+        last = next((n for n in notices if n.channel == channel.id and n.result != "begun"), None)
+    except PaperlineError as error:
+        return Finding("notices", False, str(error))
+    if last is None:
+        return Finding("notices", True, f"{where}: {channel.service}; nothing was sent to it yet")
+    when = utc_text(last.at)
+    if last.result == "failed":
+        what = f"{where}: {channel.service} did not take the last notice, {when}"
+        return Finding("notices", False, f"{what}; {channels.HOW_TO_TRY}")
+    return Finding("notices", True, f"{where}: {channel.service} took the last notice, {when}")
 
 
 def _arxiv(settings: Settings) -> Finding:

@@ -18,7 +18,8 @@
         ├── BudgetReached             [budget] leaves no room for a further request
         ├── UnbalancedBooks           a fetch cannot account for every paper      exit 1
         ├── OutputError               a file cannot be read or written            exit 1
-        └── DamagedFile               a file on disk is not what was written      exit 1
+        ├── DamagedFile               a file on disk is not what was written      exit 1
+        └── SearchIndexFailed         the site's search index could not be made   exit 1
 
 ModelUnavailable, ModelRefused, RequestRejected, AnswerRejected and BudgetReached do not
 end a command: the papers they concern become gaps with the error as their reason, and
@@ -164,6 +165,10 @@ class UnbalancedBooks(Terminal):
 
 class OutputError(Terminal):
     """A file or folder cannot be read or written: full disk, no permission, not a folder."""
+
+
+class SearchIndexFailed(Terminal):
+    """The program that makes the site's search index failed; the site itself is whole."""
 
 
 class DamagedFile(Terminal):

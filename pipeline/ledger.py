@@ -6,6 +6,7 @@ lost, it is rebuilt, and a night costs the same however many snapshots there are
 """
 
 import contextlib
+import functools
 import hashlib
 import logging
 import re
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from pipeline import files
 from pipeline.databases import is_damage, unusable
-from pipeline.errors import OutputError
+from pipeline.errors import DamagedFile, OutputError
 from pipeline.outputs import Outputs
 from pipeline.records import Entry, Paper, Status, Withdrawal, fingerprint, utc, utc_text
 from pipeline.snapshot import Snapshot
@@ -41,7 +42,7 @@ WITHDRAWN = re.compile(
 )
 """How a clause that says so begins; from a journal, or in a year, is something else."""
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the tables; an index with another one is made anew."""
 
 TABLES = """
@@ -51,6 +52,7 @@ CREATE TABLE shown (
     content TEXT NOT NULL, withdrawn_at TEXT, comments TEXT,
     PRIMARY KEY (paper, snapshot)) WITHOUT ROWID;
 CREATE INDEX by_snapshot ON shown (snapshot);
+CREATE INDEX by_paper ON shown (paper, instant);
 CREATE INDEX withdrawals ON shown (instant) WHERE withdrawn_at IS NOT NULL;
 """
 
@@ -63,6 +65,13 @@ class Shown(NamedTuple):
 
     version: int
     content: str
+
+
+class Earlier(NamedTuple):
+    """The version of a paper that was shown last, and the name of the snapshot that showed it."""
+
+    version: int
+    snapshot: str
 
 
 def content_of(paper: Paper) -> str:
@@ -141,6 +150,18 @@ class Ledger:
             (paper,),
         ).fetchall()
 
+    def revised_in(self, snapshot: str) -> dict[str, Earlier]:
+        """By paper, what was shown last before a snapshot that shows a newer version of it."""
+        found = self._connection.execute(
+            "SELECT now.paper, was.version, was.snapshot "
+            "FROM shown AS now JOIN shown AS was ON was.paper = now.paper AND was.snapshot = ("
+            "SELECT snapshot FROM shown WHERE paper = now.paper AND instant < now.instant "
+            "ORDER BY instant DESC, snapshot DESC LIMIT 1) "
+            "WHERE now.snapshot = ? AND was.version < now.version",
+            (snapshot,),
+        )
+        return {paper: Earlier(version, name) for paper, version, name in found}
+
     def withdrawals_after(self, instant: datetime) -> dict[str, Withdrawal]:
         """By paper, the first withdrawal that a snapshot after `instant` shows."""
         found = self._connection.execute(
@@ -158,20 +179,27 @@ class Ledger:
             for paper, version, at, comments, snapshot in found
         }
 
-    def bring_up_to_date(self, outputs: Outputs, topic: str) -> None:
-        """Take in the snapshots that are there, drop those that are not. Raises `DamagedFile`."""
+    def bring_up_to_date(
+        self, outputs: Outputs, topic: str, *, despite_damage: bool = False
+    ) -> None:
+        """Take in the snapshots that are there, drop those that are not; see `opened`."""
         there = outputs.stamps(topic)
         if there == self._stamps():
             return
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             known = self._stamps()
-            for name in known.keys() | there.keys():
-                if known.get(name) != there.get(name):
-                    self._forget(name)
-            for name in sorted(there.keys()):
-                if known.get(name) != there[name]:
+            for name in known.keys() - there.keys():
+                self._forget(name)
+            for name in sorted(there):
+                if known.get(name) == there[name]:
+                    continue
+                try:
                     self._take_in(outputs.snapshot(topic, name), there[name])
+                except DamagedFile as damage:
+                    if not despite_damage:
+                        raise
+                    warn_once(f"{damage}; until then what is known of it is used")
 
     def _stamps(self) -> dict[str, str]:
         return dict(self._connection.execute("SELECT name, stamp FROM snapshots"))
@@ -181,11 +209,9 @@ class Ledger:
         self._connection.execute("DELETE FROM shown WHERE snapshot = ?", (name,))
 
     def _take_in(self, snapshot: Snapshot, stamp: str) -> None:
+        """Put what a snapshot shows in place of what was known of it."""
         instant = utc_text(snapshot.run().instant)
-        self._connection.execute(
-            "INSERT INTO snapshots VALUES (?, ?, ?)", (snapshot.name, stamp, instant)
-        )
-        rows = (
+        rows = [
             (
                 paper.id,
                 snapshot.name,
@@ -196,26 +222,33 @@ class Ledger:
                 paper.comments or "" if paper.status == "withdrawn" else None,
             )
             for paper in snapshot.each_paper()
+        ]
+        self._forget(snapshot.name)
+        self._connection.execute(
+            "INSERT INTO snapshots VALUES (?, ?, ?)", (snapshot.name, stamp, instant)
         )
         self._connection.executemany("INSERT INTO shown VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 @contextlib.contextmanager
-def opened(cache: Path, outputs: Outputs, topic: str) -> Iterator[Ledger]:
+def opened(
+    cache: Path, outputs: Outputs, topic: str, *, despite_damage: bool = False
+) -> Iterator[Ledger]:
     """The topic's ledger, up to date, until the block ends.
 
     A damaged index is made anew with a warning. Raises `DamagedFile` where a snapshot is
-    damaged, `OutputError` where the index cannot be written or is held too long.
+    damaged: `despite_damage` warns instead, and keeps what was known of it. Raises
+    `OutputError` where the index cannot be written or is held too long.
     """
     path = _index(cache, outputs, topic)
     try:
-        connection = _current(path, outputs, topic)
+        connection = _current(path, outputs, topic, despite_damage=despite_damage)
     except sqlite3.Error as error:
         if not is_damage(error):
             raise unusable(error, path) from error
         log.warning("%s: the index is damaged (%s) and is made anew", path, error)
         _remove(path)
-        connection = _current(path, outputs, topic)
+        connection = _current(path, outputs, topic, despite_damage=despite_damage)
     with contextlib.closing(connection):
         try:
             yield Ledger(connection)
@@ -229,14 +262,22 @@ def _index(cache: Path, outputs: Outputs, topic: str) -> Path:
     return cache / "ledger" / f"{topic}-{place}.sqlite"
 
 
-def _current(path: Path, outputs: Outputs, topic: str) -> sqlite3.Connection:
+@functools.lru_cache(maxsize=1_000)
+def warn_once(text: str) -> None:
+    """Log a warning that this process has not logged yet."""
+    log.warning("%s", text)
+
+
+def _current(
+    path: Path, outputs: Outputs, topic: str, *, despite_damage: bool
+) -> sqlite3.Connection:
     files.ensure_folder(path.parent)
     with contextlib.ExitStack() as stack:
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         stack.callback(connection.close)
         if connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
             _lay_out(connection)
-        Ledger(connection).bring_up_to_date(outputs, topic)
+        Ledger(connection).bring_up_to_date(outputs, topic, despite_damage=despite_damage)
         stack.pop_all()  # all is well: the caller closes it
     return connection
 

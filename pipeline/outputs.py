@@ -15,7 +15,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from pipeline import files
-from pipeline.books import Fetch, Run, Spend, Waiting
+from pipeline.books import Fetch, Notice, Run, Spend, Waiting
 from pipeline.errors import UsageError
 from pipeline.records import TOPIC_NAME, Paper, Usage, utc
 from pipeline.snapshot import PAPERS, SHORT_WAIT, Snapshot, as_lines, records_in, sha256
@@ -36,6 +36,7 @@ class Outputs:
         self.root = root
         self.site = root / "site"
         self._spend = root / "spend.jsonl"
+        self._notices = root / "notices.jsonl"
 
     def topic_folder(self, topic: str) -> Path:
         """Where the snapshots of `topic` are."""
@@ -58,14 +59,14 @@ class Outputs:
             found = [Snapshot(p) for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
             return sorted(found, key=lambda s: (_instant(s.folder, s.folder.stat().st_ino), s.name))
 
-    def stamps(self, topic: str) -> dict[str, str]:
-        """By the snapshots' names, a text that changes when a `1-papers` does; none is read."""
+    def stamps(self, topic: str, file: str = PAPERS) -> dict[str, str]:
+        """By the snapshots' names, a text that changes when that file does; none is read."""
         folder = self.topic_folder(topic)
         if not folder.is_dir():
             return {}
         with files.translated(folder):
             names = [p.name for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
-            return {name: files.stamp(folder / name / PAPERS) for name in names}
+            return {name: files.stamp(folder / name / file) for name in names}
 
     def snapshot(self, topic: str, name: str) -> Snapshot:
         """The snapshot of exactly that name, whether it is there or not."""
@@ -209,6 +210,34 @@ class Outputs:
         spent = self.spent_since(start)
         return sum(s.usage.usd or 0.0 for s in spent if s.at < start + timedelta(days=1))
 
+    def notices(self) -> Iterator[Notice]:
+        """What people were told, the newest first, read as it is asked for."""
+        remedy = "Move the file away; what was told lately may be told once more"
+        return (
+            Notice.from_json(line, where=str(self._notices), remedy=remedy)
+            for line in files.lines_backwards(self._notices)
+        )
+
+    def begin_notice(self, notice: Notice) -> bool:
+        """Append and sync it, unless its event was begun for its channel; whether it was not.
+
+        Of two processes that ask at once one is told so.
+        """
+        with self._noticing():
+            if any(notice.same(earlier) for earlier in self.notices()):
+                return False
+            files.append_lines(self._notices, [notice.to_json()])
+        return True
+
+    def append_notice(self, notice: Notice) -> None:
+        """Append and sync what came of one that was begun."""
+        with self._noticing():
+            files.append_lines(self._notices, [notice.to_json()])
+
+    def _noticing(self) -> contextlib.AbstractContextManager[None]:
+        path = self.root / ".notices.lock"
+        return files.locked(path, timeout=SHORT_WAIT, holder="notices.jsonl")
+
     @contextlib.contextmanager
     def working_on(self, topic: str) -> Iterator[None]:
         """Hold the topic's lock, as every stage does. Raises `Busy` at once when it is taken.
@@ -242,23 +271,6 @@ class Outputs:
         """Whether the site's page is no older than the last release, if there is one."""
         page = self.site / snapshot.topic / f"{snapshot.name}.html"
         return snapshot.is_no_newer_than(page)
-
-    def write_site(self, pages: dict[str, str]) -> list[str]:
-        """Write the pages that changed, in the order given. Hold `publishing()`.
-
-        Keys are paths relative to the site. Files that are no page any more are
-        removed. Returns the paths written.
-        """
-        written = []
-        for name, text in pages.items():
-            path = self.site / name
-            if not path.is_file() or files.read_text(path) != text:
-                files.replace(path, text)
-                written.append(name)
-        for path in sorted(self.site.rglob("*")) if self.site.is_dir() else []:
-            if path.is_file() and path.relative_to(self.site).as_posix() not in pages:
-                path.unlink()
-        return written
 
 
 @functools.lru_cache(maxsize=100_000)

@@ -17,7 +17,8 @@ from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import check as checks
 from pipeline.stages.assemble import assemble, is_stale
-from pipeline.stages.publish import build_site, record, record_withdrawals, take_back
+from pipeline.stages.build import build_site
+from pipeline.stages.publish import record, record_withdrawals, take_back
 
 
 def release(  # noqa: PLR0913  who asks, for what

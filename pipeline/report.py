@@ -12,7 +12,8 @@ from pipeline.snapshot import Snapshot
 class Missing(Record, frozen=True, kw_only=True):
     """One thing that a finished run could not do, and why.
 
-    Without `paper` it concerns the snapshot, without `snapshot` the night's fetch.
+    Without `paper` it concerns the snapshot, without `snapshot` the night's fetch or
+    the site.
     """
 
     snapshot: SnapshotName | None = None

@@ -33,9 +33,9 @@ from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.sources.source import Source, open_source
 from pipeline.stages import check as checks
+from pipeline.stages.build import build_site
 from pipeline.stages.fetch import fetch
 from pipeline.stages.judge import judging_prompt
-from pipeline.stages.publish import build_site
 from pipeline.stages.summarize import summarize, worth_asking
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,9 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         work.missing += make_up(settings, topic.name, night.now)
         week = night.now - timedelta(days=HEAL_DAYS)
         give_notice(settings, topic.name, night.now, since=week)
-        build_site(settings)  # also where an earlier run was cut off before it
+        # Also where an earlier run was cut off before it.
+        if trouble := build_site(settings).trouble:
+            work.missing.append(Missing(reason=f"site: {trouble}"))
         if work.trouble is not None:
             raise work.trouble
         snapshots = outputs.snapshots(topic.name)

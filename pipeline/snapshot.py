@@ -6,6 +6,7 @@ Its folder is `outputs/<topic>/<YYYYMMDD_HHMM>/`; `outputs.py` finds and makes s
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from pipeline import files
@@ -26,6 +27,7 @@ from pipeline.records import (
     each_record,
 )
 
+PUBLISHED = "6-published.jsonl"
 PAPERS = "1-papers.jsonl"
 
 SHORT_WAIT = 30.0
@@ -47,7 +49,7 @@ class Snapshot:
         self._findings = folder / "3-findings.jsonl"
         self._decisions = folder / "4-decisions.jsonl"
         self._preferences = folder / "4-preferences.jsonl"
-        self._published = folder / "6-published.jsonl"
+        self._published = folder / PUBLISHED
         self._run = folder / "run.json"
         self._batch = folder / "batch.json"
 
@@ -193,6 +195,13 @@ class Snapshot:
         if not self._published.exists():
             return True
         return page.exists() and page.stat().st_mtime_ns >= self._published.stat().st_mtime_ns
+
+    def was_released_since(self, moment: datetime) -> bool:
+        """Whether a release was written after that moment, told by the file's time."""
+        with files.translated(self.folder):
+            if not self._published.exists():
+                return False
+            return self._published.stat().st_mtime > moment.timestamp()
 
     def run(self) -> Run:
         """What was done to the snapshot. Raises `DamagedFile`."""

@@ -367,7 +367,8 @@ class Desk:
             for name, query in topics.items()
         )
         (folder / "paperline.toml").write_text(
-            f'prompts = "{ROOT / "prompts"}"\nsite.search = false\n[arxiv]\nurl = "{api}"\n{arxiv}\n'
+            f'prompts = "{ROOT / "prompts"}"\nsite.search = false\n'
+            f'[arxiv]\nurl = "{api}"\n{arxiv}\n'
             f"[model]\n{model}\n{more}\n{tables}",
             encoding="utf-8",
         )

@@ -21,12 +21,13 @@ ORDER = [
     ["outputs", "prompts", "cache", "llm"],
     ["checks"],
     ["configuration", "sources", "ledger", "site"],
-    ["choice", "composition", "wanted", "rulebook", "preferences", "promotion"],
+    ["site_folder", "topic_pages", "search_index"],
+    ["choice", "composition", "wanted", "rulebook", "preferences", "promotion", "exports"],
     ["executors", "passes"],
     ["stages"],
     ["staleness", "estimate"],
     ["status", "report", "desk"],
-    ["comparison"],
+    ["comparison", "notices"],
     ["releasing"],
     ["run", "doctor"],
     ["forecast", "backfill"],
@@ -54,6 +55,8 @@ OWNERS = {
     "argon2": {"web"},
     "tomlkit": {"promotion"},
     "latex2mathml": {"site"},
+    "pagefind": {"search_index"},
+    "apprise": {"notices"},
 }
 
 

@@ -192,14 +192,3 @@ def test_what_was_spent_lately_is_found_without_reading_the_years_before(outputs
     path.write_text("damaged long ago\n" + path.read_text())
     outputs.append_spend([a_spend("new")])
     assert [spend.id for spend in outputs.spent_since(NOON)] == ["new"]
-
-
-def test_the_site_is_written_where_it_changed_and_leftovers_go(outputs):
-    assert outputs.write_site({"a/x.html": "1", "y.html": "2"}) == ["a/x.html", "y.html"]
-    untouched = (outputs.site / "y.html").stat()
-    assert outputs.write_site({"a/x.html": "3", "y.html": "2"}) == ["a/x.html"]
-    assert (outputs.site / "y.html").stat().st_ino == untouched.st_ino
-    assert (outputs.site / "y.html").stat().st_mtime_ns == untouched.st_mtime_ns
-    assert outputs.write_site({"y.html": "2"}) == []
-    assert not (outputs.site / "a" / "x.html").exists()
-    assert outputs.topics() == []

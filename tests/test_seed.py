@@ -15,6 +15,7 @@ from pipeline.desk import Desk
 from pipeline.outputs import Outputs
 from pipeline.settings import Settings
 from pipeline.stages.review import Wish
+from tests.test_site import read
 from tests.testbed_servers import serving, statistics
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +23,9 @@ QUERY = (
     'all:"transfer learning" OR all:"meta learning" OR all:"instruction tuning" '
     'OR all:"fine tuning"'
 )
+LARGEST = 130_000
+"""Bytes of the page of thirty papers on the site, without compression."""
+
 CONFIG = """\
 prompts = "{prompts}"
 [arxiv]
@@ -56,6 +60,27 @@ def seed_papers(text: str) -> list[dict[str, str]]:
             if label in ("Comments", "Venue"):
                 paper[label.lower()] = value
         papers.append(paper)
+    return papers
+
+
+def as_read(papers: list[dict[str, str]]) -> list[dict[str, str]]:
+    """The same papers with their texts as our pages show them, without LaTeX."""
+    raw = ("first", "latest")
+    return [
+        {name: value if name in raw else read(value) for name, value in paper.items()}
+        for paper in papers
+    ]
+
+
+def raw_papers(digest: dict[str, Any]) -> list[dict[str, str]]:
+    """The same fields of a digest as JSON."""
+    papers = []
+    for entry in digest["papers"]:
+        paper = entry["paper"]
+        known = {name: paper.get(name) for name in ("title", "abstract", "comments", "venue")}
+        known["authors"] = ", ".join(paper["authors"])
+        known |= {name: paper[name].replace("Z", "+00:00") for name in ("first", "latest")}
+        papers.append({name: value for name, value in known.items() if value is not None})
     return papers
 
 
@@ -139,9 +164,10 @@ def test_the_recorded_night_equals_the_seed_page_is_paid_once_and_published_when
         second = statistics(model_url)
     snapshot = tmp_path / "outputs" / "ai4science" / "20260501_0405"
     page = (snapshot / "5-digest.html").read_text("utf-8")
-    assert page_papers(page) == expected
+    assert page_papers(page) == as_read(expected)
     assert "Snapshot: 20260501_0405" in page
     digest: dict[str, Any] = json.loads((snapshot / "5-digest.json").read_text("utf-8"))
+    assert raw_papers(digest) == expected
     for entry in digest["papers"]:
         assert {line["origin"] for line in entry["lines"].values()} == {"model"}
         assert set(entry["lines"]) == {"en", "zh"}
@@ -154,7 +180,9 @@ def test_the_recorded_night_equals_the_seed_page_is_paid_once_and_published_when
     approve(tmp_path / "outputs", most)
     assert not site.exists()
     paperline(tmp_path, "decide", "ai4science/latest", last, "approve")
-    assert page_papers((site / "ai4science" / "20260501_0405.html").read_text("utf-8")) == expected
+    released_page = (site / "ai4science" / "20260501_0405.html").read_text("utf-8")
+    assert page_papers(released_page) == as_read(expected)
+    assert len(released_page.encode()) < LARGEST
     (released,) = (snapshot / "6-published.jsonl").read_text("utf-8").splitlines()
     assert [entry["lines"] for entry in json.loads(released)["digest"]["papers"]] == [
         entry["lines"] for entry in digest["papers"]

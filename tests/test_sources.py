@@ -385,7 +385,7 @@ class TestFailures:
         arxiv.answers = [Response(error_feed("out of oil"), status=status)] * 50
         with pytest.raises(QueryRefused, match=r"query: out of oil\. "):
             list(source(patience=0.65).papers("all:lantern"))  # less than 0.1 + 0.2 + 0.4 seconds
-        assert len(arxiv.requests) == 3
+        assert len(arxiv.requests) in (2, 3)  # two, where a busy machine took the rest
 
     def test_a_ban_is_told_at_once(self, arxiv, source) -> None:
         arxiv.answers = [Response("Forbidden", status=403)]

@@ -109,6 +109,7 @@ def _decided(
     from pipeline import configuration
     from pipeline.decisions import waited_for
     from pipeline.desk import Desk
+    from pipeline.notices import telling
     from pipeline.outputs import Outputs
     from pipeline.releasing import release
 
@@ -116,6 +117,7 @@ def _decided(
     found = Outputs(settings.outputs).find(snapshot)
     Desk(settings, found).decide([wish], editor=editor or login_name(), at=now)
     digest = release(settings, found, now)
+    telling.published(settings, found.topic, now)
     if digest.status == "published":
         return found, "published"
     waiting = len(waited_for(digest, digest.policy))

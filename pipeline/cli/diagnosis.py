@@ -66,7 +66,8 @@ def config(config: Path | None) -> None:
 def doctor(config: Path | None) -> None:
     """Check everything that a night needs, one line each.
 
-    Folders, prompts, clock, token tables, arXiv, key and model; exit code 1 if one fails.
+    Folders, prompts, clock, token tables, notices, arXiv, key and model; exit code 1 if one
+    fails. Nobody is told anything: notices are looked at, not sent.
     """
     from pipeline import configuration
     from pipeline.doctor import examine

@@ -51,13 +51,16 @@ def run(
     then asks again for the gaps of the last seven days.
     """
     from pipeline import configuration
+    from pipeline.notices.telling import Watch
 
     settings = with_model(configuration.load(config), executor=executor)
     chosen, now = _chosen(settings, config, topics), moment(at, settings)
     if dry_run:
         _foretell(settings, chosen, now, prompt=prompt, as_json=as_json)
-    else:
-        sys.exit(_work(settings, chosen, now, prompt=prompt, as_json=as_json))
+        return
+    with Watch(settings, now):
+        code = _work(settings, chosen, now, prompt=prompt, as_json=as_json)
+    sys.exit(code)
 
 
 def _work(
@@ -72,6 +75,7 @@ def _work(
     import msgspec
 
     from pipeline.executors.selection import opened
+    from pipeline.notices import telling
     from pipeline.run import Night, run_topic
 
     codes, reports = [0], []
@@ -83,6 +87,7 @@ def _work(
             except PaperlineError as error:
                 click.echo(f"error: {topic.name}: {error}", err=True)
                 codes.append(error.exit_code)
+                telling.after_failure(settings, topic.name, error, now)
                 continue
             reports.append(report)
             if report.missing:
@@ -91,6 +96,7 @@ def _work(
                 codes.append(MISSING)
             if not as_json:
                 click.echo(_sentence(report))
+            telling.after_run(settings, report, now)
     if as_json:
         click.echo(msgspec.json.encode(reports).decode())
     return _worst(codes)

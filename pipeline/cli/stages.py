@@ -213,13 +213,15 @@ def publish(config: Path | None, snapshots: tuple[str, ...], editor: str | None)
     """
     from pipeline import configuration
     from pipeline.decisions import waited_for
+    from pipeline.notices import telling
     from pipeline.outputs import Outputs
     from pipeline.releasing import release
-    from pipeline.stages.publish import build_site
+    from pipeline.stages.build import build_site
 
     settings = configuration.load(config)
     outputs = Outputs(settings.outputs)
-    for found in [outputs.find(name) for name in snapshots]:
+    chosen = [outputs.find(name) for name in snapshots]
+    for found in chosen:
         policy, name = settings.review.policy, editor or login_name()
         digest = release(settings, found, moment(None, settings), asked_under=policy, by=name)
         if digest.status == "published":
@@ -227,5 +229,9 @@ def publish(config: Path | None, snapshots: tuple[str, ...], editor: str | None)
         else:
             waiting = amount(len(waited_for(digest, policy)), "decision")
             click.echo(f"{found}: waiting for {waiting}")
-    written = build_site(settings)
-    click.echo(f"{outputs.site}: {len(written)} files changed")
+    built = build_site(settings)
+    click.echo(f"{outputs.site}: {amount(len(built.changed), 'file')} changed")
+    for topic in dict.fromkeys(found.topic for found in chosen):
+        telling.published(settings, topic, moment(None, settings))
+    if built.trouble:
+        raise built.trouble

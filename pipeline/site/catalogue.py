@@ -59,7 +59,7 @@ class Topic(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """The snapshots published before and after one, by name; None where there is none."""
+    """The names of the snapshots, or months, before and after one; None where there is none."""
 
     previous: str | None
     newer: str | None
@@ -93,12 +93,13 @@ def _with_status(digest: Digest, status: str) -> int:
     return sum(entry.paper.status == status for entry in digest.papers)
 
 
-def neighbours(of_topic: Sequence[Listed]) -> dict[str, Neighbours]:
-    """By the name of each snapshot of a topic, oldest first, the ones beside it."""
-    names = [one.snapshot for one in of_topic]
+def neighbours(names: Sequence[str]) -> dict[str, Neighbours]:
+    """By each name, in order of time, the ones beside it."""
+    count = len(names)
+    before, after = [None, *names][:count], [*names[1:], None][:count]
     return {
-        name: Neighbours(before, after)
-        for name, before, after in zip(names, [None, *names[:-1]], [*names[1:], None], strict=True)
+        name: Neighbours(earlier, later)
+        for name, earlier, later in zip(names, before, after, strict=True)
     }
 
 

@@ -1,14 +1,17 @@
-"""A digest -> one self-contained HTML file, the page of the contract.
+"""A digest -> its page, the one of the contract, in two forms.
 
-It holds no script and asks nothing of any server; programs read it by the selectors
-that `docs/page.md` lists, so the elements named there hold a field's text and nothing else.
+On its own it is one self-contained HTML file that holds no script and asks nothing of any
+server; on the site its style and script are files beside it. Programs read it by the
+selectors that `docs/page.md` lists, so the elements named there hold a field's text alone.
 """
 
-from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline.records import Digest, Publication
-from pipeline.site import words
+from pipeline.site import authors, contents, links, provenance, revised, words
+from pipeline.site.assets import asset
+from pipeline.site.place import Place
 from pipeline.site.templating import rendered
 from pipeline.site.text import local_time
 
@@ -23,41 +26,47 @@ def digest_page(
     digest: Digest,
     *,
     releases: Sequence[Publication] = (),
-    home: str | None = None,
-    newer: str | None = None,
+    place: Place | None = None,
     link: str = DRAFT_LINK,
 ) -> str:
     """The digest's page.
 
-    `releases`: its publications, oldest first. `home`: the address of the site's
-    front page; a page that has one has `history.html` beside it. `newer`: the name
-    of the next snapshot. `link`: a snapshot's address, with `{}` for its name.
+    `releases`: its publications, oldest first. `place`: where on the site it stands; a
+    page without one is self-contained. `link`: a snapshot's address, with `{}` for its name.
     Raises `DamagedFile` where the digest's time zone is unknown.
     """
     return rendered(
         "digest.html.j2",
-        digest=digest,
-        home=home,
-        newer=newer,
-        link=link,
-        statuses=Counter(entry.paper.status for entry in digest.papers),
-        release_notes=words.release_notes(digest, releases),
-        local=local_time(digest),
-        words=words,
+        **_common(digest, releases, place, link),
+        groups=contents.groups(digest),
+        statuses=contents.statuses(digest),
+        findings=words.findings(digest),
+        authors=authors,
+        links=links,
+        provenance=provenance,
+        revised=revised,
     )
 
 
 def tombstone_page(
-    digest: Digest, *, releases: Sequence[Publication], home: str, newer: str | None = None
+    digest: Digest, *, releases: Sequence[Publication], place: Place | None = None
 ) -> str:
     """What stays on the site of a digest that was withdrawn: its dates and `digest.notes`."""
-    return rendered(
-        "tombstone.html.j2",
-        digest=digest,
-        home=home,
-        newer=newer,
-        link=SITE_LINK,
-        release_notes=words.release_notes(digest, releases),
-        local=local_time(digest),
-        words=words,
-    )
+    link = SITE_LINK if place else DRAFT_LINK
+    return rendered("tombstone.html.j2", **_common(digest, releases, place, link))
+
+
+def _common(
+    digest: Digest, releases: Sequence[Publication], place: Place | None, link: str
+) -> dict[str, Any]:
+    local = local_time(digest)
+    return {
+        "asset": asset,
+        "digest": digest,
+        "place": place,
+        "link": link,
+        "local": local,
+        "when": local(digest.instant),
+        "release_notes": words.release_notes(digest, releases),
+        "words": words,
+    }

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records import utc_text
-from pipeline.site import latex
+from pipeline.site import language, latex
 from pipeline.site.text import abstract_link, clean, pdf_link
 
 if TYPE_CHECKING:
@@ -38,8 +38,13 @@ def environment(folder: Path) -> "Environment":
         finalize=_cleaned,
     )
     environment.filters.update(
-        utc=utc_text, abstract_link=abstract_link, pdf_link=pdf_link, latex=latex.to_html
+        utc=utc_text,
+        abstract_link=abstract_link,
+        pdf_link=pdf_link,
+        latex=latex.to_html,
+        plain=latex.to_text,
     )
+    environment.globals.update(language_script=language.script(), language_source=language.source())
     return environment
 
 

@@ -21,6 +21,8 @@ PATH = "/:@!$&'()*+,;=-._~%"
 
 def clean(text: str) -> str:
     """`text` without characters that no reader sees but a browser or terminal obeys."""
+    if text.isprintable():  # nothing of either is, and most texts are
+        return text
     return INVISIBLE.sub("", BREAKS.sub(" ", text))
 
 

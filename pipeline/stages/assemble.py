@@ -4,16 +4,18 @@
 """
 
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from pipeline import candidates, composition, ledger
-from pipeline.books import Run, Stage
+from pipeline.books import Stage
 from pipeline.composition import Material
 from pipeline.decisions import State
-from pipeline.errors import UsageError
+from pipeline.errors import DamagedFile, UsageError
+from pipeline.ledger import Earlier
 from pipeline.outputs import Outputs
-from pipeline.records import Digest, Policy, Publication, Withdrawal, utc
+from pipeline.records import Digest, Paper, Policy, Publication, Revision, utc
 from pipeline.settings import Settings
 from pipeline.site.markdown import digest_markdown
 from pipeline.site.page import digest_page
@@ -91,14 +93,21 @@ def gathered(settings: Settings, snapshot: Snapshot) -> Material:
     before = earlier[0].digest() if earlier else None
     shown = candidates.active(run, checked)
     title = next((t.title for t in settings.topic if t.name == run.topic), "")
+    papers = {paper.id: paper for paper in snapshot.each_paper()}
+    outputs = Outputs(settings.outputs)
+    # Another snapshot's damage keeps no digest from its readers.
+    with ledger.opened(settings.cache, outputs, run.topic, despite_damage=True) as index:
+        withdrawn = index.withdrawals_after(run.instant)
+        revised = index.revised_in(snapshot.name)
     return Material(
         run=run,
-        papers={paper.id: paper for paper in snapshot.each_paper()},
+        papers=papers,
         checked=checked,
         findings=snapshot.findings(run) or (),
         state=State(snapshot.decisions()),
         carried=composition.carried_over(before, shown) if before else {},
-        withdrawals=_withdrawn_since(settings, snapshot, run),
+        withdrawals={id_: withdrawn[id_] for id_ in papers if id_ in withdrawn},
+        revisions=_revisions(outputs, snapshot, papers, revised),
         released=releases[-1] if releases else None,
         title=title or settings.site.title,
         policy=_policy(settings, snapshot.digest(), releases),
@@ -119,11 +128,28 @@ def _policy(settings: Settings, before: Digest | None, releases: list[Publicatio
     return known.policy if known else settings.review.policy
 
 
-def _withdrawn_since(settings: Settings, snapshot: Snapshot, run: Run) -> dict[str, Withdrawal]:
-    """The snapshot's papers that later ones show as withdrawn, by id and in its order."""
-    outputs = Outputs(settings.outputs)
-    with ledger.opened(settings.cache, outputs, run.topic) as shown:
-        later = shown.withdrawals_after(run.instant)
-    if not later:
-        return {}
-    return {paper.id: later[paper.id] for paper in snapshot.each_paper() if paper.id in later}
+def _revisions(
+    outputs: Outputs,
+    snapshot: Snapshot,
+    papers: Mapping[str, Paper],
+    revised: Mapping[str, Earlier],
+) -> dict[str, Revision]:
+    """By paper, the text that readers saw before; only the snapshots that showed it are read.
+
+    What was fetched as new is none, though a backfill may have put an older version before it.
+    Where a snapshot is damaged nothing is said of its papers: what changed cannot be told.
+    """
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for id_, before in revised.items():
+        if papers[id_].status != "new":
+            wanted[before.snapshot].add(id_)
+    found = {}
+    for name, ids in wanted.items():
+        shown_in = outputs.snapshot(snapshot.topic, name)
+        try:
+            for then in shown_in.each_paper():
+                if then.id in ids:
+                    found[then.id] = composition.revision(then, papers[then.id], name)
+        except DamagedFile as damage:
+            ledger.warn_once(f"{damage}; until then no digest says what changed since")
+    return found

@@ -1,4 +1,4 @@
-"""5-digest -> 6-published -> the site, which is built from 6-published alone."""
+"""5-digest -> 6-published: what was released, when, why, and on whose word."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,10 +7,7 @@ from pipeline.decisions import ON_LINES
 from pipeline.differences import alike, differing, in_another_order, introduced_alike, same
 from pipeline.errors import UsageError
 from pipeline.ledger import noticed
-from pipeline.outputs import Outputs
 from pipeline.records import Decision, Digest, Publication, Reason, Withdrawal, utc
-from pipeline.settings import Settings
-from pipeline.site.build import pages
 from pipeline.snapshot import Snapshot
 from pipeline.text import one_line
 
@@ -87,18 +84,6 @@ def record_withdrawals(
         releases[-1].but(at=utc(now), reason="withdrawn", who=(), digest=marked, by=None)
     )
     return True
-
-
-def build_site(settings: Settings) -> list[str]:
-    """Bring `outputs/site/` up to date; returns the paths that changed."""
-    outputs = Outputs(settings.outputs)
-    with outputs.publishing():
-        released = {}
-        for topic in outputs.topics():
-            of_topic = [s.publications() for s in outputs.snapshots(topic)]
-            if of_topic := [publications for publications in of_topic if publications]:
-                released[topic] = of_topic
-        return outputs.write_site(pages(released, settings.site)) if released else []
 
 
 def _who(taken: Sequence[Decision], last: Publication | None, digest: Digest) -> tuple[str, ...]:

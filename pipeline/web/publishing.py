@@ -41,7 +41,7 @@ def preview_page(room: Newsroom, request: Request) -> Response:
     releases = desk.snapshot.publications()
     digest = desk.view().digest.but(status="published")
     if releases and releases[-1].why is not None:
-        text = tombstone_page(digest, releases=releases, home="#", newer=None)
+        text = tombstone_page(digest, releases=releases)
     else:
         text = digest_page(digest, releases=releases)
     return HTMLResponse(text, headers=FRAMED)
@@ -86,6 +86,7 @@ def publish(room: Newsroom, request: Request) -> Response:
         now, name = datetime.now(UTC), session.editor
         releasing.release(room.settings, desk.snapshot, now, asked_under=digest.policy, by=name)
     room.releases.mended(desk.snapshot)
+    room.releases.announce(desk.snapshot.topic)
     return _back(desk)
 
 

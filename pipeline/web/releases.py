@@ -15,11 +15,12 @@ from typing import Self
 
 from pipeline import releasing
 from pipeline.errors import PaperlineError
+from pipeline.notices import telling
 from pipeline.outputs import Outputs
 from pipeline.records import Digest
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
-from pipeline.stages.publish import build_site
+from pipeline.stages.build import build_site
 
 PAUSE = 3.0
 """Seconds without a further decision after which a digest's files are written anew."""
@@ -50,6 +51,7 @@ class Releases:
         self._closing = False
         self._turns = ThreadPoolExecutor(1, thread_name_prefix="releases-due")
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="releases")
+        self._notices = ThreadPoolExecutor(1, thread_name_prefix="notices")
 
     def __enter__(self) -> Self:
         """Releases can be asked for; what an earlier server left undone is made up for."""
@@ -63,6 +65,7 @@ class Releases:
             self._changed.notify_all()
         self._turns.shutdown()
         self._worker.shutdown()
+        self._notices.shutdown()
 
     def ask(self, snapshot: Snapshot, *, at_once: bool) -> None:
         """Have a snapshot released in a moment, which begins again with each decision."""
@@ -75,6 +78,12 @@ class Releases:
                 self._due[str(snapshot)] = _Due(snapshot, moment)
                 self._turns.submit(self._turn)
             self._changed.notify_all()
+
+    def announce(self, topic: str) -> None:
+        """Tell people of what was published in a topic, in a moment: nobody waits for it."""
+        self._notices.submit(
+            telling.published, self._settings, topic, datetime.now(UTC)
+        ).add_done_callback(_log_notices)
 
     def finish(self, snapshot: Snapshot) -> None:
         """Do at once what is due of a snapshot, and wait for it."""
@@ -115,6 +124,7 @@ class Releases:
             for missing in releasing.make_up(self._settings, topic, datetime.now(UTC)):
                 log.warning("%s/%s is not released: %s", topic, missing.snapshot, missing.reason)
             build_site(self._settings)
+            self.announce(topic)
 
     def _turn(self) -> None:
         """Release what is due first, when it is due; each that is due has a turn of its own."""
@@ -131,13 +141,19 @@ class Releases:
         if error is not None:
             defect = None if isinstance(error, PaperlineError) else error
             log.error("%s is not released: %s", due.snapshot, error, exc_info=defect)
+        else:
+            self.announce(due.snapshot.topic)
 
     def _first(self) -> _Due:
         return min((d for d in self._due.values() if d.done is None), key=lambda due: due.moment)
 
 
-def _log(done: "Future[None]") -> None:
+def _log(done: "Future[None]", what: str = "what was left undone is not released") -> None:
     error = done.exception()
     if error is not None:
         defect = None if isinstance(error, PaperlineError) else error
-        log.error("what was left undone is not released: %s", error, exc_info=defect)
+        log.error("%s: %s", what, error, exc_info=defect)
+
+
+def _log_notices(done: "Future[None]") -> None:
+    _log(done, "notices are not sent")

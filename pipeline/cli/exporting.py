@@ -1,0 +1,65 @@
+"""export: a digest for other programs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.records import Digest
+
+FORMATS: Final = ("json", "md", "csv", "bibtex", "ris")
+
+
+@click.command()
+@click.argument("snapshot")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    required=True,
+    help="json has everything (docs/schema/digest.json), csv opens in a spreadsheet.",
+)
+@click.pass_obj
+def export(config: Path | None, snapshot: str, form: str) -> None:
+    """Print a snapshot's digest for other programs, in UTF-8.
+
+    It is the digest as it stands, published or a draft. Each line says who or what wrote it;
+    papers that editors left out are not there.
+    """
+    from pipeline import configuration
+    from pipeline.errors import UsageError
+    from pipeline.outputs import Outputs
+    from pipeline.text import amount
+
+    settings = configuration.load(config)
+    found = Outputs(settings.outputs).find(snapshot)
+    digest = found.digest()
+    if digest is None:
+        raise UsageError(
+            "there is no digest yet",
+            where=str(found),
+            next_step=f"Make it with paperline assemble {found}",
+        )
+    made = _writer(form)(digest)
+    if digest.status == "draft":
+        left = f"{len(digest.undecided)} of {amount(len(digest.papers), 'paper')} not decided on"
+        click.echo(f"warning: {found}: this is a draft, {left}", err=True)
+    # Bytes, so that the terminal's encoding and line ends have no say.
+    click.echo(made.encode(), nl=False)
+
+
+def _writer(form: str) -> "Callable[[Digest], str]":
+    from pipeline.exports.bibtex import digest_bibtex
+    from pipeline.exports.documents import digest_document, digest_json
+    from pipeline.exports.ris import digest_ris
+    from pipeline.exports.spreadsheet import digest_csv
+
+    return {
+        "json": digest_json,
+        "md": digest_document,
+        "csv": digest_csv,
+        "bibtex": digest_bibtex,
+        "ris": digest_ris,
+    }[form]

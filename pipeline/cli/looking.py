@@ -1,0 +1,54 @@
+"""serve."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where it listens.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="N",
+    default=8000,
+    show_default=True,
+    help="0 takes any that is free.",
+)
+@click.pass_obj
+def serve(config: Path | None, host: str, port: int) -> None:
+    """Show the site, and the drafts as they would look on it; prints both addresses.
+
+    For looking at it on this machine: nobody signs in and nothing can be changed. Ends with
+    Ctrl-C. At another address than 127.0.0.1 anybody who reaches it reads the drafts, too; for
+    readers put outputs/site/ on a web server.
+    """
+    import logging
+
+    from pipeline import configuration
+    from pipeline.text import amount
+    from pipeline.web import serving
+    from pipeline.web.drafts import drafts
+    from pipeline.web.looking import DRAFTS, application, names
+    from pipeline.web.origins import bracketed, is_loopback
+
+    settings = configuration.load(config)
+    exposed = not is_loopback(host)
+    with serving.listening(host, port) as listener:
+        taken = listener.getsockname()[1]
+        unpublished = drafts(settings)
+        waiting = amount(len(unpublished.rows()), "draft")
+        if exposed:
+            logging.getLogger(__name__).warning(
+                "anybody who reaches %s can read what is not published yet", host
+            )
+        site = f"http://{bracketed(host)}:{taken}"
+        click.echo(f"{site}/")
+        click.echo(f"{site}{DRAFTS} ({waiting})")
+        serving.serve(application(unpublished, names(host, taken)), listener)

@@ -1,0 +1,164 @@
+"""Where people are told: Apprise addresses, and sending to them. Sole importer of apprise.
+
+An address holds passwords. It is never logged, written or shown, and nothing of what Apprise
+logs is, since that may hold it, too.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from pipeline.errors import SettingsError
+from pipeline.notices.messages import Message
+from pipeline.settings_faults import CHANNEL
+
+if TYPE_CHECKING:
+    from apprise import Apprise
+
+PATIENCE = 60.0
+"""Seconds after which a service that has not taken a message is left alone.
+
+Apprise itself gives up earlier: after 4 seconds without a connection or an answer, 15 for mail.
+"""
+
+MOST_PIECES = 20
+"""Messages that one notice is divided into; WeCom takes so many in a minute."""
+
+ROOM = 100
+"""Bytes of a message that are left to its title's number and a service's own words."""
+
+ESCAPING = "dingtalk"
+"""The service that counts a Chinese character as 6 bytes, where UTF-8 has 3."""
+
+HOW_TO_TRY = "try its address as docs/notices.md says"
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One address. `service` is its scheme, such as `slack`; `id` tells it from others."""
+
+    service: str
+    address: str = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """A digest of the address: 16 hexadecimal digits."""
+        return hashlib.sha256(self.address.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def channel(setting: str, where: str) -> Channel:
+    """The channel that a setting names by its address, or by `$NAME` of a variable with one.
+
+    Raises `SettingsError` where there is none.
+    """
+    address = setting
+    if setting.startswith("$"):
+        address = os.environ.get(setting[1:], "").strip()
+        if not address:
+            raise SettingsError(
+                f"the environment variable {setting[1:]} is not set",
+                where=where,
+                next_step="Set it to an Apprise address for the runs, or take it out",
+            )
+        if address.startswith("$") or not re.fullmatch(CHANNEL, address):
+            raise SettingsError(
+                f"{setting[1:]} holds no Apprise address",
+                where=where,
+                next_step="Set it to one, such as slack://... (docs/notices.md)",
+            )
+    return Channel(address.partition("://")[0].lower(), address)
+
+
+def opened(asked: Channel, where: str) -> "Apprise":
+    """Apprise with that channel alone; nothing is sent. It takes 0.2 seconds the first time.
+
+    Raises `SettingsError` where Apprise does not know the address, or a package that it
+    needs is not installed.
+    """
+    import logging
+
+    from apprise import Apprise, AppriseAsset, OverflowMode
+
+    logging.getLogger("apprise").disabled = True
+    asset = AppriseAsset(
+        app_id="paperline",
+        app_desc="paperline",
+        image_url_mask=None,
+        image_path_mask=False,
+        http_redirects=False,
+        async_mode=False,
+        service_timeout=0,  # `_in_time` keeps the time, in a thread that ends with the program
+    )
+    service = Apprise.instantiate(asked.address, asset=asset)
+    if service is None:
+        raise SettingsError(
+            f"Apprise does not know this {asked.service} address",
+            where=where,
+            next_step="Compare it with docs/notices.md and https://appriseit.com/services",
+        )
+    service.overflow_mode = OverflowMode.SPLIT
+    return Apprise(service, asset=asset)
+
+
+def deliver(sender: "Apprise", message: Message) -> str | None:
+    """Send a message, in several pieces where it is long; what went wrong, if anything did.
+
+    What follows on a piece that was not taken is not sent.
+    """
+    bodies = list(pieces(message, room(sender, message.title)))
+    for number, body in enumerate(bodies, 1):
+        title = f"{message.title} ({number}/{len(bodies)})" if len(bodies) > 1 else message.title
+        if trouble := _in_time(sender, title, body):
+            return trouble
+    return None
+
+
+def room(sender: "Apprise", title: str) -> int:
+    """Bytes of text that the channel takes at once, beside the title.
+
+    Half of what it takes where the text grows on its way: by markup, or as JSON in ASCII.
+    """
+    from apprise import NotifyFormat
+
+    (service,) = sender.find()
+    marked_up = service.resolve_format(NotifyFormat.TEXT) is not NotifyFormat.TEXT
+    most: int = service.body_maxlen // (
+        2 if marked_up or service.secure_protocol == ESCAPING else 1
+    )
+    return most - len(title.encode()) - ROOM
+
+
+def pieces(message: Message, most: int) -> Iterator[str]:
+    """The message's blocks, as many in a piece as go into `most` bytes; 20 pieces at most.
+
+    A block that is longer by itself is a piece, which Apprise divides.
+    """
+    texts: list[str] = []
+    for block in message.blocks:
+        if texts and len(f"{texts[-1]}\n\n{block}".encode()) <= most:
+            texts[-1] += f"\n\n{block}"
+        else:
+            texts.append(block)
+    yield from texts[:MOST_PIECES] if len(texts) <= MOST_PIECES else texts[: MOST_PIECES - 1]
+    if len(texts) > MOST_PIECES:
+        yield message.rest
+
+
+def _in_time(sender: "Apprise", title: str, body: str) -> str | None:
+    from apprise import NotifyFormat
+
+    taken: list[bool] = []
+
+    def send() -> None:
+        taken.append(bool(sender.notify(body, title=title, body_format=NotifyFormat.TEXT)))
+
+    thread = Thread(target=send, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    if taken == [True]:
+        return None
+    return "it did not take the message" if taken else "it did not answer in time"

@@ -1,0 +1,26 @@
+"""A paper's authors as a page names them: the first ones, and the rest where it is asked for."""
+
+from collections.abc import Iterable
+from typing import Final
+from unicodedata import bidirectional
+
+from markupsafe import Markup
+
+from pipeline.site import latex
+
+FEW: Final = 8
+"""Authors that are named at once; the median of arXiv's papers has five, nine of ten have nine."""
+
+RIGHT_TO_LEFT: Final = {"R", "AL", "AN"}
+
+
+def named(names: Iterable[str]) -> Markup:
+    """The names with commas between them, those written from right to left each by itself."""
+    return Markup(", ").join(map(_isolated, names))
+
+
+def _isolated(name: str) -> Markup:
+    shown = latex.to_html(name, links=False)
+    if RIGHT_TO_LEFT.isdisjoint(map(bidirectional, name)):
+        return shown
+    return Markup("<bdi>{}</bdi>").format(shown)

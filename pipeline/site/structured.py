@@ -1,0 +1,122 @@
+"""What a page says of itself to search engines and where it is shared, in its `<head>`.
+
+Open Graph (https://ogp.me) and schema.org as JSON-LD. The data block is no script: no content
+security policy has to allow it.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from pipeline.records import LANGUAGES, Digest, Language, Paper, Publication, utc_text
+from pipeline.site import latex, words
+from pipeline.site.links import doi_link
+from pipeline.site.place import Place
+from pipeline.site.text import abstract_link, clean, local_time
+from pipeline.text import amount, shortened
+
+MOST_AUTHORS = 8
+"""Authors named of a paper, the first ones; arXiv's own page names all."""
+
+LONGEST_TITLE = 250
+LONGEST_NAME = 80
+LONGEST_DESCRIPTION = 300
+
+LOCALES: Final[dict[Language, str]] = {"en": "en_US", "zh": "zh_CN"}
+TAGS: Final[dict[Language, str]] = {"en": "en", "zh": "zh-Hans"}
+ESCAPED: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+"""What JSON may hold in another form, so that no text can end the element it stands in."""
+
+
+def head(digest: Digest, releases: Sequence[Publication], place: Place) -> Markup:
+    """The elements for the `<head>` of a digest's page at `place`.
+
+    `releases`: its publications, oldest first; a draft has none and gets no dates. A digest that
+    was taken back says so and names no papers. Names and titles that are far too long are cut,
+    so thirty papers take at most some 18 KB. Raises `DamagedFile` where its time zone is unknown.
+    """
+    title = clean(f"{digest.title} · {local_time(digest)(digest.instant)}")
+    description = shortened(_description(digest, releases, place), LONGEST_DESCRIPTION)
+    locales = [LOCALES[language] for language in _languages(place)]
+    tags = [
+        ("name", "description", description),
+        ("property", "og:type", "article"),
+        ("property", "og:site_name", clean(place.site.title)),
+        ("property", "og:title", title),
+        ("property", "og:description", description),
+        ("property", "og:url", place.address),
+        ("property", "og:locale", locales[0]),
+        *(("property", "og:locale:alternate", other) for other in locales[1:]),
+    ]
+    if releases:
+        tags += [
+            ("property", "article:published_time", utc_text(releases[0].at)),
+            ("property", "article:modified_time", utc_text(releases[-1].at)),
+        ]
+    lines = [Markup('<meta {}="{}" content="{}">').format(*tag) for tag in tags]
+    data = _page(digest, releases, place) | {"name": title, "description": description}
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(ESCAPED)
+    # JSON in which nothing is left that HTML gives a meaning to.
+    lines.append(Markup('<script type="application/ld+json">{}</script>').format(Markup(text)))  # noqa: S704
+    return Markup("\n").join(lines)
+
+
+def _languages(place: Place) -> Sequence[Language]:
+    return place.topic.languages if place.topic else LANGUAGES
+
+
+def _description(digest: Digest, releases: Sequence[Publication], place: Place) -> str:
+    """What the topic is about, and of the digest a few words in each of its languages."""
+    about = place.topic.description if place.topic else ""
+    if releases and releases[-1].why is not None:
+        said = words.release_notes(digest, releases)[-1]
+    else:
+        count, reviewed = len(digest.papers), words.reviewed(digest)
+        said = words.Said(
+            f"{amount(count, 'paper')} from arXiv. {reviewed.en}",
+            f"arXiv 论文 {count} 篇。{reviewed.zh}",
+        )
+    parts = [about, " ".join(getattr(said, language) for language in _languages(place))]
+    return clean(" · ".join(filter(None, parts)))
+
+
+def _page(digest: Digest, releases: Sequence[Publication], place: Place) -> dict[str, Any]:
+    taken_back = bool(releases) and releases[-1].why is not None
+    site = {"@type": "WebSite", "name": clean(place.site.title), "url": place.site.url}
+    page: dict[str, Any] = {
+        "@context": "https://schema.org",
+        "@type": "CollectionPage",
+        "url": place.address,
+        "inLanguage": [TAGS[language] for language in _languages(place)],
+        "isPartOf": site,
+    }
+    if releases:
+        page["datePublished"] = utc_text(releases[0].at)
+        page["dateModified"] = utc_text(releases[-1].at)
+    if digest.editors:
+        page["editor"] = [_person(name) for name in digest.editors]
+    if not taken_back:
+        page["hasPart"] = [_article(entry.paper) for entry in digest.papers]
+    return page
+
+
+def _article(paper: Paper) -> dict[str, Any]:
+    """The dates are those of the first version and of the one shown, in UTC."""
+    article: dict[str, Any] = {
+        "@type": "ScholarlyArticle",
+        "headline": shortened(clean(latex.to_text(paper.title)), LONGEST_TITLE),
+        "author": [_person(name) for name in paper.authors[:MOST_AUTHORS]],
+        "datePublished": f"{paper.first:%Y-%m-%d}",
+        "dateModified": f"{paper.latest:%Y-%m-%d}",
+        "identifier": f"arXiv:{clean(paper.id)}v{paper.version}",
+        "url": abstract_link(paper),
+    }
+    if published := doi_link(paper):
+        article["sameAs"] = published
+    return article
+
+
+def _person(name: str) -> dict[str, str]:
+    return {"@type": "Person", "name": shortened(clean(name), LONGEST_NAME)}
