@@ -25,6 +25,9 @@ FORMAT = 1
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+TAGS: dict[Language, str] = {"en": "en", "zh": "zh-Hans"}
+"""By which pages and feeds name the languages: BCP 47."""
+
 Origin = Literal["model", "embedded"]
 Action = Literal[
     "approve", "edit", "exclude", "hold", "reopen", "pin", "unpin", "move", "introduce"

@@ -15,7 +15,7 @@ from pipeline.site.archive import Month, archive_page, month_page, months
 from pipeline.site.catalogue import Listed, Neighbours, Topic, neighbours, newest
 from pipeline.site.edition import Edition, edition
 from pipeline.site.front import topic_sitemap
-from pipeline.site.page import SITE_LINK, digest_page, tombstone_page
+from pipeline.site.page import digest_page, tombstone_page
 from pipeline.site.place import ALONE, Place
 
 
@@ -84,7 +84,7 @@ class TopicPages:
         place = self._place(f"{one.snapshot}.html", self._beside[one.snapshot])
         if shown.withdrawn:
             return tombstone_page(shown.digest, releases=shown.releases, place=place)
-        return digest_page(shown.digest, releases=shown.releases, place=place, link=SITE_LINK)
+        return digest_page(shown.digest, releases=shown.releases, place=place)
 
     def _archive(self) -> dict[str, str]:
         """The topic's archive, its sitemap, and of its months those that look different now."""

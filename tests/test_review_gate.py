@@ -426,7 +426,7 @@ class TestAWithdrawnDigest:
 
     def test_has_its_reason_as_text(self, published):
         self.take_back(published, '<script>alert(1)</script> & "{{ 7*7 }}"\n\u202e')
-        assert "<script>" not in published.page
+        assert "<script>alert" not in published.page
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in published.page
         assert "\u202e" not in published.page
 
@@ -476,7 +476,7 @@ class TestAWithdrawnDigest:
         for _ in range(2):
             gone.release(asked_under="all")
             self.take_back(gone)
-        assert gone.page.count("Withdrawn on ") == 3
+        assert gone.page.partition("<main")[2].count("Withdrawn on ") == 3
         assert [p.why for p in gone.publications()] == [None, WHY, None, WHY, None, WHY]
 
     @pytest.mark.parametrize("why", ["", " \n", "\x00\u202e"])

@@ -99,8 +99,6 @@ def test_the_digest_is_a_collection_of_scholarly_articles() -> None:
                 {"@type": "Person", "name": "Orla O'Brine"},
             ],
             "datePublished": "2026-04-29",
-            "dateModified": "2026-04-29",
-            "identifier": "arXiv:2604.90001v1",
             "url": "https://arxiv.org/abs/2604.90001v1",
             "sameAs": "https://doi.org/10.1000/tide.1",
         }
@@ -137,10 +135,10 @@ def test_thirty_papers_with_long_lists_of_authors_stay_small() -> None:
     papers = [a_paper(number, authors=names) for number in range(1, 31)]
     digest = a_digest(*(approved(an_entry(paper=paper)) for paper in papers))
     made = head(digest, [a_publication(digest)], a_place())
-    assert len(made.encode()) < 24_000
+    assert len(made.encode()) < 16_000
     assert made.count("Ada Christina Kelp") == 30 * MOST_AUTHORS
     few = a_digest(*(approved(an_entry(n, paper=a_paper(n))) for n in range(1, 31)))
-    assert len(head(few, [a_publication(few)], a_place()).encode()) < 18_000
+    assert len(head(few, [a_publication(few)], a_place()).encode()) < 12_000
 
 
 def test_a_title_of_any_length_is_cut() -> None:

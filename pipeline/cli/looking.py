@@ -23,11 +23,11 @@ import click
 )
 @click.pass_obj
 def serve(config: Path | None, host: str, port: int) -> None:
-    """Show the site, and the drafts as they would look on it; prints both addresses.
+    """Show the site on this machine, and the drafts as they would look on it.
 
-    For looking at it on this machine: nobody signs in and nothing can be changed. Ends with
-    Ctrl-C. At another address than 127.0.0.1 anybody who reaches it reads the drafts, too; for
-    readers put outputs/site/ on a web server.
+    It prints both addresses. For looking at it: nobody signs in and nothing can be changed.
+    Ends with Ctrl-C. At another address than 127.0.0.1 anybody who reaches it reads the drafts,
+    too; for readers put outputs/site/ on a web server.
     """
     import logging
 

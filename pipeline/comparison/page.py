@@ -3,16 +3,15 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.comparison import words
 from pipeline.comparison.answer import Comparison
-from pipeline.records import LANGUAGES, Language, Paper, fingerprint
+from pipeline.records import LANGUAGES, TAGS, Paper, fingerprint
 from pipeline.site.templating import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-TAGS: Mapping[Language, str] = {"en": "en", "zh": "zh-Hans"}
 """The value of `lang` for each language."""
 
 LONGEST_NAME = 150

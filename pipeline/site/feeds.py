@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from uuid import UUID, uuid5
 from xml.etree import ElementTree as ET
 
-from pipeline.records import Language, utc_text
+from pipeline.records import TAGS, Language, utc_text
 from pipeline.settings import SiteSettings
 from pipeline.site import words
 from pipeline.site.catalogue import Topic
@@ -26,7 +26,6 @@ MOST_AUTHORS = 10
 NAMESPACE: Final = UUID("6d1ff7e4-63c0-4a3c-9a0b-5f0d8f1f6a51")
 """Of the ids of feeds and entries; they stay when the site moves to another address."""
 
-TAGS: Final[dict[Language, str]] = {"en": "en", "zh": "zh-Hans"}
 LANGUAGE: Final = Said("English", "中文")
 WITHDRAWN: Final = Said("Withdrawn: ", "已撤回：")
 RIGHTS: Final = Said(

@@ -59,6 +59,11 @@ class Link(NamedTuple):
     shown: str
 
 
+def version_link(paper: Paper, version: int) -> str:
+    """Address of another version of the paper on arXiv, which keeps all of them."""
+    return f"https://arxiv.org/abs/{quote(clean(paper.id), safe=PATH)}v{version}"
+
+
 def html_link(paper: Paper) -> str | None:
     """Address of the paper as arXiv's HTML, where it was submitted late enough to have one."""
     if paper.latest < HTML_SINCE:

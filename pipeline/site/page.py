@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.records import Digest, Publication
-from pipeline.site import authors, contents, links, provenance, revised, words
+from pipeline.site import authors, contents, links, provenance, revised, structured, words
 from pipeline.site.assets import asset
 from pipeline.site.place import Place
 from pipeline.site.templating import rendered
@@ -27,17 +27,16 @@ def digest_page(
     *,
     releases: Sequence[Publication] = (),
     place: Place | None = None,
-    link: str = DRAFT_LINK,
 ) -> str:
     """The digest's page.
 
     `releases`: its publications, oldest first. `place`: where on the site it stands; a
-    page without one is self-contained. `link`: a snapshot's address, with `{}` for its name.
-    Raises `DamagedFile` where the digest's time zone is unknown.
+    page without one is self-contained. Raises `DamagedFile` where the digest's time zone is
+    unknown.
     """
     return rendered(
         "digest.html.j2",
-        **_common(digest, releases, place, link),
+        **_common(digest, releases, place),
         groups=contents.groups(digest),
         statuses=contents.statuses(digest),
         findings=words.findings(digest),
@@ -52,19 +51,17 @@ def tombstone_page(
     digest: Digest, *, releases: Sequence[Publication], place: Place | None = None
 ) -> str:
     """What stays on the site of a digest that was withdrawn: its dates and `digest.notes`."""
-    link = SITE_LINK if place else DRAFT_LINK
-    return rendered("tombstone.html.j2", **_common(digest, releases, place, link))
+    return rendered("tombstone.html.j2", **_common(digest, releases, place))
 
 
-def _common(
-    digest: Digest, releases: Sequence[Publication], place: Place | None, link: str
-) -> dict[str, Any]:
+def _common(digest: Digest, releases: Sequence[Publication], place: Place | None) -> dict[str, Any]:
     local = local_time(digest)
     return {
         "asset": asset,
         "digest": digest,
         "place": place,
-        "link": link,
+        "described": structured.head(digest, releases, place) if place else "",
+        "link": SITE_LINK if place else DRAFT_LINK,
         "local": local,
         "when": local(digest.instant),
         "release_notes": words.release_notes(digest, releases),

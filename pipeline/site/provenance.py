@@ -7,10 +7,10 @@ from typing import Final
 from pipeline.records import DigestLine, Entry, Language
 from pipeline.site.words import LANGUAGE, Said
 
-WRITTEN: Final = Said("Written by", "撰写")
-EDITED: Final = Said("Edited by", "修改")
+WRITTEN: Final = Said("Written by", "撰写：")
+EDITED: Final = Said("Edited by", "修改：")
 PICKED: Final = Said("Not written by a model", "并非模型撰写")
-REVIEWED: Final = Said("Reviewed by", "审阅")
+REVIEWED: Final = Said("Reviewed by", "审阅：")
 NOT_REVIEWED: Final = Said("Not reviewed by a person", "未经人工审阅")
 CARRIED: Final = Said("decided in snapshot", "决定沿用自")
 
@@ -34,7 +34,7 @@ def told(
 
 def _of_line(language: Language, done: Said) -> Said:
     whose = LANGUAGE[language]
-    return Said(f"{whose.en}: {done.en.lower()}", f"{whose.zh}：{done.zh}")
+    return Said(f"{whose.en}: {done.en.lower()}", f"{whose.zh}{done.zh}")
 
 
 def _origin(line: DigestLine) -> Told:

@@ -10,22 +10,23 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from pipeline.records import LANGUAGES, Digest, Language, Paper, Publication, utc_text
+from pipeline.records import LANGUAGES, TAGS, Digest, Language, Paper, Publication, utc_text
 from pipeline.site import latex, words
 from pipeline.site.links import doi_link
 from pipeline.site.place import Place
 from pipeline.site.text import abstract_link, clean, local_time
 from pipeline.text import amount, shortened
 
-MOST_AUTHORS = 8
+MOST_AUTHORS = 3
 """Authors named of a paper, the first ones; arXiv's own page names all."""
 
-LONGEST_TITLE = 250
+LONGEST_TITLE = 110
+"""Characters of a headline, beyond which search engines cut it."""
+
 LONGEST_NAME = 80
 LONGEST_DESCRIPTION = 300
 
 LOCALES: Final[dict[Language, str]] = {"en": "en_US", "zh": "zh_CN"}
-TAGS: Final[dict[Language, str]] = {"en": "en", "zh": "zh-Hans"}
 ESCAPED: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 """What JSON may hold in another form, so that no text can end the element it stands in."""
 
@@ -35,7 +36,7 @@ def head(digest: Digest, releases: Sequence[Publication], place: Place) -> Marku
 
     `releases`: its publications, oldest first; a draft has none and gets no dates. A digest that
     was taken back says so and names no papers. Names and titles that are far too long are cut,
-    so thirty papers take at most some 18 KB. Raises `DamagedFile` where its time zone is unknown.
+    so thirty papers take at most some 10 KB. Raises `DamagedFile` where its time zone is unknown.
     """
     title = clean(f"{digest.title} · {local_time(digest)(digest.instant)}")
     description = shortened(_description(digest, releases, place), LONGEST_DESCRIPTION)
@@ -109,10 +110,10 @@ def _article(paper: Paper) -> dict[str, Any]:
         "headline": shortened(clean(latex.to_text(paper.title)), LONGEST_TITLE),
         "author": [_person(name) for name in paper.authors[:MOST_AUTHORS]],
         "datePublished": f"{paper.first:%Y-%m-%d}",
-        "dateModified": f"{paper.latest:%Y-%m-%d}",
-        "identifier": f"arXiv:{clean(paper.id)}v{paper.version}",
         "url": abstract_link(paper),
     }
+    if paper.latest != paper.first:
+        article["dateModified"] = f"{paper.latest:%Y-%m-%d}"
     if published := doi_link(paper):
         article["sameAs"] = published
     return article

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.records import utc_text
+from pipeline.records import TAGS, utc_text
 from pipeline.site import language, latex
 from pipeline.site.text import abstract_link, clean, pdf_link
 
@@ -44,7 +44,9 @@ def environment(folder: Path) -> "Environment":
         latex=latex.to_html,
         plain=latex.to_text,
     )
-    environment.globals.update(language_script=language.script(), language_source=language.source())
+    environment.globals.update(
+        language_script=language.script(), language_source=language.source(), tags=TAGS
+    )
     return environment
 
 

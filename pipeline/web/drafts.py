@@ -9,7 +9,7 @@ from pipeline.outputs import Outputs
 from pipeline.records import LANGUAGES, Digest
 from pipeline.settings import Settings
 from pipeline.site.catalogue import Neighbours, Topic
-from pipeline.site.page import SITE_LINK, digest_page
+from pipeline.site.page import digest_page
 from pipeline.site.place import Place
 from pipeline.site.words import Said
 from pipeline.snapshot import Snapshot
@@ -57,7 +57,7 @@ class Drafts:
             self._beside(desk.snapshot),
         )
         releases = desk.snapshot.publications()
-        return digest_page(digest.but(earlier=()), releases=releases, place=place, link=SITE_LINK)
+        return digest_page(digest.but(earlier=()), releases=releases, place=place)
 
     def _rows(self) -> Iterator[Row]:
         for topic in self.outputs.topics():

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from starlette.requests import Request
 
 from pipeline.records import LANGUAGES, Language
+from pipeline.records import TAGS as TAGS
 from pipeline.web.chinese import CHINESE, FINDINGS
 
 WORDS = CHINESE | FINDINGS
@@ -15,7 +16,6 @@ WORDS = CHINESE | FINDINGS
 COOKIE = "paperline-language"
 """The cookie that keeps the reader's choice."""
 
-TAGS: dict[Language, str] = {"en": "en", "zh": "zh-Hans"}
 """The languages as HTML names them."""
 
 Say = Callable[..., str]
