@@ -366,3 +366,12 @@ def test_only_this_page_lets_webassembly_run():
     assert "'wasm-unsafe-eval'" in policy
     assert "worker-src &#39;self&#39;" in policy or "worker-src 'self'" in policy
     assert "wasm" not in page_of(a_digest(an_entry()))
+
+
+def test_a_formula_is_found_as_it_was_written() -> None:
+    math = '<math alttext="O(n^2)"><mi>O</mi><mo>(</mo><msup><mi>n</mi><mn>2</mn></msup></math>'
+    page = (
+        '<article class="paper" id="2604.90001">'
+        f'<h2><a href="x">Tides in {math} steps</a></h2></article>'
+    )
+    assert "Tides in O(n^2) steps" in searchable(page, "tides")
