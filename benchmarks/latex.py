@@ -22,10 +22,10 @@ if str(REPOSITORY) not in sys.path:
 from markupsafe import escape  # noqa: E402  works from a plain checkout
 
 from benchmarks.harness import TESTBED  # noqa: E402
-from pipeline.site import mathematics  # noqa: E402
-from pipeline.site.latex import to_html  # noqa: E402
-from pipeline.site.latex_parts import parts  # noqa: E402
-from pipeline.site.latex_tokens import SPECIAL  # noqa: E402
+from pipeline.site.latex import mathematics  # noqa: E402
+from pipeline.site.latex.parts import parts  # noqa: E402
+from pipeline.site.latex.rendering import to_html  # noqa: E402
+from pipeline.site.latex.tokens import SPECIAL  # noqa: E402
 from pipeline.site.text import clean  # noqa: E402
 
 RUNS = 5

@@ -23,7 +23,7 @@ from pipeline.exports.spreadsheet import BYTE_ORDER_MARK, FORMULA, digest_csv, h
 from pipeline.exports.tex import latex, protected
 from pipeline.exports.tex_commands import IN_FORMULAS, LETTERS, SYMBOLS, WITH_GROUP
 from pipeline.records import Digest, Failure, Paper, Withdrawal
-from pipeline.site.latex import to_text
+from pipeline.site.latex.rendering import to_text
 from pipeline.text import one_line
 from tests.desks import Room, a_desk
 from tests.digests import (

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 from markupsafe import escape
 
-from pipeline.site import mathematics, mathml
-from pipeline.site.latex import to_html, to_text
+from pipeline.site.latex import mathematics, mathml
+from pipeline.site.latex.rendering import to_html, to_text
 from pipeline.site.text import clean
 
 TEXT_ELEMENTS = {"a", "strong", "em", "i", "b", "code", "span", "u", "s", "sup", "sub"}

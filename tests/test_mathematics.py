@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.site.latex_tokens import LONGEST
-from pipeline.site.mathematics import COMMANDS, DEEPEST, mathml, plain
-from pipeline.site.mathml import ATTRIBUTES, ELEMENTS
+from pipeline.site.latex.mathematics import COMMANDS, DEEPEST, mathml, plain
+from pipeline.site.latex.mathml import ATTRIBUTES, ELEMENTS
+from pipeline.site.latex.tokens import LONGEST
 
 FORMULAS = st.lists(
     st.sampled_from(

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from pipeline.errors import DamagedFile
 from pipeline.records import Digest, Failure, Publication, Reason
 from pipeline.settings import SiteSettings
-from pipeline.site.latex import to_html
+from pipeline.site.latex.rendering import to_html
 from pipeline.site.markdown import digest_markdown, escaped
 from pipeline.site.page import digest_page
 from pipeline.site.text import clean

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pipeline.exports.notes import notes, published_in
 from pipeline.exports.tex import latex, protected
 from pipeline.records import Digest, Entry, Paper
-from pipeline.site import latex as site_latex
+from pipeline.site.latex.rendering import to_text
 from pipeline.site.text import abstract_link
 
 DOI = re.compile(r"10\.[0-9]{4,9}/[^\s{}\\%#&\"^~$]+")
@@ -77,7 +77,7 @@ def _author(name: str) -> str:
 
 def _key(paper: Paper) -> str:
     """The first author's last name in plain letters, the year, and arXiv's identifier."""
-    first = site_latex.to_text(paper.authors[0]) if paper.authors else ""
+    first = to_text(paper.authors[0]) if paper.authors else ""
     letters = unicodedata.normalize("NFKD", ORGANISATION.sub(" ", first)).casefold()
     words = [re.sub(r"[^a-z]", "", word) for word in letters.split()]
     names = [word for word in words if word and word not in SUFFIXES]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pipeline.exports.notes import notes, published_in
 from pipeline.records import Digest, Entry
-from pipeline.site import latex
+from pipeline.site.latex.rendering import to_text
 from pipeline.site.text import abstract_link, pdf_link
 from pipeline.text import one_line
 
@@ -29,8 +29,8 @@ def _record(digest: Digest, entry: Entry) -> Iterator[str]:
         ("TY", "UNPB"),
         ("ID", paper.id),
         *(("AU", author) for author in paper.authors),
-        ("TI", latex.to_text(paper.title)),
-        ("AB", latex.to_text(paper.abstract)),
+        ("TI", to_text(paper.title)),
+        ("AB", to_text(paper.abstract)),
         ("PY", f"{paper.first:%Y}"),
         ("DA", f"{paper.first:%Y/%m/%d}"),
         ("DB", "arXiv"),

@@ -7,7 +7,7 @@ addresses, and Markdown. It stays readable, in a mail too.
 
 import re
 
-from pipeline.site.latex import to_text
+from pipeline.site.latex.rendering import to_text
 from pipeline.text import one_line, shortened
 
 SIGNS = str.maketrans({"@": "＠", "*": "∗", "~": "∼", "`": "'"})

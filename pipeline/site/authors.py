@@ -6,7 +6,7 @@ from unicodedata import bidirectional
 
 from markupsafe import Markup
 
-from pipeline.site import latex
+from pipeline.site.latex.rendering import to_html
 
 FEW: Final = 8
 """Authors that are named at once; the median of arXiv's papers has five, nine of ten have nine."""
@@ -20,7 +20,7 @@ def named(names: Iterable[str]) -> Markup:
 
 
 def _isolated(name: str) -> Markup:
-    shown = latex.to_html(name, links=False)
+    shown = to_html(name, links=False)
     if RIGHT_TO_LEFT.isdisjoint(map(bidirectional, name)):
         return shown
     return Markup("<bdi>{}</bdi>").format(shown)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pipeline.records import Entry, Paper, Revised
-from pipeline.site import latex
+from pipeline.site.latex.rendering import to_text
 from pipeline.site.words import Said
 from pipeline.word_differences import Part, parts
 
@@ -31,7 +31,7 @@ def changes(entry: Entry) -> list[Change]:
     """The fields that changed, with what is far from any change left out."""
     before = entry.revision.before if entry.revision else {}
     return [
-        Change(name, _shortened(parts(latex.to_text(before[field]), _now(entry.paper, field))))
+        Change(name, _shortened(parts(to_text(before[field]), _now(entry.paper, field))))
         for field, name in FIELDS.items()
         if field in before
     ]
@@ -55,7 +55,7 @@ def revision_note(entry: Entry) -> Said | None:
 
 def _now(paper: Paper, field: Revised) -> str:
     text = {"title": paper.title, "abstract": paper.abstract, "comments": paper.comments or ""}
-    return latex.to_text(text[field])
+    return to_text(text[field])
 
 
 def _shortened(found: Sequence[Part]) -> list[Part]:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from pipeline.records import LANGUAGES, TAGS, Digest, Language, Paper, Publication, utc_text
-from pipeline.site import latex, words
+from pipeline.site import words
+from pipeline.site.latex.rendering import to_text
 from pipeline.site.links import doi_link
 from pipeline.site.place import Place
 from pipeline.site.text import abstract_link, clean, local_time
@@ -107,7 +108,7 @@ def _article(paper: Paper) -> dict[str, Any]:
     """The dates are those of the first version and of the one shown, in UTC."""
     article: dict[str, Any] = {
         "@type": "ScholarlyArticle",
-        "headline": shortened(clean(latex.to_text(paper.title)), LONGEST_TITLE),
+        "headline": shortened(clean(to_text(paper.title)), LONGEST_TITLE),
         "author": [_person(name) for name in paper.authors[:MOST_AUTHORS]],
         "datePublished": f"{paper.first:%Y-%m-%d}",
         "url": abstract_link(paper),

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records import TAGS, utc_text
-from pipeline.site import language, latex
+from pipeline.site import language
+from pipeline.site.latex.rendering import to_html, to_text
 from pipeline.site.text import abstract_link, clean, pdf_link
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def environment(folder: Path) -> "Environment":
         utc=utc_text,
         abstract_link=abstract_link,
         pdf_link=pdf_link,
-        latex=latex.to_html,
-        plain=latex.to_text,
+        latex=to_html,
+        plain=to_text,
     )
     environment.globals.update(
         language_script=language.script(), language_source=language.source(), tags=TAGS

@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element
 
-from pipeline.site.alphabets import COMBINING, accented, lowered, raised, styled
+from pipeline.site.latex.alphabets import COMBINING, accented, lowered, raised, styled
 
 _ONE_LETTER = {"double-struck", "script", "fraktur", "bold", "bold-italic"}
 _SCRIPTS = {"msub": "_", "msup": "^", "msubsup": "_^"}

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 
 from markupsafe import escape
 
-from pipeline.site.alphabets import COMBINING, styled
+from pipeline.site.latex.alphabets import COMBINING, styled
 from pipeline.site.text import clean
 
 _ROWS = {"math", "mrow", "mstyle", "mpadded", "mphantom", "msqrt", "mtd"}

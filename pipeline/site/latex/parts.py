@@ -4,10 +4,10 @@ import re
 from typing import Literal, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from pipeline.site import latex_commands as commands
-from pipeline.site.alphabets import ACCENTS, accented
-from pipeline.site.latex_tokens import LONGEST, Token, pairs, tokens
-from pipeline.site.mathematics import mathml, plain
+from pipeline.site.latex import commands
+from pipeline.site.latex.alphabets import ACCENTS, accented
+from pipeline.site.latex.mathematics import mathml, plain
+from pipeline.site.latex.tokens import LONGEST, Token, pairs, tokens
 from pipeline.site.text import PATH, clean
 
 DEEPEST = 12

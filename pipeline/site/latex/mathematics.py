@@ -8,9 +8,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pipeline.site.latex_tokens import LONGEST
-from pipeline.site.mathml import serialised, tidied
-from pipeline.site.plain_mathematics import as_text
+from pipeline.site.latex.mathml import serialised, tidied
+from pipeline.site.latex.plain_mathematics import as_text
+from pipeline.site.latex.tokens import LONGEST
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

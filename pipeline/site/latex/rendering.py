@@ -7,11 +7,11 @@ as it was written. Time is linear in the text's length, whatever the text.
 
 from markupsafe import Markup, escape
 
-from pipeline.site.alphabets import lowered, raised
-from pipeline.site.latex_commands import SMALL_CAPITALS
-from pipeline.site.latex_parts import Part, parts
-from pipeline.site.latex_tokens import SPECIAL
-from pipeline.site.mathematics import mathml, plain
+from pipeline.site.latex.alphabets import lowered, raised
+from pipeline.site.latex.commands import SMALL_CAPITALS
+from pipeline.site.latex.mathematics import mathml, plain
+from pipeline.site.latex.parts import Part, parts
+from pipeline.site.latex.tokens import SPECIAL
 from pipeline.site.text import clean
 
 
