@@ -126,9 +126,9 @@ def _index(source: Path, bundle: Path) -> None:
         [
             str(_program()),
             "--site",
-            str(source),
+            source.name,
             "--output-path",
-            str(bundle),
+            bundle.name,
             "--force-language",
             LANGUAGE,
             "--quiet",
@@ -171,7 +171,8 @@ def _answer(command: list[str], folder: Path) -> str:
     except subprocess.TimeoutExpired:
         raise _failed(f"Pagefind had not finished after {round(LONGEST)} seconds") from None
     except subprocess.CalledProcessError as error:
-        said = one_line((error.stderr or error.stdout).decode("utf-8", "replace"))
+        told = (error.stderr or error.stdout).decode("utf-8", "replace").splitlines()
+        said = one_line(" ".join(dict.fromkeys(told)))  # it says some things twice
         raise _failed(f"Pagefind ended with {error.returncode}: {said[:300]}") from None
     except OSError as error:
         raise _failed(f"Pagefind cannot be run: {error.strerror or error}") from error

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -391,6 +392,44 @@ class TestARebuild:
         press.publish(a_night(2)).build()
         assert all(name in press.files() for name in others)
         assert "assets/site-00000000.css" not in press.files()
+
+
+class TestTheSearchIndex:
+    ENTRY = "search/2026/pagefind-entry.json"
+
+    @pytest.fixture
+    def press(self, tmp_path: Path) -> Press:
+        return Press(tmp_path, site=SiteSettings(url="https://digests.example/"))
+
+    def test_is_made_anew_of_the_years_that_changed(self, press: Press) -> None:
+        press.publish(a_night(1), a_night(1, year=2025)).build()
+        assert {self.ENTRY, "search.html"} <= press.files().keys()
+        changed = press.publish(a_night(2)).build().changed
+        assert self.ENTRY in changed
+        assert not any(path.startswith("search/2025/") for path in changed)
+        assert press.build().changed == []
+
+    def test_that_was_lost_is_made_again(self, press: Press) -> None:
+        press.publish(a_night(1)).build()
+        shutil.rmtree(press.folder.root / "search")
+        assert self.ENTRY in press.build().changed
+
+    def test_that_cannot_be_made_leaves_the_site_whole_and_is_tried_again(
+        self, press: Press, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PAGEFIND_BINARY_PATH", "/bin/false")
+        built = press.publish(a_night(1)).build()
+        assert "Pagefind ended with 1" in str(built.trouble)
+        assert "tides/20260501_1000.html" in press.files()
+        monkeypatch.delenv("PAGEFIND_BINARY_PATH")
+        built = press.build()
+        assert (self.ENTRY in built.changed, built.trouble) == (True, None)
+
+    def test_goes_with_its_page_where_it_is_turned_off(self, press: Press) -> None:
+        press.publish(a_night(1)).build()
+        press = Press(press.settings.outputs.parent)
+        press.build()
+        assert not any(path.startswith("search") for path in press.files())
 
 
 def test_a_damaged_release_is_named(press: Press) -> None:

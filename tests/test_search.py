@@ -186,6 +186,13 @@ def test_builds_without_news_leave_bytes_and_times(site: Path):
     assert contents(site) == before
 
 
+def test_a_site_may_be_named_from_where_the_command_runs(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(site.parent.parent)
+    assert "search/2026/pagefind-entry.json" in search_index.build(Path("outputs/site"), "2026")
+
+
 def test_the_same_pages_give_the_same_bytes(site: Path, tmp_path: Path):
     put(site, *(f"tides/202604{day:02}_0405" for day in range(1, 31)))
     search_index.build(site, "2026")
@@ -265,7 +272,8 @@ def test_where_pagefind_fails_the_old_index_stays(
     search_index.build(site, "2026")
     before = contents(site)
     put(site, "tides/20260502_0405")
-    monkeypatch.setattr(search_index, "LONGEST", 0.2)
+    if told == "had not finished":
+        monkeypatch.setattr(search_index, "LONGEST", 0.2)
     monkeypatch.setenv("PAGEFIND_BINARY_PATH", program(tmp_path, text))
     with pytest.raises(SearchIndexFailed, match=told) as failure:
         search_index.build(site, "2026")
