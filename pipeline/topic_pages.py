@@ -62,16 +62,23 @@ class TopicPages:
         return neighbours([one.snapshot for one in self.now])
 
     def _changed(self) -> list[Listed]:
-        """The snapshots that were released since, stand beside others now, or have no page."""
+        """The snapshots that were released since, stand beside others now, or have no page.
+
+        Those without a page come first: pages that are there may lead to them.
+        """
         beside_before = neighbours([one.snapshot for one in self.before])
         known = {one.snapshot: one for one in self.before}
-        return [
+        changed = [
             one
             for one in self.now
             if known.get(one.snapshot) != one
             or beside_before.get(one.snapshot) != self._beside[one.snapshot]
-            or f"{self.topic.name}/{one.snapshot}.html" not in self.there
+            or not self._is_there(one)
         ]
+        return sorted(changed, key=self._is_there)
+
+    def _is_there(self, one: Listed) -> bool:
+        return f"{self.topic.name}/{one.snapshot}.html" in self.there
 
     def _place(self, page: str, beside: Neighbours = ALONE) -> Place:
         return Place(self.site, f"{self.topic.name}/{page}", self.topic, beside)

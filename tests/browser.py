@@ -39,6 +39,19 @@ REMEDY = "install Debian's chromium, or run: python -m playwright install chromi
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
+FLAGS = [
+    # Its sandbox needs privileges that root's containers have not; the pages are our own.
+    "--no-sandbox",
+    # A container's shared memory is too small for several browsers, which then stand still.
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    # Nothing is asked of hosts that a machine without a network cannot reach.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
 MOST_TABS = 500
 """Presses of Tab by which everything on a page was in focus."""
 
@@ -197,9 +210,8 @@ async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Br
         if found is None:
             give_up(required=REQUIRED)
         home = str(tmp_path_factory.mktemp("browser"))
-        # Its sandbox needs privileges that root's containers have not; the pages are our own.
         browser = await playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox"], env={"HOME": home}
+            executable_path=found, args=FLAGS, env={"HOME": home}
         )
         yield browser
         await browser.close()
