@@ -196,7 +196,7 @@ async def test_topic_and_year_choose_and_years_are_merged_the_newest_first(reade
     await reader.open("/search.html")
     await reader.search("wavelet")
     assert await reader.titles() == [
-        "Adapting Mooring Loads with k<50 Storms",
+        "Adapting Mooring Loads with k < 50 Storms",
         "Lantern Glass under Salt",
     ]
     await reader.find("#year").select_option("2025")
@@ -205,7 +205,7 @@ async def test_topic_and_year_choose_and_years_are_merged_the_newest_first(reade
     await reader.find("#year").select_option("")
     await reader.find("#topic").select_option("tides")
     await reader.said("1 paper.")
-    assert await reader.titles() == ["Adapting Mooring Loads with k<50 Storms"]
+    assert await reader.titles() == ["Adapting Mooring Loads with k < 50 Storms"]
     await expect(reader.page).to_have_url("/search.html?q=wavelet&topic=tides")
 
 
