@@ -107,8 +107,7 @@ def backfill(night: Night, topic: TopicSettings, first: date, last: date, source
         else:
             _let_wait(settings, topic, pending)
         give_notice(settings, topic.name, night.now, since=days[0] if days else night.now)
-        if trouble := build_site(settings).trouble:
-            work.missing.append(Missing(reason=f"site: {trouble}"))
+        work.missing += [Missing(reason=f"site: {why}") for why in build_site(settings).troubles]
     if work.trouble is not None:
         raise work.trouble
     return _described(topic.name, there, worked_on, outputs.waiting(topic.name), work)

@@ -19,7 +19,8 @@
         ├── UnbalancedBooks           a fetch cannot account for every paper      exit 1
         ├── OutputError               a file cannot be read or written            exit 1
         ├── DamagedFile               a file on disk is not what was written      exit 1
-        └── SearchIndexFailed         the site's search index could not be made   exit 1
+        ├── SearchIndexFailed         the site's search index could not be made
+        └── SiteIncomplete            something of what was published is not shown exit 3
 
 ModelUnavailable, ModelRefused, RequestRejected, AnswerRejected and BudgetReached do not
 end a command: the papers they concern become gaps with the error as their reason, and
@@ -169,6 +170,12 @@ class OutputError(Terminal):
 
 class SearchIndexFailed(Terminal):
     """The program that makes the site's search index failed; the site itself is whole."""
+
+
+class SiteIncomplete(Terminal):
+    """What was asked for is done, but something else of what was published is not on the site."""
+
+    exit_code = 3
 
 
 class DamagedFile(Terminal):

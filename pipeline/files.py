@@ -27,6 +27,9 @@ LONG_WAIT = 3600.0
 DAY = 86_400.0
 """Seconds; the longest that one turn may keep the next from beginning."""
 
+LOST = "lost"
+"""The stamp of a file that is not there."""
+
 BLOCK = 65_536
 """Bytes read at once from a file's end."""
 
@@ -65,12 +68,25 @@ def ensure_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def ensure_public(folder: Path, root: Path) -> None:
+    """Make `folder`, which is `root` or below it, and what is missing between them.
+
+    All may read what is made, whatever the umask. Raises `OutputError`.
+    """
+    with translated(folder):
+        for each in (*reversed(folder.relative_to(root).parents), folder.relative_to(root)):
+            path = root / each
+            if not path.is_dir():
+                path.mkdir(parents=path == root)
+                path.chmod(0o755)
+
+
 def stamp(path: Path) -> str:
-    """A text that changes when the file does, told without reading it; "lost" where none is."""
+    """A text that changes when the file does, told without reading it; `LOST` where none is."""
     try:
         found = path.stat()
     except FileNotFoundError:
-        return "lost"
+        return LOST
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
 
 

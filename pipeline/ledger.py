@@ -56,6 +56,9 @@ CREATE INDEX by_paper ON shown (paper, instant);
 CREATE INDEX withdrawals ON shown (instant) WHERE withdrawn_at IS NOT NULL;
 """
 
+MOST_EARLIER = 30
+"""Earlier snapshots, of those that show a paper, among which its older version is looked for."""
+
 PATIENCE = 60.0
 """Seconds to wait for another process that uses the index."""
 
@@ -68,7 +71,7 @@ class Shown(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """The version of a paper that was shown last, and the name of the snapshot that showed it."""
+    """A version of a paper, and the name of the snapshot that showed it."""
 
     version: int
     snapshot: str
@@ -150,17 +153,26 @@ class Ledger:
             (paper,),
         ).fetchall()
 
-    def revised_in(self, snapshot: str) -> dict[str, Earlier]:
-        """By paper, what was shown last before a snapshot that shows a newer version of it."""
-        found = self._connection.execute(
-            "SELECT now.paper, was.version, was.snapshot "
-            "FROM shown AS now JOIN shown AS was ON was.paper = now.paper AND was.snapshot = ("
+    def revised_in(self, snapshot: str) -> dict[str, list[Earlier]]:
+        """By paper, where it was shown before a snapshot that has a newer version; newest first.
+
+        `MOST_EARLIER` snapshots at most; without the papers of which these show no older version.
+        """
+        rows = self._connection.execute(
+            "SELECT now.paper, now.version, was.version, was.snapshot "
+            "FROM shown AS now JOIN shown AS was ON was.paper = now.paper AND was.snapshot IN ("
             "SELECT snapshot FROM shown WHERE paper = now.paper AND instant < now.instant "
-            "ORDER BY instant DESC, snapshot DESC LIMIT 1) "
-            "WHERE now.snapshot = ? AND was.version < now.version",
-            (snapshot,),
+            "ORDER BY instant DESC, snapshot DESC LIMIT ?) "
+            "WHERE now.snapshot = ? ORDER BY was.instant DESC, was.snapshot DESC",
+            (MOST_EARLIER, snapshot),
         )
-        return {paper: Earlier(version, name) for paper, version, name in found}
+        before: dict[str, list[Earlier]] = {}
+        revised = set()
+        for paper, version, older, name in rows:
+            before.setdefault(paper, []).append(Earlier(older, name))
+            if older < version:
+                revised.add(paper)
+        return {paper: shown for paper, shown in before.items() if paper in revised}
 
     def withdrawals_after(self, instant: datetime) -> dict[str, Withdrawal]:
         """By paper, the first withdrawal that a snapshot after `instant` shows."""

@@ -267,11 +267,6 @@ class Outputs:
         with files.locked(self.root / ".site.lock", timeout=SHORT_WAIT, holder="the site"):
             yield
 
-    def is_on_site(self, snapshot: Snapshot) -> bool:
-        """Whether the site's page is no older than the last release, if there is one."""
-        page = self.site / snapshot.topic / f"{snapshot.name}.html"
-        return snapshot.is_no_newer_than(page)
-
 
 @functools.lru_cache(maxsize=100_000)
 def _instant(folder: Path, _inode: int) -> datetime:

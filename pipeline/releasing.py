@@ -4,6 +4,7 @@ Everything that decides whether readers see something goes through here: the nig
 commands and the review app.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -17,8 +18,11 @@ from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import check as checks
 from pipeline.stages.assemble import assemble, is_stale
-from pipeline.stages.build import build_site
+from pipeline.stages.build import Built, build_site
 from pipeline.stages.publish import record, record_withdrawals, take_back
+from pipeline.text import one_line
+
+log = logging.getLogger(__name__)
 
 
 def release(  # noqa: PLR0913  who asks, for what
@@ -58,7 +62,7 @@ def release(  # noqa: PLR0913  who asks, for what
         digest = assembled(settings, snapshot, through_gate)
     carried = _carry_on(settings, snapshot, now)
     if site and "published" in (digest.status, carried):
-        build_site(settings)
+        show(settings)
     return digest
 
 
@@ -88,15 +92,29 @@ def releases_itself(settings: Settings, snapshot: Snapshot) -> bool:
 
 def withdraw(
     settings: Settings, snapshot: Snapshot, why: str, *, editor: str, now: datetime
-) -> None:
+) -> Built:
     """Take a published digest back: its page on the site says so, and why.
 
-    Raises `UsageError` where it is not published.
+    Asked for the same reason again it goes on where it was cut off. Returns what that did to
+    the site. Raises `UsageError` where the digest is not published.
     """
     with snapshot.releasing():
-        take_back(snapshot, why, editor=editor, now=now)
+        releases = snapshot.publications()
+        if not releases or releases[-1].why != one_line(why):
+            take_back(snapshot, why, editor=editor, now=now)
         assembled(settings, snapshot)
-    build_site(settings)
+    return build_site(settings)
+
+
+def show(settings: Settings) -> None:
+    """Bring the site up to date, and log what is not shown as it should be."""
+    log_troubles(build_site(settings))
+
+
+def log_troubles(built: Built) -> None:
+    """Say what is not shown as it should be."""
+    for trouble in built.troubles:
+        log.warning("%s", trouble)
 
 
 def assembled(

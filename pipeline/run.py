@@ -96,8 +96,7 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         week = night.now - timedelta(days=HEAL_DAYS)
         give_notice(settings, topic.name, night.now, since=week)
         # Also where an earlier run was cut off before it.
-        if trouble := build_site(settings).trouble:
-            work.missing.append(Missing(reason=f"site: {trouble}"))
+        work.missing += [Missing(reason=f"site: {why}") for why in build_site(settings).troubles]
         if work.trouble is not None:
             raise work.trouble
         snapshots = outputs.snapshots(topic.name)

@@ -6,17 +6,15 @@ same keeps its time.
 """
 
 import contextlib
-import importlib.metadata
 import os
-import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pipeline import files
-from pipeline.errors import OutputError, SearchIndexFailed
+from pipeline.errors import DamagedFile, OutputError, SearchIndexFailed
 from pipeline.site import searchable
 from pipeline.text import one_line
 
@@ -44,28 +42,29 @@ LONGEST = 600.0
 AGAIN = "Run the same command again; with search = false in [site] there is no search"
 
 
-def version() -> str:
-    """Pagefind's version: another one may make another index of the same pages."""
-    return importlib.metadata.version("pagefind")
-
-
 def years(site_folder: Path) -> set[str]:
     """The years that have an index, or a part of one."""
     found = site_folder.glob(f"{FOLDER}/[0-9][0-9][0-9][0-9]/")
     return {path.name for path in found}
 
 
-def build(site_folder: Path, year: str) -> list[str]:
-    """Bring the index of a year up to date with the digest pages that are there.
+def names(site_folder: Path, year: str) -> tuple[str, ...]:
+    """The files that a year's index has, in alphabetical order."""
+    folder = site_folder / FOLDER / year
+    return tuple(sorted(p.relative_to(folder).as_posix() for p in folder.glob("**/*.*")))
 
-    `year`: `2026`, by which the pages' names begin. Returns the paths that were written or
-    removed, from the site's root; a year without papers has no index. Hold the site's lock.
-    Raises `SearchIndexFailed`; until the new index is made, the old one stays.
+
+def build(site_folder: Path, year: str, pages: Sequence[str]) -> list[str]:
+    """Bring the index of a year up to date with its digests' pages, given by their paths.
+
+    Returns the paths that were written or removed, from the site's root; a year without papers
+    has no index. Hold the site's lock. Raises `SearchIndexFailed`; until the new index is made,
+    the old one stays.
     """
     with _told(), _workshop(site_folder) as workshop:
         source, bundle = workshop / "pages", workshop / "index"
         made: dict[str, Path] = {}
-        if _gather(site_folder, year, source):
+        if _gather(site_folder, pages, source):
             _index(source, bundle)
             made = _wanted(bundle)
         folder = site_folder / FOLDER / year
@@ -88,33 +87,33 @@ def _told() -> Iterator[None]:
     except OSError as error:
         told = files.output_error(error, Path(error.filename or FOLDER))
         raise _failed(f"{told.where} {told.what}", told.next_step) from error
-    except OutputError as error:
+    except (OutputError, DamagedFile) as error:
         raise _failed(f"{error.where} {error.what}", error.next_step) from error
 
 
 @contextlib.contextmanager
 def _workshop(site_folder: Path) -> Iterator[Path]:
-    """A folder on the site's file system, from which files can be renamed into it."""
-    beside = site_folder.parent
-    beside.mkdir(parents=True, exist_ok=True)
-    for left_over in beside.glob(f".{FOLDER}.*.part"):  # by a run that was killed
+    """A folder in the site, from which files can be renamed into their places.
+
+    Beside it may be another file system.
+    """
+    files.ensure_public(site_folder, site_folder)
+    for left_over in site_folder.glob(f".{FOLDER}.*.part"):  # by a run that was killed
         shutil.rmtree(left_over, ignore_errors=True)
-    made = Path(tempfile.mkdtemp(dir=beside, prefix=f".{FOLDER}.", suffix=".part"))
+    made = Path(tempfile.mkdtemp(dir=site_folder, prefix=f".{FOLDER}.", suffix=".part"))
     try:
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _gather(site_folder: Path, year: str, source: Path) -> int:
+def _gather(site_folder: Path, pages: Sequence[str], source: Path) -> int:
     """Write what is to be indexed of each digest; returns how many there are."""
-    name = re.compile(rf"{re.escape(year)}[0-9]{{4}}_[0-9]{{4}}\.html")
     count = 0
-    for page in sorted(site_folder.glob(f"*/{year}*.html")):
-        topic = page.parent.name
-        text = name.fullmatch(page.name) and searchable.searchable(files.read_text(page), topic)
+    for page in sorted(pages):
+        text = searchable.searchable(files.read_text(site_folder / page), page.partition("/")[0])
         if text:
-            path = source / topic / page.name
+            path = source / page
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             count += 1
@@ -196,7 +195,7 @@ def _written(made: Mapping[str, Path], folder: Path) -> list[str]:
         target = folder / name
         if target.is_file() and target.read_bytes() == path.read_bytes():
             continue
-        target.parent.mkdir(parents=True, exist_ok=True)
+        files.ensure_public(target.parent, folder.parent.parent)
         with path.open("rb") as file:
             os.fchmod(file.fileno(), 0o644)
             os.fsync(file.fileno())

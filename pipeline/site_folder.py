@@ -3,35 +3,49 @@
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from pipeline import files
 from pipeline.errors import DamagedFile
 from pipeline.records import Record
 from pipeline.site.catalogue import Listed
+from pipeline.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-OWN = re.compile(
+OF_THE_SITE = re.compile(
     r"(index|search)\.html|sitemap\.xml|robots\.txt|assets/[a-z]+-[0-9a-f]{8}\.(css|js)"
-    r"|[a-z0-9][a-z0-9_-]*/("
-    r"(index|archive)\.html|[0-9]{4}-[0-9]{2}\.html|[0-9]{8}_[0-9]{4}\.html"
+)
+OF_A_TOPIC = re.compile(
+    r"[^/]+/((index|archive|history)\.html|[0-9]{4}-[0-9]{2}\.html|[0-9]{8}_[0-9]{4}\.html"
     r"|feed-[a-z]{2}\.(xml|json)|sitemap\.xml)"
 )
 """The paths that are ours to remove. Whatever else stands there (CNAME, .nojekyll) stays."""
+
+PART = re.compile(r"(.*/)?\.[^/]+\.part")
+"""What a killed build left half-written."""
+
+
+class Index(Record, frozen=True, kw_only=True):
+    """A year's search index: what it was made of, and the names of its files."""
+
+    made_of: str
+    files: tuple[str, ...]
 
 
 class Catalogue(Record, frozen=True, kw_only=True):
     """What the site shows, as it was last written.
 
     `mark`: a fingerprint of all that makes pages beside what was published. `listed`: topic by
-    topic, the oldest first. `indexed`: by year, what its search index was made of.
+    topic, the oldest first. `files`: the paths of our own files, with their stamps. `indexes`:
+    the search index of each year.
     """
 
     mark: str
     listed: tuple[Listed, ...] = ()
-    indexed: dict[str, str] = {}
+    files: dict[str, str] = {}
+    indexes: dict[str, Index] = {}
 
 
 class SiteFolder:
@@ -56,9 +70,35 @@ class SiteFolder:
         """Replace it, after all that it names."""
         files.replace(self._catalogue, catalogue.to_json() + "\n")
 
-    def names(self) -> set[str]:
-        """The paths of our own files that are there, without those of the search indexes."""
-        return {name for name in _below(self.root) if OWN.fullmatch(name)}
+    def behind(self, snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+        """Those of the snapshots whose last release readers do not see yet."""
+        known = self.catalogue()
+        listed = known.listed if known else ()
+        shown = {(one.topic, one.snapshot): one.stamp for one in listed}
+        return [
+            each
+            for each in snapshots
+            if shown.get((each.topic, each.name), files.LOST) != each.publications_stamp()
+        ]
+
+    def stamps(self, topics: Collection[str]) -> dict[str, str]:
+        """The paths of our own files, each with a text that changes when the file does.
+
+        In the folders of these topics and in our own; those of the search indexes are not there.
+        """
+        with files.translated(self.root):
+            return {name: _stamp(entry) for name, entry in self._entries(topics)}
+
+    def _entries(self, topics: Collection[str]) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+        for entry in _scanned(self.root):
+            if OF_THE_SITE.fullmatch(entry.name) or PART.fullmatch(entry.name):
+                yield entry.name, entry
+        for folder in {"assets", *topics}:
+            ours = OF_THE_SITE if folder == "assets" else OF_A_TOPIC
+            for entry in _scanned(self.root / folder):
+                name = f"{folder}/{entry.name}"
+                if ours.fullmatch(name) or PART.fullmatch(name):
+                    yield name, entry
 
     def write(self, pages: Mapping[str, str]) -> list[str]:
         """Write the files that changed, in the order given; returns their paths.
@@ -68,7 +108,10 @@ class SiteFolder:
         written = []
         for name, text in pages.items():
             path = self.root / name
-            if not path.is_file() or path.read_bytes() != text.encode():
+            with files.translated(path):
+                same = path.is_file() and path.read_bytes() == text.encode()
+            if not same:
+                files.ensure_public(path.parent, self.root)
                 files.replace(path, text)
                 written.append(name)
         return written
@@ -85,18 +128,14 @@ class SiteFolder:
         return removed
 
 
-def _below(root: Path) -> Iterator[str]:
-    """The files in a folder and in its own folders, by their paths from there."""
-    with files.translated(root):
-        for entry in _entries(root):
-            if entry.is_file(follow_symlinks=False):
-                yield entry.name
-            elif entry.is_dir(follow_symlinks=False) and entry.name != "search":
-                yield from (f"{entry.name}/{inner.name}" for inner in _entries(Path(entry.path)))
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _scanned(folder: Path) -> list["os.DirEntry[str]"]:
+    """The files in a folder; none where it is not there, or is a link to somewhere else."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as found:
-        return list(found)
+        return [entry for entry in found if entry.is_file(follow_symlinks=False)]
+
+
+def _stamp(entry: "os.DirEntry[str]") -> str:
+    found = entry.stat(follow_symlinks=False)
+    return f"{found.st_size} {found.st_mtime_ns}"

@@ -163,6 +163,10 @@ class Snapshot:
         """Every release, oldest first."""
         return records_in(self._published, Publication)
 
+    def publications_stamp(self) -> str:
+        """A text that changes when something is released; nothing is read."""
+        return files.stamp(self._published)
+
     def append_publication(self, publication: Publication) -> None:
         """Append and sync. Hold `releasing()`."""
         files.append_lines(self._published, [publication.to_json()])
@@ -189,12 +193,6 @@ class Snapshot:
                 return False
             assembled = self.digest_json.stat().st_mtime_ns
             return any(path.exists() and path.stat().st_mtime_ns > assembled for path in decided)
-
-    def is_no_newer_than(self, page: Path) -> bool:
-        """Whether nothing was released after that file was written."""
-        if not self._published.exists():
-            return True
-        return page.exists() and page.stat().st_mtime_ns >= self._published.stat().st_mtime_ns
 
     def was_released_since(self, moment: datetime) -> bool:
         """Whether a release was written after that moment, told by the file's time."""

@@ -5,9 +5,10 @@ feeds and the sitemap; what is not among these is not looked at.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
+from pipeline.errors import DamagedFile
 from pipeline.outputs import Outputs
 from pipeline.settings import SiteSettings
 from pipeline.site import feeds
@@ -21,10 +22,10 @@ from pipeline.site.place import ALONE, Place
 
 @dataclass(frozen=True)
 class TopicPages:
-    """A topic's part of the site. `there` are the paths of the files that the site has.
+    """A topic's part of the site. `whole`: the paths of the files that are as they were written.
 
     `now` is what is listed of the topic, `before` what was when the site was built last; both
-    are oldest first.
+    are oldest first. `damaged` is what could not be read, once `pages` was gone through.
     """
 
     site: SiteSettings
@@ -32,7 +33,8 @@ class TopicPages:
     topic: Topic
     before: Sequence[Listed]
     now: Sequence[Listed]
-    there: set[str]
+    whole: set[str]
+    damaged: list[DamagedFile] = field(default_factory=list)
 
     @cached_property
     def paths(self) -> set[str]:
@@ -49,16 +51,16 @@ class TopicPages:
         name, index = self.topic.name, f"{self.topic.name}/index.html"
         changed, last = self._changed(), newest(self.now)
         for one in changed:
-            yield {f"{name}/{one.snapshot}.html": self._page(one)}
-        if self.before == self.now and self.paths <= self.there:
+            yield from self._at(one, f"{name}/{one.snapshot}.html")
+        if self.before == self.now and self.paths <= self.whole:
             return
-        if last in changed or last != newest(self.before or self.now) or index not in self.there:
-            yield {index: self._page(last)}
+        if last in changed or last != newest(self.before or self.now) or index not in self.whole:
+            yield from self._at(last, index)
         yield self._archive()
         yield self._feeds()
 
     @cached_property
-    def _beside(self) -> dict[str, Neighbours]:
+    def _neighbours(self) -> dict[str, Neighbours]:
         return neighbours([one.snapshot for one in self.now])
 
     def _changed(self) -> list[Listed]:
@@ -72,43 +74,55 @@ class TopicPages:
             one
             for one in self.now
             if known.get(one.snapshot) != one
-            or beside_before.get(one.snapshot) != self._beside[one.snapshot]
-            or not self._is_there(one)
+            or beside_before.get(one.snapshot) != self._neighbours[one.snapshot]
+            or not self._is_whole(one)
         ]
-        return sorted(changed, key=self._is_there)
+        return sorted(changed, key=self._is_whole)
 
-    def _is_there(self, one: Listed) -> bool:
-        return f"{self.topic.name}/{one.snapshot}.html" in self.there
+    def _is_whole(self, one: Listed) -> bool:
+        return f"{self.topic.name}/{one.snapshot}.html" in self.whole
 
     def _place(self, page: str, beside: Neighbours = ALONE) -> Place:
         return Place(self.site, f"{self.topic.name}/{page}", self.topic, beside)
 
-    def _edition(self, one: Listed) -> Edition:
-        return edition(self.outputs.snapshot(one.topic, one.snapshot).publications())
+    def _edition(self, one: Listed) -> Edition | None:
+        """A snapshot as it was released; None, and noted, where that cannot be read any more."""
+        try:
+            return edition(self.outputs.snapshot(one.topic, one.snapshot).publications())
+        except DamagedFile as damage:
+            if str(damage) not in map(str, self.damaged):
+                self.damaged.append(damage)
+            return None
 
-    def _page(self, one: Listed) -> str:
+    def _at(self, one: Listed, path: str) -> Iterator[dict[str, str]]:
+        """A snapshot's page at a path; nothing where its releases cannot be read."""
         shown = self._edition(one)
-        place = self._place(f"{one.snapshot}.html", self._beside[one.snapshot])
-        if shown.withdrawn:
-            return tombstone_page(shown.digest, releases=shown.releases, place=place)
-        return digest_page(shown.digest, releases=shown.releases, place=place)
+        if shown is None:
+            return
+        place = self._place(f"{one.snapshot}.html", self._neighbours[one.snapshot])
+        make = tombstone_page if shown.withdrawn else digest_page
+        yield {path: make(shown.digest, releases=shown.releases, place=place)}
 
     def _archive(self) -> dict[str, str]:
         """The topic's archive, its sitemap, and of its months those that look different now."""
         name, found, before = self.topic.name, months(self.now), months(self.before)
-        beside, beside_before = _beside(found), _beside(before)
+        beside, beside_before = _in_order(found), _in_order(before)
         made = {}
         for month in found:
             path = f"{month.name}.html"
             same = month in before and beside[month.name] == beside_before[month.name]
-            if not same or f"{name}/{path}" not in self.there:
+            if not same or f"{name}/{path}" not in self.whole:
                 made[f"{name}/{path}"] = month_page(self._place(path, beside[month.name]), month)
         made[f"{name}/archive.html"] = archive_page(self._place("archive.html"), found)
         made[f"{name}/sitemap.xml"] = topic_sitemap(self.site, self.topic, self.now)
         return made
 
     def _feeds(self) -> dict[str, str]:
-        last = [self._edition(one) for one in reversed(self.now[-feeds.FEED_LENGTH :])]
+        last = [
+            shown
+            for one in reversed(self.now[-feeds.FEED_LENGTH :])
+            if (shown := self._edition(one)) is not None
+        ]
         made = {}
         for language in self.topic.languages:
             about = self.topic, self.site, language, last
@@ -117,5 +131,5 @@ class TopicPages:
         return made
 
 
-def _beside(found: Sequence[Month]) -> dict[str, Neighbours]:
+def _in_order(found: Sequence[Month]) -> dict[str, Neighbours]:
     return neighbours([month.name for month in found])

@@ -89,7 +89,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(made, LAMPS, "20260503_0405", FOGHORNS)
     publish(made, LAMPS, "20251130_0405", LANTERNS)
     for year in YEARS:
-        search_index.build(made, year)
+        pages = [path.relative_to(made).as_posix() for path in made.glob(f"*/{year}*_*.html")]
+        search_index.build(made, year, pages)
     put(made, assets())
     put(made, {"search.html": search_page(Place(SITE, "search.html"), [TIDES, LAMPS], YEARS)})
     put(made, {"tides/archive.html": '<link rel="icon" href="data:,"><h1>Archive</h1>'})

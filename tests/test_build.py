@@ -11,11 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from lxml.html import HtmlElement
 
-from pipeline import files
-from pipeline.errors import DamagedFile, OutputError
+from pipeline import files, sources_of_pages
+from pipeline.errors import OutputError, SiteIncomplete
 from pipeline.records import Withdrawal
 from pipeline.settings import SiteSettings, TopicSettings
 from pipeline.site.markdown import digest_markdown
+from pipeline.sources_of_pages import SOURCES
 from tests.digests import INSTANT, a_digest, a_paper, a_publication, an_entry, approved
 from tests.press import Press, a_night, withdrawn
 
@@ -383,15 +384,50 @@ class TestARebuild:
 
     def test_leaves_alone_what_is_not_its_own(self, press: Press) -> None:
         press.publish(a_night(1)).build()
-        others = ["CNAME", ".nojekyll", "about/index.txt", "tides/logo.svg"]
+        others = [
+            "CNAME",
+            ".nojekyll",
+            "about/index.html",
+            "blog/archive.html",
+            "stats/2026-05.html",
+            "tides/logo.svg",
+        ]
         for name in others:
             path = press.folder.root / name
             path.parent.mkdir(exist_ok=True)
             path.write_text("mine", encoding="utf-8")
+        (press.folder.root / "tides" / "history.html").write_text("old", encoding="utf-8")
+        (press.folder.root / "tides" / ".2026-04.html.x.part").write_text("ha", encoding="utf-8")
         (press.folder.root / "assets" / "site-00000000.css").write_text("old", encoding="utf-8")
         press.publish(a_night(2)).build()
         assert all(name in press.files() for name in others)
-        assert "assets/site-00000000.css" not in press.files()
+        for name in (
+            "assets/site-00000000.css",
+            "tides/history.html",
+            "tides/.2026-04.html.x.part",
+        ):
+            assert name not in press.files()
+
+    def test_mends_files_that_were_changed_by_another_hand(self, press: Press) -> None:
+        press.publish(a_night(1), a_night(2)).build()
+        made = press.files()
+        for name, text in (
+            ("20260501_1000.html", ""),
+            ("index.html", "\xff"),
+            ("feed-en.xml", "<"),
+        ):
+            (press.folder.root / "tides" / name).write_bytes(text.encode("latin-1"))
+        press.build()
+        assert press.files() == made
+
+    def test_gives_all_the_right_to_read(self, press: Press) -> None:
+        before = os.umask(0o077)
+        try:
+            press.publish(a_night(1)).build()
+        finally:
+            os.umask(before)
+        for path in (press.folder.root, *press.folder.root.rglob("*")):
+            assert path.stat().st_mode & 0o004, path
 
 
 class TestTheSearchIndex:
@@ -409,21 +445,35 @@ class TestTheSearchIndex:
         assert not any(path.startswith("search/2025/") for path in changed)
         assert press.build().changed == []
 
-    def test_that_was_lost_is_made_again(self, press: Press) -> None:
+    def test_that_was_lost_in_part_is_made_again(self, press: Press) -> None:
         press.publish(a_night(1)).build()
-        shutil.rmtree(press.folder.root / "search")
-        assert self.ENTRY in press.build().changed
+        for name in ("pagefind.js", "pagefind-entry.json", "."):
+            lost = press.folder.root / "search" / "2026" / name
+            shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+            assert self.ENTRY in press.files() or self.ENTRY in press.build().changed
+            press.build()
+            assert {"search/2026/pagefind.js", self.ENTRY} <= press.files().keys()
 
     def test_that_cannot_be_made_leaves_the_site_whole_and_is_tried_again(
         self, press: Press, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("PAGEFIND_BINARY_PATH", "/bin/false")
         built = press.publish(a_night(1)).build()
-        assert "Pagefind ended with 1" in str(built.trouble)
+        assert "Pagefind ended with 1" in str(built.troubles)
         assert "tides/20260501_1000.html" in press.files()
         monkeypatch.delenv("PAGEFIND_BINARY_PATH")
         built = press.build()
-        assert (self.ENTRY in built.changed, built.trouble) == (True, None)
+        assert (self.ENTRY in built.changed, built.troubles) == (True, [])
+
+    def test_is_taken_away_where_it_cannot_be_freed_of_what_was_withdrawn(
+        self, press: Press, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        press.publish(a_night(1), a_night(2)).build()
+        monkeypatch.setenv("PAGEFIND_BINARY_PATH", "/bin/false")
+        assert press.publish(a_night(3)).build().troubles
+        assert self.ENTRY in press.files()
+        assert press.publish(withdrawn(a_night(2))).build().troubles
+        assert self.ENTRY not in press.files()
 
     def test_goes_with_its_page_where_it_is_turned_off(self, press: Press) -> None:
         press.publish(a_night(1)).build()
@@ -432,12 +482,91 @@ class TestTheSearchIndex:
         assert not any(path.startswith("search") for path in press.files())
 
 
-def test_a_damaged_release_is_named(press: Press) -> None:
-    press.publish(a_night(1))
-    folder = press.outputs.snapshot("tides", "20260501_1000").folder
-    (folder / "6-published.jsonl").write_text("{}\n", encoding="utf-8")
-    with pytest.raises(DamagedFile, match="Publication"):
+class TestWhatCannotBeRead:
+    def damage(self, press: Press, day: int, text: str = "{}\n") -> None:
+        folder = press.outputs.snapshot("tides", f"202605{day:02d}_1000").folder
+        (folder / "6-published.jsonl").write_text(text, encoding="utf-8")
+
+    def test_is_named_and_everything_else_is_shown(self, press: Press) -> None:
+        press.publish(a_night(1), a_night(2))
+        press.publish(a_night(1), topic="reefs")
+        self.damage(press, 1)
+        built = press.build()
+        (trouble,) = built.troubles
+        assert "does not hold a Publication" in str(trouble)
+        assert {"tides/20260502_1000.html", "reefs/20260501_1000.html"} <= press.files().keys()
+        with pytest.raises(SiteIncomplete, match="Publication"):
+            built.complete()
+
+    def test_stays_as_it_was_shown(self, press: Press) -> None:
+        press.publish(a_night(1), a_night(2)).build()
+        page = press.text("tides/20260501_1000.html")
+        self.damage(press, 1)
+        built = press.publish(a_night(3)).build()
+        assert len(built.troubles) == 1
+        assert "tides/20260503_1000.html" in built.changed
+        assert press.text("tides/20260501_1000.html") == page
+        assert "20260501_1000.html" in press.text("tides/2026-05.html")
+
+    def test_keeps_no_new_site_from_being_made(self, press: Press) -> None:
+        press.publish(a_night(1), a_night(2)).build()
+        self.damage(press, 1)
         press.build()
+        (press.settings.outputs / ".site.json").unlink()
+        shutil.rmtree(press.folder.root)
+        assert press.build().troubles
+        assert "tides/20260502_1000.html" in press.files()
+        assert "20260501_1000.html" not in press.text("tides/2026-05.html")
+
+    def test_a_snapshot_under_another_name_is_not_mixed_with_the_others(self, press: Press) -> None:
+        press.publish(a_night(1), a_night(2)).build()
+        shutil.copytree(press.outputs.root / "tides", press.outputs.root / "tides_old")
+        folder = press.outputs.snapshot("tides", "20260501_1000").folder
+        folder.rename(folder.with_name("20260501_1001"))
+        built = press.publish(a_night(3)).build()
+        told = " ".join(map(str, built.troubles))
+        assert "holds the releases of tides/20260501_1000" in told
+        assert "holds the releases of tides/20260502_1000" in told
+        assert "Give the folder its name again" in told
+        feed = json.loads(press.text("tides/feed-en.json"))
+        shown = [re.findall(r"\d{8}_\d{4}", item["url"]) for item in feed["items"]]
+        assert shown == [["20260503_1000"], ["20260502_1000"]]
+
+
+def test_all_that_pages_are_made_of_is_in_the_mark() -> None:
+    package = Path(sources_of_pages.__file__).parent
+    seen: set[str] = set()
+    waiting = [f"site/{path.name}" for path in (package / "site").glob("*.py")]
+    waiting += ["topic_pages.py", "search_index.py"]
+    while waiting:
+        name = waiting.pop()
+        if name in seen or not (package / name).is_file():
+            continue
+        seen.add(name)
+        for line in (package / name).read_text("utf-8").splitlines():
+            if found := re.match(r"\s*from (pipeline[\w.]*) import (.*)", line):
+                parts = found[1].split(".")[1:]
+                names = [n.strip() for n in found[2].strip("()").split(",")]
+                waiting.append("/".join(parts) + ".py")
+                waiting += ["/".join([*parts, each]) + ".py" for each in names]
+    not_shown = {"errors.py", "files.py", "outputs.py", "settings.py", "snapshot.py"}
+    unknown = {
+        name
+        for name in seen
+        if not any(name == each or name.startswith(f"{each}/") for each in SOURCES)
+    }
+    assert unknown - not_shown <= READING
+
+
+READING = {
+    "books.py",
+    "databases.py",
+    "exchange.py",
+    "openings.py",
+    "settings_faults.py",
+    "wording.py",
+}
+"""What is used for reading files, and says nothing on a page."""
 
 
 def test_the_sites_address_may_have_a_path_of_its_own(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ ORDER = [
     ["outputs", "prompts", "cache", "llm"],
     ["checks"],
     ["configuration", "sources", "ledger", "site"],
-    ["site_folder", "topic_pages", "search_index"],
+    ["site_folder", "topic_pages", "search_index", "sources_of_pages"],
     ["choice", "composition", "wanted", "rulebook", "preferences", "promotion", "exports"],
     ["executors", "passes"],
     ["stages"],

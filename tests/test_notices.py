@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apprise import Apprise, NotifyBase
+from apprise.exception import AppriseImproperlyConfigured
 from click.testing import CliRunner
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
@@ -42,6 +44,7 @@ FEED = (ROOT / "pipeline" / "demo" / "night1.atom").as_uri()
 NIGHT = "2026-01-15T04:05+08:00"
 SECRET = "invented-token-of-a-chat"
 LONG_AGO = timedelta(days=3)
+KIND = "AppriseImproperlyConfigured"
 ADDRESSES = (
     "mailtos://lamp:word@example.org?smtp=mail.example.org&from=lamp@example.org&to=a@example.net",
     "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/",
@@ -125,6 +128,15 @@ def kept(room: Room) -> Sequence[tuple[str, str, str]]:
     return found[::-1]
 
 
+def broken_over(address: str) -> Callable[..., Any]:
+    """Of Apprise what it should not be: one that raises, and with the address in its words."""
+
+    def broken(*_: Any, **__: Any) -> Any:
+        raise AppriseImproperlyConfigured(f"cannot use {address}")
+
+    return broken
+
+
 def process_environ() -> dict[str, str]:
     """For a process that imports paperline from this checkout."""
     return {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -185,6 +197,16 @@ class TestADigestThatIsPublished:
         room.release()
         telling.published(room.settings, "tides", room.now + LONG_AGO)
         assert chat.heard == []
+
+    @pytest.mark.parametrize(("after", "told"), [(24, 1), (25, 1), (47.9, 1), (48.1, 0)])
+    def test_is_announced_by_the_next_night_and_the_one_after_a_failed_one(
+        self, tmp_path, chat, after, told
+    ):
+        room = a_told_desk(tmp_path, chat.address)
+        room.settle()
+        room.release()
+        telling.published(room.settings, "tides", room.now + timedelta(hours=after, seconds=1))
+        assert len(chat.heard) == told
 
     def test_for_a_day_that_was_filled_in_later_is_not_announced(self, tmp_path, chat):
         room = a_told_desk(tmp_path, chat.address)
@@ -468,6 +490,31 @@ class TestAChannelThatFails:
         release(room)
         assert kept(room)[-1][2] == "failed"
         assert [request.path for request, _ in httpserver.log] == [f"/{SECRET}/"]
+
+    def test_because_apprise_breaks_over_its_address_is_told_once_that_is_mended(
+        self, tmp_path, chat, caplog, monkeypatch
+    ):
+        room = a_told_desk(tmp_path, chat.address)
+        with monkeypatch.context() as broken:
+            broken.setattr(Apprise, "instantiate", broken_over(chat.address))
+            release(room)
+        assert f"[notify] published: Apprise fails ({KIND}) over this json address" in caplog.text
+        assert SECRET not in caplog.text
+        assert kept(room) == []
+        announce(room)
+        assert len(chat.heard) == 1
+
+    @pytest.mark.parametrize("part", [(Apprise, "notify"), (NotifyBase, "resolve_format")])
+    def test_because_apprise_breaks_over_the_message_is_recorded_and_named_by_kind_alone(
+        self, tmp_path, chat, caplog, capfd, monkeypatch, part
+    ):
+        monkeypatch.setattr(*part, broken_over(chat.address))
+        room = a_told_desk(tmp_path, chat.address)
+        release(room)
+        assert room.digest().status == "published"
+        assert f"is not sent: json: it failed: {KIND}. Run paperline doctor" in caplog.text
+        assert [result for _, _, result in kept(room)] == ["begun", "failed"]
+        assert SECRET not in "".join([caplog.text, *capfd.readouterr()])
 
     def test_gets_no_further_piece_of_a_long_message(self, chat):
         message = messages.Message("Title", ["x" * 20_000] * 3)

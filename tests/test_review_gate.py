@@ -24,7 +24,7 @@ from pipeline.report import Report
 from pipeline.run import Night, run_topic
 from pipeline.site.text import local_time
 from pipeline.stages.build import build_site
-from pipeline.stages.publish import record_withdrawals
+from pipeline.stages.publish import record_withdrawals, take_back
 from pipeline.stages.review import Wish
 from pipeline.status import snapshot_status
 from tests.desks import GAP, NAME, Room, a_desk, lines_of, wishes
@@ -423,6 +423,14 @@ class TestAWithdrawnDigest:
         assert (last.reason, last.who, last.why) == ("withdrawn", ("Bo",), WHY)
         assert (state(gone), command(gone)) == ("withdrawn", None)
         assert gone.digest().status == "draft"
+
+    def test_that_was_cut_off_is_finished_by_the_same_command(self, published):
+        with published.snapshot.releasing():
+            take_back(published.snapshot, WHY, editor="Bo", now=published.later())
+        assert WHY not in published.page
+        self.take_back(published)
+        assert WHY in published.page
+        assert [p.why for p in published.publications()] == [None, WHY]
 
     def test_has_its_reason_as_text(self, published):
         self.take_back(published, '<script>alert(1)</script> & "{{ 7*7 }}"\n\u202e')

@@ -11,6 +11,7 @@ from pipeline.text import amount
 if TYPE_CHECKING:
     from pipeline.records import Action, Lines
     from pipeline.snapshot import Snapshot
+    from pipeline.stages.build import Built
     from pipeline.stages.review import Wish
 
 ACTIONS = click.Choice(
@@ -56,8 +57,9 @@ def decide(
         note=note,
         before=before,
     )
-    found, state = _decided(config, snapshot, wish, editor)
+    found, state, built = _decided(config, snapshot, wish, editor)
     click.echo(f"{found} {paper}: {action}; {state}")
+    built.complete()
 
 
 @click.command()
@@ -73,9 +75,10 @@ def introduce(
     from pipeline.stages.review import Wish
 
     wish = Wish("introduce", text=_given(en, zh))
-    found, state = _decided(config, snapshot, wish, editor)
+    found, state, built = _decided(config, snapshot, wish, editor)
     introduced = any(line.strip() for line in wish.text.values())
     click.echo(f"{found}: {'introduced' if introduced else 'without an introduction'}; {state}")
+    built.complete()
 
 
 @click.command()
@@ -96,14 +99,18 @@ def unpublish(config: Path | None, snapshot: str, why: str, editor: str | None) 
 
     settings = configuration.load(config)
     found = Outputs(settings.outputs).find(snapshot)
-    withdraw(settings, found, why, editor=editor or login_name(), now=datetime.now(UTC))
+    built = withdraw(settings, found, why, editor=editor or login_name(), now=datetime.now(UTC))
     click.echo(f"{found}: withdrawn")
+    built.complete()
 
 
 def _decided(
     config: Path | None, snapshot: str, wish: "Wish", editor: str | None
-) -> "tuple[Snapshot, str]":
-    """Decide, and release as far as the gate allows; the snapshot, and its state in words."""
+) -> "tuple[Snapshot, str, Built]":
+    """Decide, and release as far as the gate allows.
+
+    Returns the snapshot, its state in words, and what that did to the site.
+    """
     from datetime import UTC, datetime
 
     from pipeline import configuration
@@ -112,18 +119,22 @@ def _decided(
     from pipeline.notices import telling
     from pipeline.outputs import Outputs
     from pipeline.releasing import release
+    from pipeline.stages.build import build_site
 
     settings, now = configuration.load(config), datetime.now(UTC)
     found = Outputs(settings.outputs).find(snapshot)
     Desk(settings, found).decide([wish], editor=editor or login_name(), at=now)
-    digest = release(settings, found, now)
+    digest = release(settings, found, now, site=False)
+    built = build_site(settings)
     telling.published(settings, found.topic, now)
-    if digest.status == "published":
-        return found, "published"
     waiting = len(waited_for(digest, digest.policy))
-    if waiting:
-        return found, f"waiting for {amount(waiting, 'decision')}"
-    return found, f"ready: paperline publish {found}"
+    if digest.status == "published":
+        state = "published"
+    elif waiting:
+        state = f"waiting for {amount(waiting, 'decision')}"
+    else:
+        state = f"ready: paperline publish {found}"
+    return found, state, built
 
 
 def _given(en: str | None, zh: str | None) -> "Lines":

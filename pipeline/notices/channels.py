@@ -7,10 +7,10 @@ logs is, since that may hold it, too.
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import SettingsError
 from pipeline.notices.messages import Message
@@ -35,6 +35,8 @@ ESCAPING = "dingtalk"
 """The service that counts a Chinese character as 6 bytes, where UTF-8 has 3."""
 
 HOW_TO_TRY = "try its address as docs/notices.md says"
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,22 @@ def channel(setting: str, where: str) -> Channel:
 def opened(asked: Channel, where: str) -> "Apprise":
     """Apprise with that channel alone; nothing is sent. It takes 0.2 seconds the first time.
 
-    Raises `SettingsError` where Apprise does not know the address, or a package that it
-    needs is not installed.
+    Raises `SettingsError` where Apprise does not know the address or fails over it, or a
+    package that it needs is not installed.
     """
+    sender, defect = _asked(lambda: _sender(asked.address))
+    if sender is None:
+        known = "does not know" if defect is None else f"fails ({defect}) over"
+        raise SettingsError(
+            f"Apprise {known} this {asked.service} address",
+            where=where,
+            next_step="Compare it with docs/notices.md and https://appriseit.com/services",
+        )
+    return sender
+
+
+def _sender(address: str) -> "Apprise | None":
+    """None where Apprise does not know the address."""
     import logging
 
     from apprise import Apprise, AppriseAsset, OverflowMode
@@ -93,13 +108,9 @@ def opened(asked: Channel, where: str) -> "Apprise":
         async_mode=False,
         service_timeout=0,  # `_in_time` keeps the time, in a thread that ends with the program
     )
-    service = Apprise.instantiate(asked.address, asset=asset)
+    service = Apprise.instantiate(address, asset=asset)
     if service is None:
-        raise SettingsError(
-            f"Apprise does not know this {asked.service} address",
-            where=where,
-            next_step="Compare it with docs/notices.md and https://appriseit.com/services",
-        )
+        return None
     service.overflow_mode = OverflowMode.SPLIT
     return Apprise(service, asset=asset)
 
@@ -109,7 +120,10 @@ def deliver(sender: "Apprise", message: Message) -> str | None:
 
     What follows on a piece that was not taken is not sent.
     """
-    bodies = list(pieces(message, room(sender, message.title)))
+    most, defect = _asked(lambda: room(sender, message.title))
+    if most is None:
+        return f"it failed: {defect}"
+    bodies = list(pieces(message, most))
     for number, body in enumerate(bodies, 1):
         title = f"{message.title} ({number}/{len(bodies)})" if len(bodies) > 1 else message.title
         if trouble := _in_time(sender, title, body):
@@ -151,14 +165,26 @@ def pieces(message: Message, most: int) -> Iterator[str]:
 def _in_time(sender: "Apprise", title: str, body: str) -> str | None:
     from apprise import NotifyFormat
 
-    taken: list[bool] = []
+    def notify() -> bool:
+        return bool(sender.notify(body, title=title, body_format=NotifyFormat.TEXT))
 
-    def send() -> None:
-        taken.append(bool(sender.notify(body, title=title, body_format=NotifyFormat.TEXT)))
+    taken: list[tuple[bool | None, str | None]] = []
 
-    thread = Thread(target=send, daemon=True)
+    thread = Thread(target=lambda: taken.append(_asked(notify)), daemon=True)
     thread.start()
     thread.join(PATIENCE)
-    if taken == [True]:
-        return None
-    return "it did not take the message" if taken else "it did not answer in time"
+    if not taken:
+        return "it did not answer in time"
+    took, defect = taken[0]
+    if defect:
+        return f"it failed: {defect}"
+    return None if took else "it did not take the message"
+
+
+def _asked(apprise: Callable[[], Answer]) -> tuple[Answer | None, str | None]:
+    """What Apprise answers; else None and the kind of what it raised, without its words."""
+    try:
+        return apprise(), None
+    # A hundred services and the packages they use raise whatever they like.
+    except Exception as error:  # noqa: BLE001  no notice may fail a run, nor show an address
+        return None, type(error).__name__

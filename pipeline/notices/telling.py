@@ -21,10 +21,14 @@ from pipeline.outputs import Outputs
 from pipeline.records import Publication, fingerprint, utc, utc_text
 from pipeline.report import Report
 from pipeline.settings import Settings
+from pipeline.site_folder import SiteFolder
 from pipeline.snapshot import Snapshot
 
-NEWS = timedelta(days=1)
-"""How long after its release a digest is still announced, where something came in between."""
+NEWS = timedelta(days=2)
+"""How long after its release a digest is still announced, where something came in between.
+
+The run of the next night starts a day and some moments later; even that one may fail.
+"""
 
 NOT_FINISHED = 75
 """The exit code of a run that goes on later; nothing is told of it."""
@@ -55,7 +59,7 @@ def announce(settings: Settings, event: Event, message: Callable[[], Message]) -
 
 
 def published(settings: Settings, topic: str, now: datetime) -> None:
-    """Announce the topic's digests that readers can read since a day, or again since.
+    """Announce the topic's digests that readers can read since two days, or again since.
 
     Those of days that were filled in later are not announced, nor are corrections.
     """
@@ -63,10 +67,11 @@ def published(settings: Settings, topic: str, now: datetime) -> None:
         return
     outputs = Outputs(settings.outputs)
     try:
-        for snapshot in outputs.snapshots(topic):
-            if snapshot.was_released_since(datetime.now(UTC) - NEWS) and outputs.is_on_site(
-                snapshot
-            ):
+        since = datetime.now(UTC) - NEWS
+        recent = [s for s in outputs.snapshots(topic) if s.was_released_since(since)]
+        behind = {str(snapshot) for snapshot in SiteFolder(settings.outputs).behind(recent)}
+        for snapshot in recent:
+            if str(snapshot) not in behind:
                 _publication(settings, snapshot, now)
     except PaperlineError as error:
         log.warning("notices of digests in %s are not sent: %s", topic, error)
@@ -117,7 +122,7 @@ class Watch:
 
 
 def _publication(settings: Settings, snapshot: Snapshot, now: datetime) -> None:
-    """Announce one digest, where it is shown since a day and of its own day."""
+    """Announce one digest, where it is shown since two days and of its own day."""
     releases = snapshot.publications()
     count = _appeared(releases)
     if not count or releases[-1].why is not None or snapshot.run().backfilled:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from pipeline.site.templating import OWN, environment
 
-PACKAGE = Path(__file__).parent
-STATIC = PACKAGE / "static"
+STATIC = Path(__file__).parent / "static"
 
 
 @cache
@@ -34,15 +33,3 @@ def asset(name: str) -> str:
 def _path(name: str, text: str) -> str:
     stem, _, suffix = name.partition(".")
     return f"assets/{stem}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.{suffix}"
-
-
-@cache
-def source_fingerprint() -> str:
-    """Of all that makes pages: the package's own code, templates, style and scripts."""
-    suffixes = (".py", ".j2", ".css", ".js")
-    found = sorted(path for path in PACKAGE.rglob("*") if path.suffix in suffixes)
-    whole = hashlib.sha256()
-    for path in found:
-        whole.update(f"{path.relative_to(PACKAGE)}\0".encode())
-        whole.update(path.read_bytes())
-    return whole.hexdigest()

@@ -3,9 +3,9 @@
 `composition.py` says what it shows.
 """
 
+import functools
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pipeline import candidates, composition, ledger
@@ -107,7 +107,7 @@ def gathered(settings: Settings, snapshot: Snapshot) -> Material:
         state=State(snapshot.decisions()),
         carried=composition.carried_over(before, shown) if before else {},
         withdrawals={id_: withdrawn[id_] for id_ in papers if id_ in withdrawn},
-        revisions=_revisions(outputs, snapshot, papers, revised),
+        revisions=_revisions(outputs, run.topic, papers.values(), revised),
         released=releases[-1] if releases else None,
         title=title or settings.site.title,
         policy=_policy(settings, snapshot.digest(), releases),
@@ -130,26 +130,41 @@ def _policy(settings: Settings, before: Digest | None, releases: list[Publicatio
 
 def _revisions(
     outputs: Outputs,
-    snapshot: Snapshot,
-    papers: Mapping[str, Paper],
-    revised: Mapping[str, Earlier],
+    topic: str,
+    papers: Iterable[Paper],
+    shown: Mapping[str, Sequence[Earlier]],
 ) -> dict[str, Revision]:
-    """By paper, the text that readers saw before; only the snapshots that showed it are read.
+    """By paper, the older version that readers saw last, and its text as it was published.
 
     What was fetched as new is none, though a backfill may have put an older version before it.
-    Where a snapshot is damaged nothing is said of its papers: what changed cannot be told.
+    Where what was published is damaged nothing is said: what readers saw cannot be told.
     """
-    wanted: dict[str, set[str]] = defaultdict(set)
-    for id_, before in revised.items():
-        if papers[id_].status != "new":
-            wanted[before.snapshot].add(id_)
+    in_digest = functools.cache(lambda name: _standing(outputs.snapshot(topic, name)))
     found = {}
-    for name, ids in wanted.items():
-        shown_in = outputs.snapshot(snapshot.topic, name)
-        try:
-            for then in shown_in.each_paper():
-                if then.id in ids:
-                    found[then.id] = composition.revision(then, papers[then.id], name)
-        except DamagedFile as damage:
-            ledger.warn_once(f"{damage}; until then no digest says what changed since")
+    for paper in papers:
+        if paper.status == "new":
+            continue
+        for earlier in shown.get(paper.id, ()):
+            seen = in_digest(earlier.snapshot)
+            if seen is None:
+                break
+            if then := seen.get(paper.id):
+                if then.version < paper.version:
+                    found[paper.id] = composition.revision(then, paper, earlier.snapshot)
+                break
     return found
+
+
+def _standing(snapshot: Snapshot) -> dict[str, Paper] | None:
+    """The papers that readers find in a snapshot's digest, by id; None where that is damaged.
+
+    There are none in a draft, nor in a digest that was taken back.
+    """
+    try:
+        releases = snapshot.publications()
+    except DamagedFile as damage:
+        ledger.warn_once(f"{damage}; until then no digest says what changed since")
+        return None
+    if not releases or releases[-1].why is not None:
+        return {}
+    return {entry.paper.id: entry.paper for entry in releases[-1].digest.papers}

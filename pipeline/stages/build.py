@@ -3,111 +3,147 @@
 One more day is its page, those beside it, its month, the topic's feeds, and the lists that
 count it. The catalogue says what the site shows and is written last, so a build that was
 killed is made up by the next one. Everything else the pages are made of (templates, code,
-settings) is in the catalogue's mark: another one means a new site.
+settings) is in the catalogue's mark: another one means that every page is looked at.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from pipeline import search_index
-from pipeline.errors import PaperlineError, SearchIndexFailed
+from pipeline.errors import DamagedFile, PaperlineError, SearchIndexFailed, SiteIncomplete
+from pipeline.files import LOST
 from pipeline.outputs import Outputs
 from pipeline.records import fingerprint
 from pipeline.settings import Settings
 from pipeline.site import front, search
-from pipeline.site.assets import assets, source_fingerprint
+from pipeline.site.assets import assets
 from pipeline.site.catalogue import Listed, listed, newest, topics
 from pipeline.site.place import Place
-from pipeline.site_folder import Catalogue, SiteFolder
-from pipeline.snapshot import PUBLISHED
+from pipeline.site_folder import Catalogue, Index, SiteFolder
+from pipeline.snapshot import PUBLISHED, Snapshot
+from pipeline.sources_of_pages import source_fingerprint
 from pipeline.topic_pages import TopicPages
-
-log = logging.getLogger(__name__)
 
 
 class Built(NamedTuple):
-    """The paths that changed, and what kept the search index from being made, if anything did."""
+    """The paths that changed, and what is not shown as it should be, and why."""
 
     changed: list[str]
-    trouble: PaperlineError | None
+    troubles: list[PaperlineError]
+
+    def complete(self) -> None:
+        """Raise `SiteIncomplete` where something is not shown."""
+        if self.troubles:
+            raise SiteIncomplete("; ".join(map(str, self.troubles)))
 
 
 def build_site(settings: Settings) -> Built:
     """Bring `outputs/site/` up to date with what was published and with the settings.
 
-    Where a search index could not be made the site is whole all the same: readers search the
-    old one, and the next build tries again. Raises `DamagedFile`, `OutputError`.
+    A snapshot whose releases cannot be read stays as it is shown, and everything else is
+    written. Where a search index could not be made readers search the old one, and the next
+    build tries again. Raises `OutputError`.
     """
     outputs, folder = Outputs(settings.outputs), SiteFolder(settings.outputs)
     with outputs.publishing():
-        before = folder.catalogue()
-        if before is None or before.mark != _mark(settings):
-            before = Catalogue(mark=_mark(settings))
-        now = tuple(_published(outputs, before))
+        known, mark = folder.catalogue(), _mark(settings)
+        before = known or Catalogue(mark="")
+        troubles: list[PaperlineError] = []
+        now = tuple(_published(outputs, before, troubles))
         if not now and not folder.root.exists():
-            return Built([], None)
-        topics = _topics(settings, outputs, folder, before, now)
+            return Built([], troubles)
+        there = folder.stamps(_names(before.listed, now))
+        whole = {path for path, stamp in there.items() if before.files.get(path) == stamp}
+        if before.mark != mark:
+            before, whole = Catalogue(mark=mark), set()
+        of_topics = _of_topics(settings, outputs, before, now, whole)
         changed = folder.write(assets())
-        for topic in topics:
+        for topic in of_topics:
             for pages in topic.pages():
                 changed += folder.write(pages)
-        whole = _front(settings, topics)
-        changed += folder.write(whole)
-        ours = {*assets(), *whole}.union(*(topic.paths for topic in topics))
-        changed += folder.remove(folder.names() - ours)
-        indexed, paths, trouble = _indexes(settings, folder, before, now)
-        after = Catalogue(mark=before.mark, listed=now, indexed=indexed)
-        if after != folder.catalogue():
+            troubles += topic.damaged
+        of_site = _front(settings, of_topics)
+        changed += folder.write(of_site)
+        ours = {*assets(), *of_site}.union(*(topic.paths for topic in of_topics))
+        changed += folder.remove(there.keys() - ours)
+        indexes, paths = _indexes(settings, folder, before, now, troubles)
+        stamps = folder.stamps({one.topic for one in now})
+        after = Catalogue(mark=mark, listed=now, files=stamps, indexes=indexes)
+        if after != known:
             folder.write_catalogue(after)
-        return Built([*changed, *paths], trouble)
+        return Built([*changed, *paths], list({str(each): each for each in troubles}.values()))
 
 
 def _mark(settings: Settings) -> str:
     """What the site is made of beside what was published."""
     shown = [[t.name, t.title, t.description, t.languages] for t in settings.topic]
     site = settings.site
-    return fingerprint(
-        [source_fingerprint(), search_index.version(), site.title, site.url, site.search, shown]
-    )
+    return fingerprint([source_fingerprint(), site.title, site.url, site.search, shown])
 
 
-def _published(outputs: Outputs, before: Catalogue) -> Iterator[Listed]:
+def _names(*of_all: Sequence[Listed]) -> set[str]:
+    return {one.topic for of_some in of_all for one in of_some}
+
+
+def _published(
+    outputs: Outputs, before: Catalogue, troubles: list[PaperlineError]
+) -> Iterator[Listed]:
     """What was published, topic by topic, oldest first; only what is new or changed is read."""
     known = {(one.topic, one.snapshot): one for one in before.listed}
     for topic in outputs.topics():
         found = []
         for name, stamp in outputs.stamps(topic, PUBLISHED).items():
             one = known.get((topic, name))
+            if stamp == LOST:
+                continue
             if one is None or one.stamp != stamp:
-                releases = outputs.snapshot(topic, name).publications()
-                one = listed(releases, stamp) if releases else None
+                try:
+                    one = _read(outputs.snapshot(topic, name), stamp)
+                except DamagedFile as damage:
+                    troubles.append(damage)
             if one is not None:
                 found.append(one)
         yield from sorted(found, key=lambda one: (one.instant, one.snapshot))
 
 
-def _topics(
+def _read(snapshot: Snapshot, stamp: str) -> Listed | None:
+    """How a snapshot is listed; None where nothing was released. Raises `DamagedFile`."""
+    releases = snapshot.publications()
+    one = listed(releases, stamp) if releases else None
+    if one and (one.topic, one.snapshot) != (snapshot.topic, snapshot.name):
+        raise DamagedFile(
+            f"holds the releases of {one.topic}/{one.snapshot}",
+            where=str(snapshot.folder / PUBLISHED),
+            next_step="Give the folder its name again, or move it out of outputs/",
+        )
+    return one
+
+
+def _of_topics(
     settings: Settings,
     outputs: Outputs,
-    folder: SiteFolder,
     before: Catalogue,
     now: Sequence[Listed],
+    whole: set[str],
 ) -> list[TopicPages]:
     """The topics that have something published, in the order in which readers meet them."""
-    there, earlier, of_topics = folder.names(), _by_topic(before.listed), _by_topic(now)
+    earlier, present = _by_topic(before.listed), _by_topic(now)
     return [
         TopicPages(
             site=settings.site,
             outputs=outputs,
             topic=topic,
             before=earlier.get(topic.name, []),
-            now=of_topics[topic.name],
-            there=there,
+            now=present[topic.name],
+            whole=whole,
         )
-        for topic in topics(settings, of_topics.values())
+        for topic in topics(settings, present.values())
     ]
+
+
+def _by_topic(of_all: Sequence[Listed]) -> dict[str, list[Listed]]:
+    return {topic: list(those) for topic, those in groupby(of_all, lambda one: one.topic)}
 
 
 def _front(settings: Settings, of_topics: Sequence[TopicPages]) -> dict[str, str]:
@@ -121,50 +157,57 @@ def _front(settings: Settings, of_topics: Sequence[TopicPages]) -> dict[str, str
         ),
     }
     if site.search:
-        years = _years([each for one in of_topics for each in one.now])
+        years = sorted(_by_year([each for one in of_topics for each in one.now]), reverse=True)
         made["search.html"] = search.search_page(Place(site, "search.html"), shown, years)
     return made
 
 
-def _by_topic(of_all: Sequence[Listed]) -> dict[str, list[Listed]]:
-    return {topic: list(those) for topic, those in groupby(of_all, lambda one: one.topic)}
-
-
-def _years(now: Sequence[Listed]) -> list[str]:
-    """The years that have digests to search, the newest first."""
-    return sorted({one.snapshot[:4] for one in now if not one.withdrawn}, reverse=True)
+def _by_year(now: Sequence[Listed]) -> dict[str, list[Listed]]:
+    """By the year in their names the digests that can be searched."""
+    found: dict[str, list[Listed]] = {}
+    for one in now:
+        if not one.withdrawn:
+            found.setdefault(one.snapshot[:4], []).append(one)
+    return found
 
 
 def _indexes(
-    settings: Settings, folder: SiteFolder, before: Catalogue, now: Sequence[Listed]
-) -> tuple[dict[str, str], list[str], PaperlineError | None]:
-    """Make the search index of each year anew whose digests changed.
+    settings: Settings,
+    folder: SiteFolder,
+    before: Catalogue,
+    now: Sequence[Listed],
+    troubles: list[PaperlineError],
+) -> tuple[dict[str, Index], list[str]]:
+    """Make the search index of each year anew whose digests changed, or whose files did.
 
-    Returns what each year's is made of now, the paths that changed, and what went wrong.
+    Returns what each year's is now, and the paths that changed. Where one cannot be made the
+    old one stays, but for one that may hold what was taken back.
     """
-    wanted = {year: _of_year(year, now) for year in _years(now)} if settings.site.search else {}
-    there = search_index.years(folder.root)
-    changed = [
-        path for year in there - wanted.keys() for path in search_index.remove(folder.root, year)
-    ]
-    made, trouble = {}, None
-    for year, mark in wanted.items():
+    wanted = _by_year(now) if settings.site.search else {}
+    made, changed = {}, []
+    for year in search_index.years(folder.root) - wanted.keys():
+        changed += search_index.remove(folder.root, year)
+    for year, digests in sorted(wanted.items()):
+        known = before.indexes.get(year)
+        made_of = fingerprint([[one.topic, one.snapshot, one.stamp] for one in digests])
+        if known == Index(made_of=made_of, files=search_index.names(folder.root, year)):
+            made[year] = known
+            continue
         try:
-            if year not in there or mark != before.indexed.get(year):
-                changed += search_index.build(folder.root, year)
-            made[year] = mark
+            pages = [f"{one.topic}/{one.snapshot}.html" for one in digests]
+            changed += search_index.build(folder.root, year, pages)
+            made[year] = Index(made_of=made_of, files=search_index.names(folder.root, year))
         except SearchIndexFailed as failure:
-            log.warning("%s", failure)
-            trouble = failure
-    return made, changed, trouble
+            troubles.append(failure)
+            if _took_back(year, before, now):
+                changed += search_index.remove(folder.root, year)
+    return made, changed
 
 
-def _of_year(year: str, now: Sequence[Listed]) -> str:
-    """What a year's index is made of: all digests of the year that can be read."""
-    return fingerprint(
-        [
-            [one.topic, one.snapshot, one.stamp]
-            for one in now
-            if one.snapshot.startswith(year) and not one.withdrawn
-        ]
+def _took_back(year: str, before: Catalogue, now: Sequence[Listed]) -> bool:
+    """Whether a digest of the year could be searched that should not be any more."""
+    standing = {(one.topic, one.snapshot) for one in now if not one.withdrawn}
+    return any(
+        one.snapshot.startswith(year) and (one.topic, one.snapshot) not in standing
+        for one in (*before.listed, *now)
     )

@@ -95,7 +95,8 @@ def unpublish(room: Newsroom, request: Request) -> Response:
     desk, why = room.desks.asked_for(request), fields(request).get("why", "")
     editor, now = session_of(request).editor, datetime.now(UTC)
     try:
-        releasing.withdraw(room.settings, desk.snapshot, why, editor=editor, now=now)
+        built = releasing.withdraw(room.settings, desk.snapshot, why, editor=editor, now=now)
+        releasing.log_troubles(built)
     except UsageError as error:
         return _preview(room, request, desk, problem=error)
     return _back(desk)

@@ -19,8 +19,8 @@ from pipeline.notices import telling
 from pipeline.outputs import Outputs
 from pipeline.records import Digest
 from pipeline.settings import Settings
+from pipeline.site_folder import SiteFolder
 from pipeline.snapshot import Snapshot
-from pipeline.stages.build import build_site
 
 PAUSE = 3.0
 """Seconds without a further decision after which a digest's files are written anew."""
@@ -114,16 +114,16 @@ class Releases:
                 del self._due[str(snapshot)]
 
     def _make_up(self) -> None:
-        outputs = Outputs(self._settings.outputs)
+        outputs, folder = Outputs(self._settings.outputs), SiteFolder(self._settings.outputs)
         for topic in outputs.topics():
             snapshots = outputs.snapshots(topic)
             pairs = zip(snapshots, [None, *snapshots], strict=False)
             lagging = any(snapshot.lags(behind) for snapshot, behind in pairs)
-            if not lagging and all(map(outputs.is_on_site, snapshots)):
+            if not lagging and not folder.behind(snapshots):
                 continue
             for missing in releasing.make_up(self._settings, topic, datetime.now(UTC)):
                 log.warning("%s/%s is not released: %s", topic, missing.snapshot, missing.reason)
-            build_site(self._settings)
+            releasing.show(self._settings)
             self.announce(topic)
 
     def _turn(self) -> None:
