@@ -15,6 +15,7 @@ from pipeline.outputs import Outputs
 from pipeline.records import Digest, Policy
 from pipeline.report import Missing
 from pipeline.settings import Settings
+from pipeline.site_folder import SiteFolder
 from pipeline.snapshot import Snapshot
 from pipeline.stages import check as checks
 from pipeline.stages.assemble import assemble, is_stale
@@ -100,7 +101,8 @@ def withdraw(
     """
     with snapshot.releasing():
         releases = snapshot.publications()
-        if not releases or releases[-1].why != one_line(why):
+        begun = bool(releases) and releases[-1].why == one_line(why)
+        if not (begun and SiteFolder(settings.outputs).behind([snapshot])):
             take_back(snapshot, why, editor=editor, now=now)
         assembled(settings, snapshot)
     return build_site(settings)
