@@ -62,6 +62,7 @@ TYPES = {
     tuple: "list of texts",
     Path: "path",
 }
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NOTICE = "<!-- Written by docs/generate.py. Do not edit: run `make docs`. -->"
 
 
@@ -73,7 +74,7 @@ def documents() -> dict[str, str]:
         "checks.md": checks_page(),
     }
     for name, kind in SCHEMAS.items():
-        schema = msgspec.json.schema(kind)
+        schema = {"$schema": DIALECT, "$id": f"{name}.json", **msgspec.json.schema(kind)}
         made[f"schema/{name}.json"] = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
     if importlib.util.find_spec("pipeline.cli.main"):
         made["commands.md"] = commands_page()

@@ -7,7 +7,6 @@ as it was.
 
 import contextlib
 import errno
-import glob
 import logging
 import os
 import tempfile
@@ -81,12 +80,17 @@ def ensure_public(folder: Path, root: Path) -> None:
                 path.chmod(0o755)
 
 
-def stamp(path: Path) -> str:
+def stamp(path: Path | str) -> str:
     """A text that changes when the file does, told without reading it; `LOST` where none is."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116  it is asked of thousands of files
     except FileNotFoundError:
         return LOST
+    return told(found)
+
+
+def told(found: os.stat_result) -> str:
+    """What changes when a file does, of what the system says of it."""
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
 
 
@@ -145,8 +149,12 @@ def replacing(path: Path) -> Iterator[TextIO]:
     """
     with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left_over in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-            left_over.unlink(missing_ok=True)
+        begin = f".{path.name}."  # not by a pattern: the folder may hold thousands of files
+        with os.scandir(path.parent) as found:
+            left_over = [each.path for each in found if each.name.startswith(begin)]
+        for each in left_over:
+            if each.endswith(".part"):
+                Path(each).unlink(missing_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         part = Path(name)
         try:

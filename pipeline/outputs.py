@@ -7,6 +7,7 @@ with its papers and its `run.json`, by renaming a finished folder into place.
 import contextlib
 import functools
 import itertools
+import os
 import re
 import shutil
 import tempfile
@@ -65,8 +66,9 @@ class Outputs:
         if not folder.is_dir():
             return {}
         with files.translated(folder):
-            names = [p.name for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
-            return {name: files.stamp(folder / name / file) for name in names}
+            with os.scandir(folder) as found:
+                names = [each.name for each in found if SNAPSHOT.fullmatch(each.name)]
+            return {name: files.stamp(f"{folder}/{name}/{file}") for name in names}
 
     def snapshot(self, topic: str, name: str) -> Snapshot:
         """The snapshot of exactly that name, whether it is there or not."""

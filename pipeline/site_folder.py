@@ -87,7 +87,11 @@ class SiteFolder:
         In the folders of these topics and in our own; those of the search indexes are not there.
         """
         with files.translated(self.root):
-            return {name: _stamp(entry) for name, entry in self._entries(topics)}
+            return {name: files.told(entry.stat()) for name, entry in self._entries(topics)}
+
+    def stamp(self, name: str) -> str:
+        """The same of one file."""
+        return files.stamp(f"{self.root}/{name}")
 
     def _entries(self, topics: Collection[str]) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
         for entry in _scanned(self.root):
@@ -134,8 +138,3 @@ def _scanned(folder: Path) -> list["os.DirEntry[str]"]:
         return []
     with os.scandir(folder) as found:
         return [entry for entry in found if entry.is_file(follow_symlinks=False)]
-
-
-def _stamp(entry: "os.DirEntry[str]") -> str:
-    found = entry.stat(follow_symlinks=False)
-    return f"{found.st_size} {found.st_mtime_ns}"

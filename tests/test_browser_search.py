@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -50,6 +51,14 @@ LANTERNS = a_paper(
     authors=("Orla O'Brine",),
     abstract="Glass ages. A wavelet of salt is seen.",
 )
+CODES = a_paper(
+    104,
+    id="2605.09999",
+    title=r"Buoy Codes over $\mathbb{F}_q$ in $O(n^2)$ Steps",
+    authors=("Mei Lin",),
+    abstract=r"We bound $\mathcal{L}_{\mathrm{tide}}$.",
+)
+BELLS = a_paper(105, id="2511.00077", title="Bells in Fog", authors=("Mei Lin",))
 YEARS = ("2026", "2025")
 LINES = {
     FOGHORNS.id: ("Hears foghorns by a graph of buoys.", "用图神经网络从浮标录音中识别雾号。"),
@@ -84,10 +93,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
         a_paper(number, title=f"Gull Census {number}", authors=("Bo Ree",))
         for number in range(1, 26)
     ]
-    publish(made, TIDES, "20260501_0405", FOGHORNS, MOORINGS)
+    publish(made, TIDES, "20260501_0405", FOGHORNS, MOORINGS, CODES)
     publish(made, TIDES, "20260502_0405", *gulls)
     publish(made, LAMPS, "20260503_0405", FOGHORNS)
-    publish(made, LAMPS, "20251130_0405", LANTERNS)
+    publish(made, LAMPS, "20251130_0405", LANTERNS, BELLS, gulls[0])
+    for day in range(10, 16):
+        publish(made, LAMPS, f"202605{day}_0405", BELLS)
     for year in YEARS:
         pages = [path.relative_to(made).as_posix() for path in made.glob(f"*/{year}*_*.html")]
         search_index.build(made, year, pages)
@@ -184,6 +195,44 @@ async def test_a_hit_leads_to_the_paper_in_its_digest(reader: Searcher):
     await expect(reader.find('[id="2605.05678"]')).to_be_in_viewport()
 
 
+async def test_a_paper_in_several_digests_is_one_hit_in_the_newest_of_them(reader: Searcher):
+    await reader.open("/search.html?q=foghorn")
+    await reader.said("1 paper.")
+    newest = reader.find("#hits h2 a")
+    await expect(newest).to_have_attribute("href", re.compile(r"/lamps/20260503_0405\.html#2605"))
+    other = reader.find("#hits .also").get_by_role("link")
+    await expect(other).to_have_text("2026-05-01 Tide Papers 潮汐论文")
+    await other.click()
+    await expect(reader.page).to_have_url("/tides/20260501_0405.html#2605.01234")
+
+
+async def test_of_many_digests_with_a_paper_all_but_the_newest_are_folded(reader: Searcher):
+    await reader.open("/search.html?q=bells")
+    await reader.said("1 paper.")
+    await expect(reader.find("#hits .facts time")).to_have_text("2026-05-15")
+    days = reader.find("#hits .also time:visible")
+    await expect(days).to_have_text([f"2026-05-{day}" for day in (14, 13, 12, 11)])
+    await reader.page.get_by_text("2 more").click()
+    await expect(days).to_have_text(
+        [*(f"2026-05-{day}" for day in (14, 13, 12, 11, 10)), "2025-11-30"]
+    )
+
+
+async def test_where_a_topic_is_chosen_its_own_digests_alone_are_named(reader: Searcher):
+    await reader.open("/search.html?q=foghorn&topic=tides")
+    await reader.said("1 paper.")
+    await expect(reader.find("#hits .facts time")).to_have_text("2026-05-01")
+    await expect(reader.find("#hits .also")).to_have_count(0)
+
+
+async def test_a_formula_is_shown_in_plain_text_and_found_by_its_source_too(reader: Searcher):
+    await reader.open("/search.html")
+    for query, marked in {"O(n^2)": {"O(n²)"}, "𝔽_q": {"𝔽_q"}, r"mathbb": set()}.items():
+        await reader.search(query)
+        assert await reader.titles() == ["Buoy Codes over 𝔽_q in O(n²) Steps"], query
+        assert await reader.marked() == marked, query
+
+
 async def test_words_of_different_papers_of_a_digest_find_neither(reader: Searcher):
     await reader.open("/search.html")
     await reader.search("foghorn ropes")
@@ -197,7 +246,7 @@ async def test_topic_and_year_choose_and_years_are_merged_the_newest_first(reade
     await reader.open("/search.html")
     await reader.search("wavelet")
     assert await reader.titles() == [
-        "Adapting Mooring Loads with k < 50 Storms",
+        "Adapting Mooring Loads with k<50 Storms",
         "Lantern Glass under Salt",
     ]
     await reader.find("#year").select_option("2025")
@@ -206,7 +255,7 @@ async def test_topic_and_year_choose_and_years_are_merged_the_newest_first(reade
     await reader.find("#year").select_option("")
     await reader.find("#topic").select_option("tides")
     await reader.said("1 paper.")
-    assert await reader.titles() == ["Adapting Mooring Loads with k < 50 Storms"]
+    assert await reader.titles() == ["Adapting Mooring Loads with k<50 Storms"]
     await expect(reader.page).to_have_url("/search.html?q=wavelet&topic=tides")
 
 
@@ -243,6 +292,12 @@ async def test_twenty_hits_are_shown_and_then_more(reader: Searcher):
     await reader.find("#more").click()
     await reader.said("25 papers.")
     await expect(reader.find("#hits li")).to_have_count(25)
+    also = reader.find("#hits .also")  # in a year that was not yet asked before
+    await expect(also).to_have_count(1)
+    await expect(also.get_by_role("link")).to_contain_text("2025-11-30")
+    await expect(reader.find("#hits li", has=also).locator(".facts time")).to_have_text(
+        "2026-05-02"
+    )
     await expect(reader.find("#hits li").nth(20).get_by_role("link")).to_be_focused()
     await expect(reader.find("#more")).to_be_hidden()
 
@@ -287,7 +342,7 @@ async def test_where_the_index_was_made_anew_meanwhile_nothing_found_is_not_beli
 ):
     browsing.expected.append("made anew")
     await reader.open("/search.html?q=foghorn&year=2026")
-    await reader.said("2 papers.")
+    await reader.said("1 paper.")
     await reader.search("lobster")
     await reader.said("No paper was found")
     await reader.page.route("**/search/2026/*-entry.json", lambda route: route.fulfill(body="{}"))
@@ -315,7 +370,11 @@ async def test_axe_finds_nothing_and_nothing_is_too_small_or_too_wide(
     contexts = {"desktop": {}, "phone": {"viewport": PHONE, "color_scheme": "dark"}}
     for name, context in contexts.items():
         screen = await browsing.screen(server, editor=None, **context)
-        for query, said in {"wavelet": "2 papers.", "gull": "The first 20"}.items():
+        for query, said in {
+            "bells": "1 paper.",
+            "wavelet": "2 papers.",
+            "gull": "The first 20",
+        }.items():
             await screen.open(f"/search.html?q={query}")
             await screen.said(said)
             wrong[name, query] = [

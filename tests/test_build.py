@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -215,12 +215,21 @@ class TestTheFrontPage:
 
 class TestForMachines:
     def test_the_sitemap_names_every_page_that_can_be_read(self, press: Press) -> None:
-        press.publish(a_night(1), a_night(2), a_night(3), withdrawn(a_night(3))).build()
+        press.publish(a_night(30, month=4), a_night(1), a_night(2), a_night(3))
+        press.publish(withdrawn(a_night(3))).build()
         root = ET.fromstring(press.text("tides/sitemap.xml"))
         addresses = [each.text for each in root.iter() if each.tag.endswith("}loc")]
         assert addresses == [
             f"https://digests.example/tides/{page}"
-            for page in ("20260501_1000.html", "20260502_1000.html", "archive.html")
+            for page in (
+                "",
+                "archive.html",
+                "2026-04.html",
+                "2026-05.html",
+                "20260430_1000.html",
+                "20260501_1000.html",
+                "20260502_1000.html",
+            )
         ]
         (index,) = [
             each.text
@@ -229,6 +238,14 @@ class TestForMachines:
         ]
         assert index == "https://digests.example/tides/sitemap.xml"
         assert "Sitemap: https://digests.example/sitemap.xml\n" in press.text("robots.txt")
+
+    def test_a_clock_that_was_set_back_takes_no_change_back(self, press: Press) -> None:
+        early = a_night(1, 2, reason="correction")
+        press.publish(a_night(1), early.but(at=early.at - timedelta(hours=30))).build()
+        for path in ("tides/sitemap.xml", "sitemap.xml"):
+            root = ET.fromstring(press.text(path))
+            times = [each.text for each in root.iter() if each.tag.endswith("}lastmod")]
+            assert times == ["2026-05-01T03:00:00Z"]
 
     def test_every_topic_has_feeds_in_its_languages_only(self, tmp_path: Path) -> None:
         topic = TopicSettings(name="tides", query="all:tide", languages=("zh",))

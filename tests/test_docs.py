@@ -96,6 +96,16 @@ def test_the_schemas_accept_what_the_program_writes_and_refuse_the_rest(reposito
         jsonschema.validate({**json.loads(run.to_json()), "snapshot": "../x"}, schema)
 
 
+def test_every_schema_is_one_of_the_draft_that_it_names_and_has_its_files_name(repository):
+    paths = list(repository.glob("docs/schema/*.json"))
+    assert len(paths) > 20
+    for path in paths:
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        assert schema["$schema"] == jsonschema.Draft202012Validator.META_SCHEMA["$id"]
+        assert schema["$id"] == path.name
+        jsonschema.Draft202012Validator.check_schema(schema)
+
+
 def test_there_is_a_schema_for_every_record_that_is_kept(repository):
     names = {path.stem for path in (repository / "docs" / "schema").glob("*.json")}
     assert names >= {

@@ -18,11 +18,13 @@ from pipeline.cli.exporting import FORMATS, export
 from pipeline.errors import UsageError
 from pipeline.exports.bibtex import digest_bibtex
 from pipeline.exports.documents import digest_document, digest_json
+from pipeline.exports.notes import taken_back
 from pipeline.exports.ris import digest_ris
 from pipeline.exports.spreadsheet import BYTE_ORDER_MARK, FORMULA, digest_csv, harmless
 from pipeline.exports.tex import latex, protected
 from pipeline.exports.tex_commands import IN_FORMULAS, LETTERS, SYMBOLS, WITH_GROUP
 from pipeline.records import Digest, Failure, Paper, Withdrawal
+from pipeline.releasing import withdraw
 from pipeline.site.latex.rendering import to_text
 from pipeline.text import one_line
 from tests.desks import Room, a_desk
@@ -32,6 +34,7 @@ from tests.digests import (
     a_digest,
     a_line,
     a_paper,
+    a_publication,
     an_entry,
     approved,
 )
@@ -439,6 +442,39 @@ def test_a_paper_that_editors_left_out_is_not_exported(write: Any) -> None:
     assert a_paper(4).id not in write(every_kind())
 
 
+class TestADigestThatWasTakenBack:
+    """On disk it is a draft again."""
+
+    GONE = a_publication(reason="withdrawn", why="The wrong_day", who=("Orla",))
+    DRAFT = a_digest(an_entry(), status="draft")
+    TOLD = taken_back(DRAFT, [a_publication(), GONE])
+    WHY = "Withdrawn on 2026-05-01 08:30 by Orla: The wrong_day"
+
+    def test_is_told_from_one_that_was_not_or_came_back(self) -> None:
+        assert self.TOLD is not None
+        assert self.TOLD.en == self.WHY
+        assert taken_back(self.DRAFT, []) is None
+        assert taken_back(a_digest(), [a_publication()]) is None
+        assert taken_back(a_digest(), [a_publication(), self.GONE, a_publication()]) is None
+
+    def test_says_so_and_why_in_the_notes(self) -> None:
+        note = f"From tides/20260501_0405, a digest that was taken back. {self.WHY}"
+        (record,) = rispy.loads(digest_ris(self.DRAFT, self.TOLD))
+        assert note in record["notes"]
+        assert latex(note) in digest_bibtex(self.DRAFT, self.TOLD)
+
+    def test_says_so_and_why_at_the_head_of_the_document_in_both_languages(self) -> None:
+        head, _, _ = digest_document(self.DRAFT, self.TOLD).partition("## 1")
+        assert self.WHY.replace("_", "\\_") in head
+        assert "2026-05-01 08:30 由 Orla 撤回。" in head
+        assert "draft" not in head
+        assert "草稿" not in head
+
+    def test_has_its_own_status_in_a_spreadsheet(self) -> None:
+        (row,) = csv.DictReader(io.StringIO(digest_csv(self.DRAFT, self.TOLD), newline=""))
+        assert row["digest_status"] == "withdrawn"
+
+
 class TestCommand:
     @pytest.fixture
     def room(self, tmp_path: Any) -> Room:
@@ -460,6 +496,22 @@ class TestCommand:
         assert done.exit_code == 0
         assert done.stderr == f"warning: {NAME}: this is a draft, 1 of 2 papers not decided on\n"
         assert json.loads(done.stdout)["status"] == "draft"
+
+    @pytest.mark.parametrize("form", FORMATS)
+    def test_a_digest_that_was_taken_back_says_so_and_why(self, room: Room, form: str) -> None:
+        room.settle()
+        room.release()
+        why = "The wrong\x9b day"
+        withdraw(room.settings, room.snapshot, why, editor="Orla", now=room.later())
+        done = CliRunner().invoke(export, [NAME, "--format", form], catch_exceptions=False)
+        assert done.exit_code == 0
+        assert done.stderr == (
+            f"warning: {NAME}: this digest was taken back. "
+            "Withdrawn on 2026-05-01 08:09 by Orla: The wrong day\n"
+        )
+        assert room.id(1) in done.stdout
+        if form in ("md", "bibtex", "ris"):
+            assert "The wrong day" in done.stdout
 
     def test_a_snapshot_without_a_digest_is_refused_with_what_makes_one(self, room: Room) -> None:
         (room.snapshot.folder / "5-digest.json").unlink()

@@ -27,6 +27,7 @@ from tests.digests import (
 )
 
 SITE = SiteSettings(title="Invented Digests", url="https://digests.example/sub/")
+MOVED = SiteSettings(title="Elsewhere", url="https://other.example/")
 TOPIC = Topic("tides", "Tide Papers", "Tides & harbours", ("en", "zh"))
 HOSTILE = "</p><script>alert(1)</script>]]>&amp;\x00\x0b\x1b[31m\ud800\ufffe\u202e\u2028 ${x}"
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
@@ -158,6 +159,13 @@ def test_an_entry_is_published_at_the_first_release_and_updated_at_the_last() ->
     assert "Published on" not in said(an_edition(None, later))
 
 
+def test_a_clock_that_was_set_back_makes_no_entry_older_than_it_was() -> None:
+    early = a_publication(reason="correction", at=FIRST - timedelta(hours=30))
+    feed, (item,) = the_feed(an_edition(None, early)), the_json(an_edition(None, early))["items"]
+    assert texts(feed, "a:entry/a:updated") == texts(feed, "a:updated") == ["2026-05-01T00:30:00Z"]
+    assert item["date_modified"] == item["date_published"] == "2026-05-01T00:30:00Z"
+
+
 def test_the_editors_are_the_authors_and_the_site_where_there_are_none() -> None:
     feed = the_feed(an_edition(), an_edition(a_digest(an_entry(), snapshot="20260430_0405")))
     assert texts(feed, "a:entry/a:author/a:name") == ["Mei Lan"]
@@ -178,9 +186,7 @@ def test_a_withdrawn_digest_says_why_and_shows_none_of_its_lines() -> None:
     assert texts(the_feed(shown), "a:entry/a:id") == texts(the_feed(an_edition()), "a:entry/a:id")
 
 
-def test_ids_outlive_another_address_and_title_and_differ_by_topic_day_and_language() -> None:
-    moved = SiteSettings(title="Elsewhere", url="https://other.example/")
-
+def test_ids_of_entries_outlive_another_address_and_all_differ_by_topic_and_language() -> None:
     def ids(language: Language = "en", *, site: SiteSettings = SITE, **changes: Any) -> list[str]:
         topic = TOPIC._replace(name=changes.get("topic", "tides"))
         shown = an_edition(a_digest(**changes))
@@ -191,15 +197,18 @@ def test_ids_outlive_another_address_and_title_and_differ_by_topic_day_and_langu
 
     known = ids()
     assert all(one.startswith("urn:uuid:") for one in known)
-    assert ids(site=moved, title="Another title") == known
+    assert ids(site=MOVED, title="Another title")[1:] == known[1:]
+    assert ids(site=SiteSettings(title="Elsewhere", url=SITE.url), title="Another") == known
     others = [ids("zh"), ids(topic="lamps"), ids(snapshot="20260502_0405")]
     assert len({known[1], *(other[1] for other in others)}) == 4
     assert [other[0] == known[0] for other in others] == [False, False, True]
 
 
-def test_two_installations_with_a_topic_of_one_name_have_entries_of_their_own() -> None:
+def test_two_installations_with_a_topic_of_one_name_have_ids_of_their_own() -> None:
     other = edition([a_publication(at=FIRST + timedelta(seconds=1))])
-    assert texts(the_feed(other), "a:entry/a:id") != texts(the_feed(), "a:entry/a:id")
+    elsewhere = etree.fromstring(atom(TOPIC, MOVED, "en", [other]).encode())
+    for path in ("a:id", "a:entry/a:id"):
+        assert texts(elsewhere, path) != texts(the_feed(), path)
 
 
 def test_the_feed_names_itself_the_topics_page_and_the_digests_page() -> None:

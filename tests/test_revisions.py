@@ -2,8 +2,9 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from pipeline.ledger import Earlier
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.records import Paper, Revision
+from pipeline.releasing import withdraw
 from pipeline.run import Night, run_topic
 from pipeline.settings import ModelSettings, ReviewSettings, TopicSettings
 from pipeline.snapshot import Snapshot
@@ -50,16 +52,28 @@ def revisions(room: Room) -> list[Revision | None]:
 
 
 def readings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the snapshots whose papers are read from now on."""
+    """The names of the snapshots whose papers or releases are read from now on."""
     read: list[str] = []
-    each_paper = Snapshot.each_paper
+    for part in ("each_paper", "publications"):
+        reads = getattr(Snapshot, part)
 
-    def noted(snapshot: Snapshot) -> Iterator[Paper]:
-        read.append(snapshot.name)
-        return each_paper(snapshot)
+        def noted(snapshot: Snapshot, reads: Callable[[Snapshot], Any] = reads) -> Any:
+            read.append(snapshot.name)
+            return reads(snapshot)
 
-    monkeypatch.setattr(Snapshot, "each_paper", noted)
+        monkeypatch.setattr(Snapshot, part, noted)
     return read
+
+
+def take_back(room: Room) -> None:
+    """Withdraw the digest as a whole."""
+    withdraw(room.settings, room.snapshot, "The wrong day", editor="Mei Lan", now=room.later())
+
+
+def publish(room: Room) -> None:
+    """Have editors settle it, and release it."""
+    room.settle()
+    room.release()
 
 
 class TestARevisedPaper:
@@ -86,7 +100,7 @@ class TestARevisedPaper:
         second = night_of(SECOND, V2)
         assert revisions(second) == [Revision(version=1, snapshot=FIRST, before={"comments": ""})]
 
-    def test_is_compared_with_the_version_that_was_shown_last(self, night_of):
+    def test_is_compared_with_the_version_that_was_published_last(self, night_of):
         night_of(FIRST, V1)
         night_of(SECOND, V2)
         third = night_of(THIRD, V2.but(version=5, comments="11 pages"))
@@ -107,8 +121,30 @@ class TestARevisedPaper:
         assert said is not None
         assert said.before == {"comments": "9 pages"}
 
+    @pytest.mark.parametrize("unseen", ["draft", "excluded", "withdrawn"])
+    def test_is_compared_with_what_readers_saw_where_they_did_not_see_the_night_before(
+        self, night_of, unseen
+    ):
+        publish(night_of(FIRST, V1, policy="all"))
+        second = night_of(SECOND, V2, a_paper(2), policy="all")
+        if unseen == "excluded":
+            second.decide("exclude", 1)
+            second.settle(2)
+            second.release()
+        elif unseen == "withdrawn":
+            publish(second)
+            take_back(second)
+        (said,) = revisions(night_of(THIRD, V2.but(version=5, comments="11 pages"), policy="all"))
+        assert said == Revision(version=1, snapshot=FIRST, before={"comments": "9 pages"})
+
+    def test_whose_new_version_readers_have_not_seen_yet_is_still_compared(self, night_of):
+        publish(night_of(FIRST, V1, policy="all"))
+        night_of(SECOND, V2, policy="all")
+        (said,) = revisions(night_of(THIRD, V2.but(status="seen"), policy="all"))
+        assert said == Revision(version=1, snapshot=FIRST, before={"comments": "9 pages"})
+
     def test_says_it_whether_an_editor_decided_on_it_or_not(self, night_of):
-        night_of(FIRST, V1, policy="all")
+        publish(night_of(FIRST, V1, policy="all"))
         second = night_of(SECOND, V2, policy="all")
         (before,) = revisions(second)
         second.settle()
@@ -128,6 +164,19 @@ class TestNoRevision:
         night_of(FIRST, V1)
         night_of(SECOND, V2)
         assert revisions(night_of(THIRD, V2.but(status="seen"))) == [None]
+
+    def test_is_said_of_one_that_readers_never_saw(self, night_of):
+        first = night_of(FIRST, V1, a_paper(2), policy="all")
+        assert revisions(night_of(SECOND, V2, policy="all")) == [None]
+        first.decide("exclude", 1)
+        first.settle(2)
+        first.release()
+        assert first.digest().status == "published"
+        assert revisions(night_of(THIRD, V2, policy="all")) == [None]
+
+    def test_is_said_of_one_whose_digest_was_taken_back(self, night_of):
+        take_back(night_of(FIRST, V1))
+        assert revisions(night_of(SECOND, V2)) == [None]
 
     def test_is_said_of_one_that_only_later_nights_show(self, night_of):
         night_of(SECOND, V1)
@@ -168,7 +217,7 @@ class TestWhatIsRead:
         second = night_of(SECOND, a_paper(2), V1.but(status="seen"))
         read = readings(monkeypatch)
         gathered(second.settings, second.snapshot)
-        assert read == [SECOND]
+        assert {*read} == {SECOND}
 
     def test_is_each_snapshot_that_showed_an_older_version_once(self, night_of, monkeypatch):
         papers = [a_paper(number) for number in range(1, 6)]
@@ -177,7 +226,17 @@ class TestWhatIsRead:
         third = night_of(THIRD, *(p.but(version=2, status="revised") for p in papers[:3]))
         read = readings(monkeypatch)
         assert set(gathered(third.settings, third.snapshot).revisions) == {p.id for p in papers[:3]}
-        assert sorted(read) == [FIRST, THIRD]
+        assert sorted(read) == [FIRST, THIRD, THIRD]
+
+    def test_is_a_fixed_number_of_them_where_readers_saw_none(self, night_of, monkeypatch):
+        monkeypatch.setattr(ledger, "MOST_EARLIER", 2)
+        names = [f"202605{day:02d}_0405" for day in range(1, 7)]
+        for name in names:
+            night_of(name, V1, policy="all")
+        last = night_of("20260507_0405", V2, policy="all")
+        read = readings(monkeypatch)
+        gathered(last.settings, last.snapshot)
+        assert sorted({*read} - {"20260507_0405"}) == names[-2:]
 
     def test_gives_the_same_without_the_index(self, night_of):
         night_of(FIRST, V1)
@@ -193,37 +252,46 @@ class TestAnEarlierSnapshotThatIs:
     @pytest.fixture
     def nights(self, night_of) -> tuple[Room, Room, Room]:
         """Two nights, and a third with a newer version of a paper of each, which is a draft."""
-        return (
-            night_of(FIRST, V1, policy="all"),
-            night_of(SECOND, a_paper(2), policy="all"),
-            night_of(
-                THIRD, V2, a_paper(2, version=2, title="Neap", status="revised"), policy="all"
-            ),
-        )
+        first, second = night_of(FIRST, V1), night_of(SECOND, a_paper(2))
+        newer = V2, a_paper(2, version=2, title="Neap", status="revised")
+        return first, second, night_of(THIRD, *newer, policy="all")
 
-    def damage(self, room: Room) -> bytes:
-        """Cut the end off its papers; what was there."""
-        papers = room.snapshot.folder / "1-papers.jsonl"
-        whole = papers.read_bytes()
-        papers.write_bytes(whole[:-20])
+    def damage(self, room: Room, file: str = "6-published.jsonl") -> bytes:
+        """Cut the beginning off what was published there, or off another file; what was there."""
+        path = room.snapshot.folder / file
+        whole: bytes = path.read_bytes()
+        path.write_bytes(whole[20:])
         return whole
 
-    @pytest.mark.parametrize("indexed", [True, False])
-    def test_damaged_keeps_nothing_from_being_assembled_and_is_told_once(
-        self, nights, caplog, indexed
-    ):
+    def test_damaged_keeps_nothing_from_being_assembled_and_is_told_once(self, nights, caplog):
         first, _, third = nights
         self.damage(first)
+        with caplog.at_level(logging.WARNING):
+            third.release()
+            third.release()
+        assert [said and said.snapshot for said in revisions(third)] == [None, SECOND]
+        (told,) = [record.getMessage() for record in caplog.records]
+        assert told.startswith(f"{first.snapshot.folder / '6-published.jsonl'}")
+
+    def test_damaged_hides_no_older_one_behind_it(self, night_of):
+        night_of(FIRST, V1)
+        self.damage(night_of(SECOND, V2))
+        assert revisions(night_of(THIRD, V2.but(version=3), policy="all")) == [None]
+
+    @pytest.mark.parametrize("indexed", [True, False])
+    def test_damaged_in_its_papers_says_what_is_known(self, nights, caplog, indexed):
+        first, _, third = nights
+        self.damage(first, "1-papers.jsonl")
         if not indexed:
             shutil.rmtree(third.settings.cache / "ledger")
         with caplog.at_level(logging.WARNING):
             third.release()
             third.release()
-        assert [said and said.snapshot for said in revisions(third)] == [None, SECOND]
-        told = [record.getMessage() for record in caplog.records]
-        assert len(told) == len(set(told)) == (2 if indexed else 1)
+        known = FIRST if indexed else None
+        assert [said and said.snapshot for said in revisions(third)] == [known, SECOND]
+        (told,) = [record.getMessage() for record in caplog.records]
         where = first.snapshot.folder / "1-papers.jsonl"
-        assert all(line.startswith(f"{where}: is not what was fetched") for line in told)
+        assert told.startswith(f"{where}: is not what was fetched")
 
     def test_damaged_and_restored_makes_the_draft_stale(self, nights):
         first, _, third = nights
@@ -231,16 +299,37 @@ class TestAnEarlierSnapshotThatIs:
         whole = self.damage(first)
         third.release()
         assert not is_stale(third.settings, third.snapshot)
-        (first.snapshot.folder / "1-papers.jsonl").write_bytes(whole)
+        (first.snapshot.folder / "6-published.jsonl").write_bytes(whole)
         assert is_stale(third.settings, third.snapshot)
         third.release()
         assert revisions(third) == before
+
+    def test_taken_back_makes_the_draft_stale_and_leaves_what_was_published(self, nights):
+        first, second, third = nights
+        take_back(second)
+        take_back(first)
+        assert is_stale(third.settings, third.snapshot)
+        publish(third)
+        assert revisions(third) == [None, None]
+        published = third.publications()
+        first.release(asked_under="none", by="Mei Lan")
+        assert not is_stale(third.settings, third.snapshot)
+        third.release()
+        assert third.publications() == published
+
+    def test_published_later_has_the_next_night_say_it(self, night_of):
+        first = night_of(FIRST, V1, policy="all")
+        second = night_of(SECOND, V2, policy="all")
+        publish(first)
+        assert revisions(second) == [
+            Revision(version=1, snapshot=FIRST, before={"comments": "9 pages"})
+        ]
 
     def test_damaged_takes_no_notice_of_a_withdrawal_back(self, night_of):
         first = night_of(FIRST, V1)
         second = night_of(SECOND, V2.but(status="withdrawn"))
         told = gathered(first.settings, first.snapshot).withdrawals
-        self.damage(second)
+        self.damage(second, "1-papers.jsonl")
         assert gathered(first.settings, first.snapshot).withdrawals == told != {}
 
     def test_removed_was_never_shown(self, nights):
@@ -308,8 +397,11 @@ def test_the_index_agrees_with_reading_all_snapshots(tmp_path_factory, nights):
         for place, name in enumerate(names):
             expected = {}
             for paper, version in nights[place].items():
-                before = [n for n in range(place) if paper in nights[n]]
-                if before and nights[before[-1]][paper] < version:
-                    last = Earlier(nights[before[-1]][paper], names[before[-1]])
-                    expected[a_paper(paper).id] = last
+                before = [
+                    Earlier(nights[n][paper], names[n])
+                    for n in reversed(range(place))
+                    if paper in nights[n]
+                ]
+                if any(earlier.version < version for earlier in before):
+                    expected[a_paper(paper).id] = before
             assert index.revised_in(name) == expected

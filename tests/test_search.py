@@ -371,10 +371,12 @@ def test_only_this_page_lets_webassembly_run():
     assert "wasm" not in page_of(a_digest(an_entry()))
 
 
-def test_a_formula_is_found_as_it_was_written() -> None:
-    math = '<math alttext="O(n^2)"><mi>O</mi><mo>(</mo><msup><mi>n</mi><mn>2</mn></msup></math>'
-    page = (
-        '<article class="paper" id="2604.90001">'
-        f'<h2><a href="x">Tides in {math} steps</a></h2></article>'
-    )
-    assert "Tides in O(n^2) steps" in searchable(page, "tides")
+def test_a_formula_is_indexed_in_plain_text_and_its_source_beside_it():
+    title = r"Tides over $\mathbb{F}_q$, $k < 50$, in $O(n^2)$ steps of $\sqrt[3]{x}$"
+    abstract = r"Again $O(n^2)$; in all $$\frac{a}{b}.$$"
+    paper = a_paper(7, title=title, abstract=abstract)
+    indexed = searchable(page_of(a_digest(an_entry(7, paper=paper))), "tides")
+    told = dict(re.findall('<i id="([a-z]+)"></i> (.*)', indexed))
+    assert told["title"] == r"Tides over 𝔽_q, k&lt;50, in O(n²) steps of \sqrt[3]{x}"
+    assert told["abstract"] == "Again O(n²); in all a/b."
+    assert told["formulas"] == r"\mathbb{F}_q O(n^2) \frac{a}{b}."

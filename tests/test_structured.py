@@ -69,6 +69,13 @@ def test_the_page_is_described_and_can_be_shared() -> None:
     }
 
 
+def test_a_clock_that_was_set_back_leaves_the_time_of_the_latest_change() -> None:
+    early = a_publication(reason="correction", at=a_publication().at - timedelta(hours=30))
+    root = the_head(None, early)
+    assert said(root)["article:modified_time"] == "2026-05-01T00:30:00Z"
+    assert data(root)["dateModified"] == "2026-05-01T00:30:00Z"
+
+
 def test_a_topic_in_one_language_is_described_in_it_alone() -> None:
     root = the_head(place=a_place("zh", description=""))
     assert said(root)["description"] == "arXiv 论文 1 篇。由 Mei Lan 审阅。"

@@ -1,6 +1,5 @@
 """export: a digest for other programs."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -8,6 +7,7 @@ import click
 
 if TYPE_CHECKING:
     from pipeline.records import Digest
+    from pipeline.site.words import Said
 
 FORMATS: Final = ("json", "md", "csv", "bibtex", "ris")
 
@@ -25,13 +25,14 @@ FORMATS: Final = ("json", "md", "csv", "bibtex", "ris")
 def export(config: Path | None, snapshot: str, form: str) -> None:
     """Print a snapshot's digest for other programs, in UTF-8.
 
-    It is the digest as it stands, published or a draft. Each line says who or what wrote it;
-    papers that editors left out are not there.
+    It is the digest as it stands: published, a draft, or taken back. Each line says who or what
+    wrote it; papers that editors left out are not there.
     """
     from pipeline import configuration
     from pipeline.errors import UsageError
+    from pipeline.exports.notes import taken_back
     from pipeline.outputs import Outputs
-    from pipeline.text import amount
+    from pipeline.text import amount, one_line
 
     settings = configuration.load(config)
     found = Outputs(settings.outputs).find(snapshot)
@@ -42,24 +43,30 @@ def export(config: Path | None, snapshot: str, form: str) -> None:
             where=str(found),
             next_step=f"Make it with paperline assemble {found}",
         )
-    made = _writer(form)(digest)
-    if digest.status == "draft":
+    withdrawn = taken_back(digest, found.publications())
+    made = _written(form, digest, withdrawn)
+    if withdrawn:
+        told = one_line(f"this digest was taken back. {withdrawn.en}")
+        click.echo(f"warning: {found}: {told}", err=True)
+    elif digest.status == "draft":
         left = f"{len(digest.undecided)} of {amount(len(digest.papers), 'paper')} not decided on"
         click.echo(f"warning: {found}: this is a draft, {left}", err=True)
     # Bytes, so that the terminal's encoding and line ends have no say.
     click.echo(made.encode(), nl=False)
 
 
-def _writer(form: str) -> "Callable[[Digest], str]":
+def _written(form: str, digest: "Digest", withdrawn: "Said | None") -> str:
     from pipeline.exports.bibtex import digest_bibtex
     from pipeline.exports.documents import digest_document, digest_json
     from pipeline.exports.ris import digest_ris
     from pipeline.exports.spreadsheet import digest_csv
 
-    return {
-        "json": digest_json,
+    if form == "json":
+        return digest_json(digest)
+    writers = {
         "md": digest_document,
         "csv": digest_csv,
         "bibtex": digest_bibtex,
         "ris": digest_ris,
-    }[form]
+    }
+    return writers[form](digest, withdrawn)

@@ -12,6 +12,7 @@ from pipeline.exports.tex import latex, protected
 from pipeline.records import Digest, Entry, Paper
 from pipeline.site.latex.rendering import to_text
 from pipeline.site.text import abstract_link
+from pipeline.site.words import Said
 
 DOI = re.compile(r"10\.[0-9]{4,9}/[^\s{}\\%#&\"^~$]+")
 """One that can stand in its field as it is, where TeX takes every sign for itself."""
@@ -26,22 +27,22 @@ ORGANISATION = re.compile(
 SUFFIXES = frozenset(["jr", "sr", "ii", "iii", "iv"])
 
 
-def digest_bibtex(digest: Digest) -> str:
+def digest_bibtex(digest: Digest, withdrawn: Said | None = None) -> str:
     """An `@misc` for each paper, in digest order.
 
     Year and month are those of the first version, in UTC. `annote` holds the lines, each with
-    who wrote it, and who reviewed the paper. Keys are like `kelp2026-2604.90001`, and stay. Raises
-    `DamagedFile` where the digest's time zone is unknown.
+    who wrote it, and who reviewed the paper; `withdrawn` as for `notes`. Keys are like
+    `kelp2026-2604.90001`, and stay. Raises `DamagedFile` where the digest's time zone is unknown.
     """
-    return "\n".join(_misc(digest, entry) for entry in digest.papers)
+    return "\n".join(_misc(digest, entry, withdrawn) for entry in digest.papers)
 
 
-def _misc(digest: Digest, entry: Entry) -> str:
-    fields = "".join(f"  {name} = {value},\n" for name, value in _fields(digest, entry))
+def _misc(digest: Digest, entry: Entry, withdrawn: Said | None) -> str:
+    fields = "".join(f"  {name} = {value},\n" for name, value in _fields(digest, entry, withdrawn))
     return f"@misc{{{_key(entry.paper)},\n{fields}}}\n"
 
 
-def _fields(digest: Digest, entry: Entry) -> Iterator[tuple[str, str]]:
+def _fields(digest: Digest, entry: Entry, withdrawn: Said | None) -> Iterator[tuple[str, str]]:
     paper = entry.paper
     doi = paper.doi if paper.doi and DOI.fullmatch(paper.doi) else None
     remarks = [paper.comments or "", published_in(entry)]
@@ -62,7 +63,7 @@ def _fields(digest: Digest, entry: Entry) -> Iterator[tuple[str, str]]:
         "url": abstract_link(paper),
         "note": latex(". ".join(remark.rstrip(". ") for remark in remarks if remark)),
         "abstract": latex(paper.abstract),
-        "annote": " ".join(latex(note) for note in notes(digest, entry)),
+        "annote": " ".join(latex(note) for note in notes(digest, entry, withdrawn)),
     }
     yield from ((name, f"{{{value}}}") for name, value in others.items() if value)
 

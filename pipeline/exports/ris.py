@@ -10,20 +10,22 @@ from pipeline.exports.notes import notes, published_in
 from pipeline.records import Digest, Entry
 from pipeline.site.latex.rendering import to_text
 from pipeline.site.text import abstract_link, pdf_link
+from pipeline.site.words import Said
 from pipeline.text import one_line
 
 
-def digest_ris(digest: Digest) -> str:
+def digest_ris(digest: Digest, withdrawn: Said | None = None) -> str:
     """A record for each paper, in digest order; lines end with CR LF.
 
     Title and abstract are plain text, names as arXiv writes them. The year and the date are
     those of the first version, in UTC. The lines are the first notes (N1), each with who wrote
-    it. Raises `DamagedFile` where the digest's time zone is unknown.
+    it; `withdrawn` as for `notes`. Raises `DamagedFile` where the digest's time zone is unknown.
     """
-    return "".join(f"{line}\r\n" for entry in digest.papers for line in _record(digest, entry))
+    lines = (line for entry in digest.papers for line in _record(digest, entry, withdrawn))
+    return "".join(f"{line}\r\n" for line in lines)
 
 
-def _record(digest: Digest, entry: Entry) -> Iterator[str]:
+def _record(digest: Digest, entry: Entry, withdrawn: Said | None) -> Iterator[str]:
     paper = entry.paper
     fields = [
         ("TY", "UNPB"),
@@ -40,7 +42,7 @@ def _record(digest: Digest, entry: Entry) -> Iterator[str]:
         ("L1", pdf_link(paper)),
         ("LA", "en"),  # arXiv asks for an English abstract
         *(("KW", category) for category in paper.categories),
-        *(("N1", note) for note in notes(digest, entry)),
+        *(("N1", note) for note in notes(digest, entry, withdrawn)),
         ("N1", paper.comments or ""),
         ("N1", published_in(entry)),
     ]

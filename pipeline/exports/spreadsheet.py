@@ -8,6 +8,7 @@ from typing import Final
 
 from pipeline.records import LANGUAGES, Digest, Entry, Language, utc_text
 from pipeline.site.text import abstract_link, pdf_link
+from pipeline.site.words import Said
 from pipeline.text import one_line
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -22,17 +23,20 @@ SEPARATOR = "; "
 Cell = Callable[[Digest, Entry], str]
 
 
-def digest_csv(digest: Digest) -> str:
+def digest_csv(digest: Digest, withdrawn: Said | None = None) -> str:
     """A header and a row for each paper, in digest order; lines end with CR LF.
 
     Every cell is on one line, times are in UTC. A cell that a spreadsheet would take for a
-    formula has an apostrophe before it, which taken away gives the text.
+    formula has an apostrophe before it, which taken away gives the text. Of a digest that was
+    taken back, `withdrawn` as for `notes`, the status is `withdrawn`.
     """
+    status = {"digest_status": "withdrawn"} if withdrawn else {}
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
     for entry in digest.papers:
-        writer.writerow([harmless(cell(digest, entry)) for cell in COLUMNS.values()])
+        row = {name: harmless(cell(digest, entry)) for name, cell in COLUMNS.items()}
+        writer.writerow((row | status).values())
     return BYTE_ORDER_MARK + table.getvalue()
 
 

@@ -6,10 +6,13 @@ from itertools import groupby
 from typing import NamedTuple
 
 from pipeline.site.catalogue import Listed
-from pipeline.site.frame import framed
+from pipeline.site.frame import framed, named
 from pipeline.site.place import Place
+from pipeline.site.words import Said
+from pipeline.text import amount
 
 MONTHS = range(1, 13)
+ARCHIVE = Said("Archive", "往期")
 
 
 class Day(NamedTuple):
@@ -54,12 +57,40 @@ def months(of_topic: Sequence[Listed]) -> list[Month]:
 
 def archive_page(place: Place, found: Sequence[Month]) -> str:
     """The years of a topic, the newest first, each with its twelve months."""
-    return framed("archive.html.j2", place, years=list(_years(found)))
+    of_topic = _title(place)
+    return framed(
+        "archive.html.j2",
+        place,
+        title=named(place, of_topic, ARCHIVE),
+        about=Said(
+            f"All digests of {of_topic.en}, by year and month.",
+            f"《{of_topic.zh}》往期，按年月排列。",
+        ),
+        years=list(_years(found)),
+    )
 
 
 def month_page(place: Place, month: Month) -> str:
     """A month's calendar, and its digests; the months beside it are `place.beside`."""
-    return framed("month.html.j2", place, month=month, weeks=list(_weeks(month)))
+    of_topic = _title(place)
+    count = sum(not one.withdrawn for one in month.snapshots)
+    return framed(
+        "month.html.j2",
+        place,
+        title=named(place, of_topic, Said(month.name, month.name)),
+        about=Said(
+            f"{of_topic.en} in {month.name}: "
+            f"{amount(count, 'digest')}, {amount(month.papers, 'paper')}.",
+            f"《{of_topic.zh}》{month.name}：共 {count} 期、{month.papers} 篇论文。",
+        ),
+        month=month,
+        weeks=list(_weeks(month)),
+    )
+
+
+def _title(place: Place) -> Said:
+    title = place.topic.title if place.topic else place.site.title
+    return Said(title, title)
 
 
 def _years(found: Sequence[Month]) -> Iterator[tuple[str, list[Month]]]:

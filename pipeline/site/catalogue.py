@@ -84,7 +84,7 @@ def listed(releases: Sequence[Publication], stamp: str) -> Listed:
         revised=_with_status(digest, "revised"),
         withdrawn=last.why is not None,
         published=releases[0].at,
-        changed=last.at,
+        changed=max(release.at for release in releases),
         stamp=stamp,
     )
 

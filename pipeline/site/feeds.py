@@ -24,7 +24,7 @@ MOST_AUTHORS = 10
 """Authors that a feed names of a paper; arXiv's page has all."""
 
 NAMESPACE: Final = UUID("6d1ff7e4-63c0-4a3c-9a0b-5f0d8f1f6a51")
-"""Of the ids of feeds and entries; they stay when the site moves to another address."""
+"""Of the ids of feeds and entries."""
 
 LANGUAGE: Final = Said("English", "中文")
 WITHDRAWN: Final = Said("Withdrawn: ", "已撤回：")
@@ -55,7 +55,10 @@ def atom(topic: Topic, site: SiteSettings, language: Language, digests: Sequence
     """
     items = [_item(topic, site, language, shown) for shown in digests]
     feed = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": TAGS[language]})
-    _add(feed, "id", _urn(topic.name, language))
+    home = _address(topic, site, "index.html")
+    # Only the address tells this feed from that of another installation, so it has another id
+    # where the site moves. By the ids of the entries, which stay, readers know what they have read.
+    _add(feed, "id", _urn(home, language))
     _add(feed, "title", _title(topic, language))
     if topic.description:
         _add(feed, "subtitle", topic.description)
@@ -63,7 +66,6 @@ def atom(topic: Topic, site: SiteSettings, language: Language, digests: Sequence
     _person(feed, site.title)
     address = _address(topic, site, f"feed-{language}.xml")
     ET.SubElement(feed, "link", rel="self", type="application/atom+xml", href=address)
-    home = _address(topic, site, "index.html")
     ET.SubElement(feed, "link", rel="alternate", type="text/html", href=home)
     _add(feed, "generator", "paperline")
     _add(feed, "rights", getattr(RIGHTS, language))
@@ -114,7 +116,7 @@ def _item(topic: Topic, site: SiteSettings, language: Language, shown: Edition) 
         title=clean(f"{taken_back}{digest.title} · {local_time(digest)(digest.instant)}"),
         link=page if len(topic.languages) == 1 else f"{page}?lang={language}",
         published=first.at,
-        updated=last.at,
+        updated=max(release.at for release in shown.releases),
         authors=tuple(clean(name) for name in (last.who if shown.withdrawn else digest.editors)),
         content=rendered(
             "feed.html.j2",

@@ -1,13 +1,15 @@
 """What belongs to the site as a whole: its front page, and what machines ask for first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 from pipeline.records import utc_text
 from pipeline.settings import SiteSettings
 from pipeline.site.catalogue import Listed, Topic
 from pipeline.site.frame import framed
-from pipeline.site.place import Place, absolute
+from pipeline.site.place import Place, absolute, spoken_in
+from pipeline.site.words import Said
 
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 """https://www.sitemaps.org/protocol.html: at most 50,000 addresses a file, so one a topic."""
@@ -15,16 +17,34 @@ SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 
 def front_page(place: Place, newest: Sequence[tuple[Topic, Listed]]) -> str:
     """The topics, each with its newest digest."""
-    return framed("index.html.j2", place, topics=newest)
+    topics = [topic for topic, _ in newest]
+    titles = [topic.title for topic in topics]
+    place = replace(place, spoken=spoken_in(topics))
+    return framed(
+        "index.html.j2",
+        place,
+        title=place.site.title,
+        about=Said(
+            f"Digests of new papers on arXiv, a line for each: {', '.join(titles)}.",
+            f"arXiv 新论文速递，每篇一句话：{'、'.join(titles)}。",
+        ),
+        topics=newest,
+    )
 
 
 def topic_sitemap(site: SiteSettings, topic: Topic, of_topic: Sequence[Listed]) -> str:
-    """The addresses of a topic's digests that can be read, oldest first, and of its archive."""
-    pages = {f"{topic.name}/{one.snapshot}.html": one for one in of_topic if not one.withdrawn}
+    """The addresses of a topic's pages: its own, the archive, the months, and the digests.
+
+    Each oldest first; without the digests that were withdrawn.
+    """
+    months = dict.fromkeys(f"{one.month}.html" for one in of_topic)
     root = ET.Element("urlset", xmlns=SITEMAP)
-    for path, one in pages.items():
-        _entry(root, "url", absolute(site, path), utc_text(one.changed))
-    _entry(root, "url", absolute(site, f"{topic.name}/archive.html"), None)
+    for page in ("index.html", "archive.html", *months):
+        _entry(root, "url", absolute(site, f"{topic.name}/{page}"), None)
+    for one in of_topic:
+        if not one.withdrawn:
+            address = absolute(site, f"{topic.name}/{one.snapshot}.html")
+            _entry(root, "url", address, utc_text(one.changed))
     return _written(root)
 
 

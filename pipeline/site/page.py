@@ -8,10 +8,11 @@ selectors that `docs/page.md` lists, so the elements named there hold a field's 
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.records import Digest, Publication
-from pipeline.site import authors, contents, links, provenance, revised, structured, words
+from pipeline.records import LANGUAGES, Digest, Publication
+from pipeline.site import authors, contents, links, revised, structured, words
 from pipeline.site.assets import asset
 from pipeline.site.place import Place
+from pipeline.site.provenance import Provenance
 from pipeline.site.templating import rendered
 from pipeline.site.text import local_time
 
@@ -34,6 +35,7 @@ def digest_page(
     page without one is self-contained. Raises `DamagedFile` where the digest's time zone is
     unknown.
     """
+    languages = place.languages if place else LANGUAGES
     return rendered(
         "digest.html.j2",
         **_common(digest, releases, place),
@@ -42,7 +44,7 @@ def digest_page(
         findings=words.findings(digest),
         authors=authors,
         links=links,
-        provenance=provenance,
+        provenance=Provenance(digest, languages, local_time(digest)),
         revised=revised,
     )
 

@@ -1,6 +1,6 @@
 """What is new in a paper's new version, word by word, against the version readers saw last."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from pipeline.records import Entry, Paper, Revised
@@ -14,8 +14,14 @@ FIELDS: Final[dict[Revised, Said]] = {
     "comments": Said("Comments", "备注"),
 }
 
-AROUND: Final = 60
+AROUND: Final = 30
 """Characters that are shown beside a change; what is further away is left out."""
+
+CHANGED: Final = 100
+"""Characters that are shown of either end of a change; the middle of a longer one is left out."""
+
+MOST: Final = 600
+"""Characters of a comparison, beyond which it ends: the earlier version is a link away."""
 
 LEFT_OUT: Final = " … "
 
@@ -28,10 +34,10 @@ class Change(NamedTuple):
 
 
 def changes(entry: Entry) -> list[Change]:
-    """The fields that changed, with what is far from any change left out."""
+    """The fields that changed, with what is far from any change, or too much, left out."""
     before = entry.revision.before if entry.revision else {}
     return [
-        Change(name, _shortened(parts(to_text(before[field]), _now(entry.paper, field))))
+        Change(name, list(_shortened(parts(to_text(before[field]), _now(entry.paper, field)))))
         for field, name in FIELDS.items()
         if field in before
     ]
@@ -58,20 +64,27 @@ def _now(paper: Paper, field: Revised) -> str:
     return to_text(text[field])
 
 
-def _shortened(found: Sequence[Part]) -> list[Part]:
-    last = len(found) - 1
-    return [
-        part if part.changed else _around(part.new, first=place == 0, last=place == last)
-        for place, part in enumerate(found)
-    ]
+def _shortened(found: Sequence[Part]) -> Iterator[Part]:
+    last, room = len(found) - 1, MOST
+    for place, part in enumerate(found):
+        if room <= 0:
+            yield Part(LEFT_OUT, LEFT_OUT)
+            return
+        if part.changed:
+            shown = Part(_ends(part.old, CHANGED, CHANGED), _ends(part.new, CHANGED, CHANGED))
+        else:
+            before, behind = (0 if place == 0 else AROUND), (0 if place == last else AROUND)
+            stayed = part.new if last == 0 else _ends(part.new, before, behind)
+            shown = Part(stayed, stayed)
+        room -= len(shown.old) + len(shown.new) if shown.changed else len(shown.new)
+        yield shown
 
 
-def _around(text: str, *, first: bool, last: bool) -> Part:
-    """What is left of a piece that stayed: its ends, where a change is beside them."""
-    head, tail = "" if first else text[:AROUND], "" if last else text[-AROUND:]
-    if len(head) + len(tail) + len(LEFT_OUT) >= len(text) or (first and last):
-        return Part(text, text)
+def _ends(text: str, first: int, last: int) -> str:
+    """The first and the last characters, by whole words, where there are more between them."""
+    if first + last + len(LEFT_OUT) >= len(text):
+        return text
+    head, tail = text[:first], text[len(text) - last :]
     head = head.rpartition(" ")[0] or head
     tail = tail.partition(" ")[2] or tail
-    short = f"{head}{LEFT_OUT}{tail}"
-    return Part(short, short)
+    return f"{head}{LEFT_OUT}{tail}"

@@ -13,6 +13,8 @@ from lxml.etree import XPath
 from lxml.html import HtmlElement, document_fromstring
 from markupsafe import escape
 
+from pipeline.site.latex.mathematics import plain
+
 HAN = (
     "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -57,12 +59,10 @@ def searchable(page: str, topic: str) -> str:
     """A small HTML page to be indexed instead of `page`; empty where that shows no paper.
 
     It begins with a word for the topic. An empty element before each paper has its id, one
-    before each of its fields the field's name; `unaccented` holds words in plain letters.
+    before each of its fields the field's name; `unaccented` holds words in plain letters,
+    `formulas` the source of those that the other fields hold in plain text.
     """
-    root = document_fromstring(page)
-    for formula in root.iter("math"):
-        _read_as_written(formula)
-    articles = ARTICLES(root)
+    articles = ARTICLES(document_fromstring(page))
     if not articles:
         return ""
     body = "\n".join(_paper(article) for article in articles)
@@ -70,14 +70,6 @@ def searchable(page: str, topic: str) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"></head>'
         f"<body data-pagefind-body>\n{topic_word(topic)}\n{body}\n</body></html>\n"
     )
-
-
-def _read_as_written(formula: HtmlElement) -> None:
-    """Put its source in place of a formula: `O(n^2)`, which would be O(n2) without its marks."""
-    source, behind = formula.get("alttext"), formula.tail
-    if source:
-        formula.clear()
-        formula.text, formula.tail = source, behind
 
 
 def topic_word(topic: str) -> str:
@@ -92,12 +84,29 @@ def _paper(article: HtmlElement) -> str:
     identifier = article.get("id")
     parts = [f'<i id="{escape(identifier)}"></i> {escape(identifier)}']
     unaccented: list[str] = []
+    sources: dict[str, None] = {}
     for name, found in FIELDS.items():
-        words = tokens(" ".join("".join(TEXT(element))[:MOST] for element in found(article)))
+        elements = found(article)
+        for element in elements:
+            sources |= dict.fromkeys(_with_plain_formulas(element))
+        words = tokens(" ".join("".join(TEXT(element))[:MOST] for element in elements))
         parts.append(f'<i id="{name}"></i> {escape(" ".join(words))}')
         unaccented += filter(None, map(_unaccented, words))
     parts.append(f'<i id="unaccented"></i> {escape(" ".join(unaccented))}')
+    parts.append(f'<i id="formulas"></i> {escape(" ".join(tokens(" ".join(sources)[:MOST])))}')
     return "\n".join(parts)
+
+
+def _with_plain_formulas(element: HtmlElement) -> list[str]:
+    """Put `O(n²)` in place of a formula, whose text is O(n2); returns the sources."""
+    sources = []
+    for formula in list(element.iter("math")):
+        source, behind = formula.get("alttext"), formula.tail
+        if source:
+            formula.clear()
+            formula.text, formula.tail = plain(source) or source, behind
+            sources += [source] if formula.text != source else []
+    return sources
 
 
 def tokens(text: str) -> list[str]:

@@ -55,7 +55,7 @@ def head(digest: Digest, releases: Sequence[Publication], place: Place) -> Marku
     if releases:
         tags += [
             ("property", "article:published_time", utc_text(releases[0].at)),
-            ("property", "article:modified_time", utc_text(releases[-1].at)),
+            ("property", "article:modified_time", _modified(releases)),
         ]
     lines = [Markup('<meta {}="{}" content="{}">').format(*tag) for tag in tags]
     data = _page(digest, releases, place) | {"name": title, "description": description}
@@ -84,6 +84,11 @@ def _description(digest: Digest, releases: Sequence[Publication], place: Place) 
     return clean(" · ".join(filter(None, parts)))
 
 
+def _modified(releases: Sequence[Publication]) -> str:
+    """The latest release, which need not be the last one where the clock was set back."""
+    return utc_text(max(release.at for release in releases))
+
+
 def _page(digest: Digest, releases: Sequence[Publication], place: Place) -> dict[str, Any]:
     taken_back = bool(releases) and releases[-1].why is not None
     site = {"@type": "WebSite", "name": clean(place.site.title), "url": place.site.url}
@@ -96,7 +101,7 @@ def _page(digest: Digest, releases: Sequence[Publication], place: Place) -> dict
     }
     if releases:
         page["datePublished"] = utc_text(releases[0].at)
-        page["dateModified"] = utc_text(releases[-1].at)
+        page["dateModified"] = _modified(releases)
     if digest.editors:
         page["editor"] = [_person(name) for name in digest.editors]
     if not taken_back:

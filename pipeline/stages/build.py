@@ -68,7 +68,8 @@ def build_site(settings: Settings) -> Built:
         ours = {*assets(), *of_site}.union(*(topic.paths for topic in of_topics))
         changed += folder.remove(there.keys() - ours)
         indexes, paths = _indexes(settings, folder, before, now, troubles)
-        stamps = folder.stamps({one.topic for one in now})
+        kept = {path: stamp for path, stamp in there.items() if path in ours}
+        stamps = kept | {path: folder.stamp(path) for path in changed if path in ours}
         after = Catalogue(mark=mark, listed=now, files=stamps, indexes=indexes)
         if after != known:
             folder.write_catalogue(after)

@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pipeline.site.latex.layout import is_wide, with_limits_below
 from pipeline.site.latex.mathml import serialised, tidied
 from pipeline.site.latex.plain_mathematics import as_text
 from pipeline.site.latex.tokens import LONGEST
@@ -27,6 +28,7 @@ _FORBIDDEN = re.compile(
 )
 """Definitions, which can double at each step, and what leads out of mathematics."""
 
+_OPERATOR = r"\\operatorname{\1}"
 _REWRITTEN = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -35,10 +37,20 @@ _REWRITTEN = [
         (r"\\([RNZQC])(?![A-Za-z])", r"\\mathbb{\1}"),
         (r"\\[bB]igO(?![a-z])", r"\\mathcal{O}"),
         (r"\\\\\s*\[[\d.]+(?:ex|em|pt)\]", r"\\\\"),  # a line's distance to the next
+        (r"\\(begin|end)\{(?:aligned|align|alignedat|alignat|flalign)\*?\}", r"\\\1{split}"),
+        (r"(\\begin\{split\})(?:\s*\[[tcb]\]|\s*\{\d\})", r"\1"),
+        (r"\\(begin|end)\{(?:gathered|gather|multlined|multline)\*?\}", r"\\\1{matrix}"),
+        (r"\\begin\{eqnarray\*?\}", r"\\begin{array}{rcl}"),
+        (r"\\end\{eqnarray\*?\}", r"\\end{array}"),
         (r"\\not\s*=", r"\\neq "),
         (r"\\mathrm\{([A-Za-z])\}", r"\\mathrm{ \1}"),  # the library would set it in italics
         (r"\\textsc(?![a-z])", r"\\text"),
         (r"\\textsl(?![a-z])", r"\\textit"),
+        (r"\\mathop\s*\{\s*\\(?:mathrm|text|operatorname)\{([\w\\,]+)\}\s*\}", _OPERATOR),
+        (r"\\mathop(?![a-z])", ""),
+        (r"\\arg\s*(?:\\[,;:!]\s*)?\\(max|min)(?![a-z])", r"\\arg\1 "),
+        (r"\\operatorname\*?\s*\{\s*arg(?:\\[,;:!]|[\s~])\s*(max|min)\s*\}", r"\\arg\1 "),
+        (r"\\arg(?![a-z])", r"\\operatorname{arg}"),
         (r"\\operatorname\*?\s*\{(?![A-Za-z\s]+\})", r"\\mathrm{"),
         (r"\\(?:nice|s)frac(?![a-z])", r"\\frac"),
         (r"\\(?:ensuremath|num)(?![a-z])", ""),
@@ -54,9 +66,19 @@ _STEP = re.compile(r"\\[A-Za-z]+|\\.|[{}^_]|[^\\{}^_\s]+", re.DOTALL)
 
 @lru_cache(maxsize=4096)
 def mathml(source: str, *, display: bool = False) -> str | None:
-    """A `<math>` element, its `alttext` the source; in a line of its own where `display`."""
+    """A `<math>` element; in a line of its own where `display`.
+
+    Its `alttext` is the source, if its own text does not say the same. `class="wide"` if it
+    stands in the text and may be wider than a narrow page.
+    """
     tree = _tree(source, display=display)
-    return None if tree is None else serialised(tree, " ".join(source.split()))
+    if tree is None:
+        return None
+    if display:
+        with_limits_below(tree)
+    elif is_wide(tree):
+        tree.set("class", "wide")
+    return serialised(tree, " ".join(source.split()))
 
 
 @lru_cache(maxsize=4096)

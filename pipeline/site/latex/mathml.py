@@ -21,6 +21,7 @@ _PARTS = {
 }  # fmt: skip
 """Elements that hold elements, and how many."""
 
+_STACKS = {"mover", "munder", "munderover"}
 _TOKENS = {"mi", "mn", "mo", "mtext"}
 ELEMENTS = _ROWS | _PARTS.keys() | _TOKENS | {"mspace", "mtable", "mtr"}
 
@@ -34,6 +35,7 @@ ATTRIBUTES = {
     "displaystyle": _YES_NO,
     "form": re.compile("prefix|infix|postfix"),
     "display": re.compile("block"),
+    "columnalign": re.compile("left|right"),
     "scriptlevel": re.compile("[0-3]"),
     "mathvariant": re.compile("[a-z-]+"),
     "linethickness": _LENGTH,
@@ -49,8 +51,8 @@ ATTRIBUTES = {
 """What goes on, where its value has this form; else it is left out."""
 
 _LEFT_OUT = {
-    "xmlns", "fence", "separator", "columnalign", "columnlines", "columnspacing", "rowlines",
-    "rowspacing", "mathbackground", "mathcolor", "mathsize", "linebreak",
+    "xmlns", "fence", "separator", "columnlines", "columnspacing", "rowlines", "rowspacing",
+    "mathbackground", "mathcolor", "mathsize",
 }  # fmt: skip
 """Layout that a formula can do without. Any other attribute refuses the formula."""
 
@@ -83,9 +85,11 @@ _INLINE = {"bold": "b", "bold-italic": "b", "italic": "i", "monospace": "code"}
 
 def tidied(element: Element) -> Element | None:
     """A copy of what is allowed, without what it can do without; None where it is not allowed."""
-    children = [child for child in map(tidied, element) if child is not None]
+    children = [child for child in map(tidied, _with_operator(element)) if child is not None]
     attributes = _allowed(element.attrib)
-    strange = element.tag not in ELEMENTS or len(children) < len(element)
+    # of a table that is none; the sign itself comes as a reference
+    separates = element.text == "&" and element.tag != "mtext"
+    strange = element.tag not in ELEMENTS or separates or len(children) < len(element)
     if strange or attributes is None or (element.tail or "").strip():
         return None
     made = Element(element.tag, attributes)
@@ -107,9 +111,23 @@ def tidied(element: Element) -> Element | None:
 
 
 def serialised(math: Element, source: str) -> str:
-    """The tree as HTML, with the source for those who read or copy it."""
-    display = ' display="block"' if math.get("display") else ""
-    return f'<math{display} alttext="{escape(source)}">{_inside(math)}</math>'
+    """The tree as HTML, with the source for those who read or copy it if it says more."""
+    attributes = {name: math.attrib[name] for name in ("display", "class") if name in math.attrib}
+    if "".join(math.itertext()) != "".join(source.split()):
+        attributes["alttext"] = source
+    return f"<math{_named(attributes)}>{_inside(math)}</math>"
+
+
+def _with_operator(element: Element) -> Iterable[Element]:
+    """What the element holds; an operator that others stand above or below remains one."""
+    children = list(element)
+    if element.tag in _STACKS and children:
+        base = children[0]
+        while base.tag == "mrow" and len(base) == 1:
+            base = base[0]
+        if base.tag == "mo":
+            children[0] = base
+    return children
 
 
 def _allowed(attributes: dict[str, str]) -> dict[str, str] | None:
@@ -180,10 +198,14 @@ def _character(code: str) -> str:
     return chr(number) if number < 0x110000 else ""
 
 
-def _row(children: Iterable[Element]) -> list[Element]:
+def _row(children: Sequence[Element]) -> list[Element]:
     """Neighbours made one where they are one word or number, and functions set apart."""
     flat: list[Element] = []
-    for child in children:
+    for place, child in enumerate(children):
+        if child.tag == "mstyle" and not len(child):  # a declaration in a table's cell
+            child.extend(_row(children[place + 1 :]))
+            flat += [child] if len(child) else []
+            break
         grouped = child.tag == "mrow" and not child.attrib
         flat += child if grouped and not any(each.tag == "mo" for each in child) else [child]
     row: list[Element] = []
@@ -259,8 +281,12 @@ def _markup(element: Element) -> str:
             tag, inside = "mtext", f"<{_INLINE[variant]}>{inside}</{_INLINE[variant]}>"
         elif not (variant == "italic" and tag == "mi"):
             inside = str(escape(_in_alphabet(text, variant)))
-    named = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
+    named = _named(attributes)
     return f"<{tag}{named}>{inside}</{tag}>" if tag != "mspace" else f"<{tag}{named}/>"
+
+
+def _named(attributes: dict[str, str]) -> str:
+    return "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
 
 
 def _in_alphabet(text: str, variant: str) -> str:

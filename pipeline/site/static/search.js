@@ -1,5 +1,6 @@
 // Finds papers in the indexes of `search/YEAR/`, which hold digests: see `searchable.py` for
-// how their text is split. A hit is a paper in which every word of the query occurs.
+// how their text is split. A hit is a paper in which every word of the query occurs, in one
+// digest or several.
 "use strict";
 (() => {
   const TITLE = document.title;
@@ -17,8 +18,10 @@
   const MARKS = /^\p{P}+$/u;
   const WIDE_MARK = /^[\u3000-\u303f\uff01-\uff65]$/u;
   const FOLDED = ["abstract", "facts"];
+  const RESPELLED = ["unaccented", "formulas"]; // what the other fields say in other letters
+  const MOST_LINKS = 4; // to other digests, before the rest is folded
   const LANGUAGES = { en: "en", zh: "zh-Hans" };
-  const WEIGHTS = { id: 10, title: 6, authors: 6, en: 4, zh: 4, abstract: 1, facts: 1, unaccented: 3 };
+  const WEIGHTS = { id: 10, title: 6, authors: 6, en: 4, zh: 4, abstract: 1, facts: 1, unaccented: 3, formulas: 1 };
 
   const byId = (id) => document.getElementById(id);
   const form = byId("search");
@@ -33,7 +36,7 @@
   const LETTERS = { ø: "o", ł: "l", đ: "d", ð: "d", ı: "i", ß: "ss", æ: "ae", œ: "oe", þ: "th" };
   const plain = (text) =>
     text
-      .normalize("NFD")
+      .normalize("NFKD")
       .replace(/\p{M}/gu, "")
       .toLowerCase()
       .replace(/[øłđðıßæœþ]/g, (letter) => LETTERS[letter]);
@@ -155,9 +158,9 @@
         for (const [at, length, likeness] of here) {
           if (at < start || at >= end) continue;
           for (let token = at; token < at + length; token += 1) marks.add(token);
-          if (name === "unaccented") spelledSo(tokens[at], tokens, paper).forEach((token) => marks.add(token));
+          if (RESPELLED.includes(name)) spelledSo(tokens[at], tokens, paper).forEach((token) => marks.add(token));
           best = Math.max(best, WEIGHTS[name] * likeness);
-          inSight ||= !FOLDED.includes(name);
+          inSight ||= ![...FOLDED, "formulas"].includes(name);
         }
       }
       if (!best) return { score: 0 };
@@ -219,19 +222,20 @@
     return sought.length > 3 && nearest <= 3 ? 0.7 : FAR;
   }
 
-  /** The hits in a year, a batch of digests at a time, in a batch the best first. */
+  const newest = (a, b) => (a.snapshot < b.snapshot ? 1 : a.snapshot > b.snapshot ? -1 : 0);
+
+  /** The papers in a year, a batch of digests at a time, in a batch the best first. */
   async function* searchYear(words, wish, name) {
     const digests = await digestsWith(words, wish, name);
     for (let start = 0; start < digests.length; start += BATCH) {
       const batch = digests.slice(start, start + BATCH);
       const papers = (await Promise.all(batch.map((digest) => papersOf(digest, words)))).flat();
       const wanted = papers.filter((paper) => !wish.topic || paper.topic === wish.topic);
-      const newest = (a, b) => (a.snapshot < b.snapshot ? 1 : a.snapshot > b.snapshot ? -1 : 0);
       yield wanted.sort((a, b) => b.score - a.score || newest(a, b));
     }
   }
 
-  /** The hits in all years, the newest first; `missed` gets the years that cannot be searched. */
+  /** The papers in all years, the newest first; `missed` gets the years that cannot be searched. */
   async function* search(words, wish, missed) {
     for (const name of wish.year ? [wish.year] : years) {
       try {
@@ -314,15 +318,35 @@
     return false;
   };
 
-  function shown(paper) {
-    const { fields, snapshot, topic: name } = paper;
+  /** Where a paper stands: the address, the day in its own element, the topic's title. */
+  function placeOf({ id, snapshot, topic: name }) {
     const address = new URL(`${name}/${snapshot}.html`, document.baseURI);
-    address.hash = paper.id;
+    address.hash = id;
     const day = `${snapshot.slice(0, 4)}-${snapshot.slice(4, 6)}-${snapshot.slice(6, 8)}`;
+    return { href: address.href, time: element("time", { datetime: day }, day), title: titles.get(name) ?? name };
+  }
+
+  /** Links to the other digests that hold a paper, the newest first. */
+  function alsoIn(papers) {
+    const links = papers.map(placeOf).map(({ href, time, title }) => {
+      return element("a", { href }, time, " ", element("span", { dir: "auto" }, title));
+    });
+    const rest = links.splice(MOST_LINKS);
+    const made = element("div", { class: "also" }, element("span", {}, ...both("Also in", "又见")), ...links);
+    if (rest.length) {
+      const summary = element("summary", {}, ...both(`${rest.length} more`, `另有 ${rest.length} 期`));
+      made.append(element("details", {}, summary, ...rest));
+    }
+    return made;
+  }
+
+  /** A hit as it stands in the newest of its digests. */
+  function shown(hit) {
+    const [paper, ...others] = hit.papers.sort(newest);
+    const { fields } = paper;
+    const { href, time, title } = placeOf(paper);
     const made = element("li");
-    made.append(
-      element("h2", {}, element("a", { href: address.href, dir: "auto" }, ...excerpt(paper, fields.title, 60))),
-    );
+    made.append(element("h2", {}, element("a", { href, dir: "auto" }, ...excerpt(paper, fields.title, 60))));
     const lines = element("div", { class: "summary" });
     const there = ["en", "zh"].filter((key) => fields[key]?.[1] > fields[key]?.[0]);
     for (const key of there) {
@@ -340,12 +364,39 @@
       element(
         "p",
         { class: "facts" },
-        element("span", {}, element("time", { datetime: day }, day)),
-        element("span", { dir: "auto" }, titles.get(name) ?? name),
+        element("span", {}, time),
+        element("span", { dir: "auto" }, title),
         element("span", {}, "arXiv:", written(paper, fields.id)),
       ),
     );
+    if (others.length) made.append(alsoIn(others));
+    hit.item = made;
     return made;
+  }
+
+  /** Show again, in its place, a hit that was found in one more digest. */
+  function refresh(hit) {
+    const before = hit.item;
+    const held = before.contains(document.activeElement);
+    before.replaceWith(shown(hit));
+    if (held) hit.item.querySelector("a").focus();
+  }
+
+  /** Make papers of one id one hit; returns those hits that are shown already. */
+  function gather(results, papers) {
+    const again = new Set();
+    for (const paper of papers) {
+      const hit = results.byId.get(paper.id);
+      if (hit) {
+        hit.papers.push(paper);
+        if (hit.item) again.add(hit);
+      } else {
+        const made = { papers: [paper], item: null };
+        results.byId.set(paper.id, made);
+        results.ready.push(made);
+      }
+    }
+    return again;
   }
 
   let asking = 0;
@@ -360,8 +411,8 @@
     while (results.ready.length < PAGE + 1 && !done) {
       const step = await results.batches.next();
       done = step.done;
-      if (!done) results.ready.push(...step.value);
       if (mine !== asking) return;
+      if (!done) gather(results, step.value).forEach(refresh);
     }
     const next = results.ready.splice(0, PAGE).map(shown);
     if (first) hits.replaceChildren(...next);
@@ -408,7 +459,8 @@
       return;
     }
     const missed = [];
-    void show({ batches: search(words, wish, missed), missed, ready: [], count: 0 }, asking, true);
+    const results = { batches: search(words, wish, missed), missed, byId: new Map(), ready: [], count: 0 };
+    void show(results, asking, true);
   }
 
   // The address holds the query.

@@ -160,7 +160,7 @@
         if (target.scrollWidth > target.clientWidth) target.setAttribute("tabindex", "0");
         else target.removeAttribute("tabindex");
     });
-    for (const formula of all("article.paper math")) wide.observe(formula);
+    for (const formula of all('article.paper math:is(.wide, [display="block"])')) wide.observe(formula);
 
     // Keys
 
