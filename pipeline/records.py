@@ -281,7 +281,7 @@ class Entry(Record, frozen=True, kw_only=True):
     the operator, its kind is what readers are told. `carried_from` is the snapshot on
     which the decision was taken, if not this one. `withdrawn` is there where the paper
     was withdrawn after this version. `pinned`: an editor put it at the head of the digest.
-    `revision` is there where the topic has shown an older version of the paper.
+    `revision` is there where readers have seen an older version of the paper.
     """
 
     paper: Paper

@@ -125,9 +125,9 @@ class TopicPages:
         ]
         made = {}
         for language in self.topic.languages:
-            about = self.topic, self.site, language, last
-            made[f"{self.topic.name}/feed-{language}.xml"] = feeds.atom(*about)
-            made[f"{self.topic.name}/feed-{language}.json"] = feeds.json_feed(*about)
+            told = feeds.feed(self.topic, self.site, language, last)
+            made[f"{self.topic.name}/feed-{language}.xml"] = feeds.atom(told)
+            made[f"{self.topic.name}/feed-{language}.json"] = feeds.json_feed(told)
         return made
 
 

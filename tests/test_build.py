@@ -222,7 +222,6 @@ class TestForMachines:
         assert addresses == [
             f"https://digests.example/tides/{page}"
             for page in (
-                "",
                 "archive.html",
                 "2026-04.html",
                 "2026-05.html",

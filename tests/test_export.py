@@ -507,7 +507,7 @@ class TestCommand:
         assert done.exit_code == 0
         assert done.stderr == (
             f"warning: {NAME}: this digest was taken back. "
-            "Withdrawn on 2026-05-01 08:09 by Orla: The wrong day\n"
+            "Withdrawn on 2026-05-01 08:10 by Orla: The wrong day\n"
         )
         assert room.id(1) in done.stdout
         if form in ("md", "bibtex", "ris"):

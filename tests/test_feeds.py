@@ -15,7 +15,7 @@ from pipeline.records import Digest, Failure, Language, Publication, Withdrawal
 from pipeline.settings import SiteSettings
 from pipeline.site.catalogue import Topic
 from pipeline.site.edition import Edition, edition
-from pipeline.site.feeds import FEED_LENGTH, MOST_AUTHORS, atom, json_feed
+from pipeline.site.feeds import FEED_LENGTH, MOST_AUTHORS, atom, feed, json_feed
 from tests.digests import (
     a_decision,
     a_digest,
@@ -40,11 +40,11 @@ def an_edition(digest: Digest | None = None, *later: Publication) -> Edition:
 
 def the_feed(*editions: Edition, language: Language = "en", topic: Topic = TOPIC) -> Any:
     """The Atom feed, read by a parser that accepts nothing but well-formed XML."""
-    return etree.fromstring(atom(topic, SITE, language, editions or [an_edition()]).encode())
+    return etree.fromstring(atom(feed(topic, SITE, language, editions or [an_edition()])).encode())
 
 
 def the_json(*editions: Edition, language: Language = "en", topic: Topic = TOPIC) -> Any:
-    return json.loads(json_feed(topic, SITE, language, editions or [an_edition()]))
+    return json.loads(json_feed(feed(topic, SITE, language, editions or [an_edition()])))
 
 
 def texts(feed: Any, path: str) -> list[str]:
@@ -190,10 +190,11 @@ def test_ids_of_entries_outlive_another_address_and_all_differ_by_topic_and_lang
     def ids(language: Language = "en", *, site: SiteSettings = SITE, **changes: Any) -> list[str]:
         topic = TOPIC._replace(name=changes.get("topic", "tides"))
         shown = an_edition(a_digest(**changes))
-        feed = etree.fromstring(atom(topic, site, language, [shown]).encode())
-        (item,) = json.loads(json_feed(topic, site, language, [shown]))["items"]
-        assert texts(feed, "a:entry/a:id") == [item["id"]]
-        return [*texts(feed, "a:id"), item["id"]]
+        told = feed(topic, site, language, [shown])
+        root = etree.fromstring(atom(told).encode())
+        (item,) = json.loads(json_feed(told))["items"]
+        assert texts(root, "a:entry/a:id") == [item["id"]]
+        return [*texts(root, "a:id"), item["id"]]
 
     known = ids()
     assert all(one.startswith("urn:uuid:") for one in known)
@@ -206,7 +207,7 @@ def test_ids_of_entries_outlive_another_address_and_all_differ_by_topic_and_lang
 
 def test_two_installations_with_a_topic_of_one_name_have_ids_of_their_own() -> None:
     other = edition([a_publication(at=FIRST + timedelta(seconds=1))])
-    elsewhere = etree.fromstring(atom(TOPIC, MOVED, "en", [other]).encode())
+    elsewhere = etree.fromstring(atom(feed(TOPIC, MOVED, "en", [other])).encode())
     for path in ("a:id", "a:entry/a:id"):
         assert texts(elsewhere, path) != texts(the_feed(), path)
 

@@ -17,7 +17,7 @@ from pipeline.site.templating import rendered
 from pipeline.site.text import clean, local_time
 from pipeline.site.words import Said
 
-FEED_LENGTH = 20
+FEED_LENGTH = 14
 """Most digests in a feed."""
 
 MOST_AUTHORS = 10
@@ -46,41 +46,55 @@ class _Item(NamedTuple):
     content: str
 
 
-def atom(topic: Topic, site: SiteSettings, language: Language, digests: Sequence[Edition]) -> str:
-    """The topic's Atom feed in that language, an entry per digest.
+class Feed(NamedTuple):
+    """What both kinds of a topic's feed in one language say, the newest digest first."""
 
-    `digests`: the newest first, at least one, at most `FEED_LENGTH`. An entry holds the lines
+    topic: Topic
+    site: SiteSettings
+    language: Language
+    items: Sequence[_Item]
+
+
+def feed(topic: Topic, site: SiteSettings, language: Language, digests: Sequence[Edition]) -> Feed:
+    """The topic's feed in that language, an item per digest.
+
+    `digests`: the newest first, at least one, at most `FEED_LENGTH`. An item holds the lines
     in full, and says of each that no model wrote who did; of a withdrawn digest it holds why.
     Raises `DamagedFile` where a digest's time zone is unknown.
     """
     items = [_item(topic, site, language, shown) for shown in digests]
-    feed = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": TAGS[language]})
+    return Feed(topic, site, language, items)
+
+
+def atom(told: Feed) -> str:
+    """The feed as Atom: https://www.rfc-editor.org/rfc/rfc4287."""
+    topic, site, language, items = told
+    root = ET.Element("feed", {"xmlns": "http://www.w3.org/2005/Atom", "xml:lang": TAGS[language]})
     home = _address(topic, site, "index.html")
     # Only the address tells this feed from that of another installation, so it has another id
     # where the site moves. By the ids of the entries, which stay, readers know what they have read.
-    _add(feed, "id", _urn(home, language))
-    _add(feed, "title", _title(topic, language))
+    _add(root, "id", _urn(home, language))
+    _add(root, "title", _title(topic, language))
     if topic.description:
-        _add(feed, "subtitle", topic.description)
-    _add(feed, "updated", utc_text(max(item.updated for item in items)))
-    _person(feed, site.title)
+        _add(root, "subtitle", topic.description)
+    _add(root, "updated", utc_text(max(item.updated for item in items)))
+    _person(root, site.title)
     address = _address(topic, site, f"feed-{language}.xml")
-    ET.SubElement(feed, "link", rel="self", type="application/atom+xml", href=address)
-    ET.SubElement(feed, "link", rel="alternate", type="text/html", href=home)
-    _add(feed, "generator", "paperline")
-    _add(feed, "rights", getattr(RIGHTS, language))
+    ET.SubElement(root, "link", rel="self", type="application/atom+xml", href=address)
+    ET.SubElement(root, "link", rel="alternate", type="text/html", href=home)
+    _add(root, "generator", "paperline")
+    _add(root, "rights", getattr(RIGHTS, language))
     for item in items:
-        _entry(feed, item)
-    ET.indent(feed, " ")
-    text = ET.tostring(feed, encoding="unicode")
+        _entry(root, item)
+    ET.indent(root, " ")
+    text = ET.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'
 
 
-def json_feed(
-    topic: Topic, site: SiteSettings, language: Language, digests: Sequence[Edition]
-) -> str:
-    """The same as JSON Feed 1.1: https://www.jsonfeed.org/version/1.1/."""
-    feed = {
+def json_feed(told: Feed) -> str:
+    """The feed as JSON Feed 1.1: https://www.jsonfeed.org/version/1.1/."""
+    topic, site, language, items = told
+    document = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": _title(topic, language),
         "home_page_url": _address(topic, site, "index.html"),
@@ -99,10 +113,10 @@ def json_feed(
                 "date_modified": utc_text(item.updated),
                 **({"authors": [{"name": one} for one in item.authors]} if item.authors else {}),
             }
-            for item in (_item(topic, site, language, shown) for shown in digests)
+            for item in items
         ],
     }
-    return json.dumps(feed, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
 
 
 def _item(topic: Topic, site: SiteSettings, language: Language, shown: Edition) -> _Item:

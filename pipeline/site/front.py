@@ -33,13 +33,14 @@ def front_page(place: Place, newest: Sequence[tuple[Topic, Listed]]) -> str:
 
 
 def topic_sitemap(site: SiteSettings, topic: Topic, of_topic: Sequence[Listed]) -> str:
-    """The addresses of a topic's pages: its own, the archive, the months, and the digests.
+    """The addresses of a topic's archive, its months and its digests, the oldest first.
 
-    Each oldest first; without the digests that were withdrawn.
+    Without the digests that were withdrawn, and without the topic's own, which is that of its
+    newest digest once more.
     """
     months = dict.fromkeys(f"{one.month}.html" for one in of_topic)
     root = ET.Element("urlset", xmlns=SITEMAP)
-    for page in ("index.html", "archive.html", *months):
+    for page in ("archive.html", *months):
         _entry(root, "url", absolute(site, f"{topic.name}/{page}"), None)
     for one in of_topic:
         if not one.withdrawn:
