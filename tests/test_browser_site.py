@@ -14,12 +14,15 @@ from playwright.async_api import Browser, Page, Request, expect
 
 from pipeline.records import Digest, Revision
 from pipeline.site.assets import assets
+from pipeline.site.page import tombstone_page
 from tests.browser import DESKTOP, PHONE, Shoot
 from tests.digests import a_digest, a_line, a_paper, a_publication, an_entry, approved
 from tests.harbours import TEXTS
-from tests.test_browser_pages import BEYOND, FOCUSABLE, FOCUSED, SMALL_TARGETS, violations
-from tests.test_digest_page import a_busy_digest, on_the_site
+from tests.test_browser_pages import AXE, BEYOND, FOCUSABLE, FOCUSED, SMALL_TARGETS, violations
+from tests.test_digest_page import a_busy_digest, a_place, on_the_site
 from tests.test_site import HOSTILE
+from tests.test_site_pages import a_topic
+from tests.test_site_pages import pages as lists
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -127,8 +130,16 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "hostile": on_the_site(a_hostile_digest()),
         "formula": on_the_site(a_digest(an_entry(paper=formula))),
         "lone": on_the_site(a_digest(an_entry(lines={"en": a_line("Alone.")}))),
+        "gone": tombstone_page(
+            busy,
+            releases=[a_publication(busy), a_publication(busy, "withdrawn", why="Wrong.")],
+            place=a_place(),
+        ),
     }
+    beside = lists(a_topic())
+    pages |= {"archive": beside["archive"], "month": beside["month"]}
     files = {f"tides/{name}.html": page for name, page in pages.items()} | assets()
+    files["index.html"] = beside["front"]
     for path, text in files.items():
         (folder / path).parent.mkdir(exist_ok=True)
         Path(folder / path).write_text(text, "utf-8")
@@ -173,7 +184,22 @@ async def test_axe_finds_nothing_and_every_target_is_large_enough(
     assert [*await violations(page), *(each for each in small if "nofollow" not in each)] == []
 
 
-@pytest.mark.parametrize("name", ["morning", "busy", "hostile", "formula"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_by_any_of_its_rules_on_any_kind_of_page(
+    reader: Reader, scheme: Any
+):
+    page = await reader.open(color_scheme=scheme)
+    wrong = {}
+    for path in ("../index.html", "archive.html", "month.html", "gone.html", "busy.html"):
+        await page.goto(path)
+        await page.evaluate(OPENED)
+        await page.evaluate(AXE)
+        found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        wrong[path] = [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]]
+    assert {path: each for path, each in wrong.items() if each} == {}
+
+
+@pytest.mark.parametrize("name", ["morning", "busy", "hostile", "formula", "archive", "month"])
 async def test_nothing_scrolls_sideways_when_narrow_or_twice_as_large(reader: Reader, name: str):
     page = await reader.open(f"{name}.html")
     await page.evaluate(OPENED)
@@ -261,6 +287,20 @@ async def test_the_choice_is_remembered_and_an_address_can_ask_for_another(reade
     await expect(page.get_by_label("中文", exact=True)).to_be_checked()
 
 
+async def test_a_reader_without_a_choice_keeps_what_an_address_asked_for(reader: Reader):
+    page = await reader.open("morning.html?lang=zh")
+    await page.goto("busy.html")
+    await expect(page.get_by_label("中文", exact=True)).to_be_checked()
+    await page.goto("busy.html?lang=none")
+    await expect(page.get_by_label("中文", exact=True)).to_be_checked()
+
+
+async def test_an_address_that_asks_for_an_unknown_language_is_kept_by_nobody(reader: Reader):
+    page = await reader.open("morning.html?lang=none")
+    await expect(page.get_by_label("Both")).to_be_checked()
+    assert await page.evaluate("localStorage.getItem('paperline.language')") is None
+
+
 async def test_the_language_is_chosen_before_anything_is_painted(reader: Reader):
     page = await reader.open()
     await page.get_by_label("English", exact=True).check()
@@ -323,12 +363,39 @@ async def test_categories_and_what_is_new_filter_together(reader: Reader):
     assert pressed == ["Revised 新版本 1"]
 
 
+@pytest.mark.parametrize("way", ["Escape", "Show all"])
+async def test_all_papers_come_back_by_a_key_and_by_a_button(reader: Reader, way: str):
+    page = await reader.open()
+    button = page.get_by_role("button", name="Show all")
+    await expect(button).to_be_hidden()
+    await page.get_by_role("button", name="cs.LG").click()
+    await expect(button).to_be_visible()
+    if way == "Escape":
+        await page.keyboard.press("Escape")
+    else:
+        await button.click()
+    assert len(await shown(page)) == len(TEXTS)
+    assert await page.locator(".facets [aria-pressed=true]").count() == 0
+    await expect(button).to_be_hidden()
+
+
 async def test_a_link_to_a_paper_that_the_filter_hides_shows_it(reader: Reader):
     page = await reader.open()
     await page.fill("#filter", "MoorMeta")
     await page.evaluate("location.hash = document.querySelectorAll('article')[6].id")
     await expect(page.locator("article.paper").nth(6)).to_be_in_viewport()
     await expect(page.locator("#filter")).to_have_value("")
+
+
+async def test_a_link_in_the_contents_shows_a_hidden_paper_again_and_again(reader: Reader):
+    page = await reader.open()
+    await page.locator(".contents summary").click()
+    link = page.locator(f".contents ol a[href='#{a_paper(7).id}']")
+    for _ in range(2):
+        await page.fill("#filter", "MoorMeta")
+        await expect(page.locator("article.paper").nth(6)).to_be_hidden()
+        await link.click()
+        await expect(page.locator("article.paper").nth(6)).to_be_in_viewport()
 
 
 async def test_a_readers_subjects_are_marked_come_first_and_are_kept(reader: Reader):
@@ -411,6 +478,10 @@ async def test_paper_holds_lines_titles_authors_and_addresses_and_no_tools(
     printed = "it => getComputedStyle(it, '::after').content"
     address = await first.locator(".links a").first.evaluate(printed)
     assert address == f'"https://arxiv.org/abs/{a_paper().id}v1"'
+    more = page.locator(".authors summary").first
+    assert await more.evaluate(printed) == '"et al. 等"'
+    await page.locator("#lang-zh").evaluate("it => { it.checked = true; }")
+    assert await more.evaluate(printed) == '"等"'
 
 
 async def test_it_is_looked_at_in_every_form(reader: Reader, shoot: Shoot):

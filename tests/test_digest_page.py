@@ -126,6 +126,8 @@ def test_every_page_is_valid_html(name: str) -> None:
         target for target in root.xpath("//a/@href[starts-with(., '#')]") if target[1:] not in ids
     ] == []
     assert root.xpath("//label[not(.//input)]") == []
+    # https://html.spec.whatwg.org/multipage/input.html: where autocomplete applies.
+    assert root.xpath("//input[@type='radio' or @type='checkbox']/@autocomplete") == []
 
 
 # Its two forms
@@ -184,6 +186,16 @@ def test_the_site_is_left_to_all_its_parts() -> None:
     assert root.xpath("//nav[@class='ways']//a[@type]/@href") == feeds
 
 
+def test_the_snapshots_beside_it_are_a_click_away_at_the_head_too() -> None:
+    beside = having(parsed(on_the_site()), "beside")[0]
+    assert flat(beside) == "← 20260430_0405 20260502_0405 →"
+    assert beside.xpath("./a/@href") == ["20260430_0405.html", "20260502_0405.html"]
+    assert beside.xpath("ancestor::header")
+    alone = having(parsed(digest_page(a_busy_digest())), "beside")[0]
+    assert alone.xpath("./a/@href") == ["../20260430_0405/5-digest.html"]
+    assert having(parsed(on_the_site(place=a_place(beside=Neighbours(None, None)))), "beside") == []
+
+
 def test_a_site_without_search_and_a_first_snapshot_say_so() -> None:
     page = on_the_site(place=a_place(search=False, beside=Neighbours(None, None)))
     assert "search.html" not in page
@@ -205,6 +217,10 @@ def test_a_topic_in_one_language_shows_nothing_of_the_other(language: Language, 
     for said in ("摘要", "首版", "撰写", "跳到正文", "由语言模型撰写"):
         assert (said in shown) is (language == "zh")
     assert having(root, "languages") == []
+    (summary,) = root.xpath("//*[@class='authors']//summary")
+    assert [name for name in summary.attrib if name.startswith("data-")] == [f"data-{language}"]
+    titles = root.xpath("//nav[@class='contents']//ol//a")
+    assert {title.get("lang") for title in titles} == {"en" if language == "zh" else None}
     (told,) = root.xpath("//*[@id='told']")
     assert [name for name in told.attrib if name.startswith("data-")] == [f"data-{language}"]
     assert set(root.xpath("//*[@class='summary']/p/@lang")) == {tag}
@@ -230,8 +246,11 @@ def test_the_choice_of_a_language_needs_no_script() -> None:
 
 
 def test_bilingual_labels_are_marked_so_that_either_language_can_be_hidden() -> None:
-    for label in parsed(on_the_site(a_busy_digest())).xpath("//i"):
-        assert label.get("lang") in ("en", "zh")
+    labels = parsed(on_the_site(a_busy_digest())).xpath("//i[@lang]")
+    assert len(labels) > 20
+    for label in labels:
+        assert label.get("lang") == "zh"
+        assert label.getprevious().tag == "i"
     labels = parsed(on_the_site()).xpath("//article//summary[i]")
     assert [[part.text for part in label] for label in labels] == [["Abstract", "摘要"]]
 
@@ -377,37 +396,125 @@ def test_a_doi_that_is_none_stays_text() -> None:
 # Provenance
 
 
-def provenance_of(entry: Entry, **options: Any) -> str:
-    return flat(having(the_article(on_the_site(a_digest(entry), **options)), "provenance")[0])
+def provenance_of(entry: Entry, *others: Entry, **options: Any) -> str:
+    """What stands under the first paper."""
+    page = parsed(on_the_site(a_digest(entry, *others), **options))
+    found = having(having(page, "paper")[0], "provenance")
+    return flat(found[0]) if found else ""
 
 
-def test_lines_of_one_model_are_told_of_once_with_who_reviewed_them_and_when() -> None:
-    assert provenance_of(approved(an_entry())) == (
-        "Written by 撰写： tide-1, one_line; Reviewed by 审阅： Mei Lan, 2026-05-01 08:30"
+def test_what_all_papers_share_stands_in_the_head_and_beside_each_who_read_it_and_when() -> None:
+    page = parsed(on_the_site(a_digest(approved(an_entry(1)), approved(an_entry(2)))))
+    assert [flat(each) for each in having(page, "provenance")] == [
+        "✓ Mei Lan, 2026-05-01 08:30"
+    ] * 2
+    about = flat(having(page, "about")[0])
+    for said in ("tide-1; prompt: one_line", "✓ under a paper: who reviewed it", "✓ 后为审阅人"):
+        assert said in about
+
+
+def test_two_models_on_one_page_are_told_of_at_each_paper() -> None:
+    other = approved(an_entry(2, lines={"en": a_line("Two.", model="tide-2")}))
+    assert provenance_of(approved(an_entry(1)), other) == (
+        "Written by tide-1 (one_line); reviewed by Mei Lan, 2026-05-01 08:30 "
+        "撰写：tide-1（one_line）；审阅：Mei Lan，2026-05-01 08:30"
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "Written by tide-1 (one_line); reviewed by Mei Lan, 2026-05-01 08:30"),
+        ("zh", "撰写：tide-1（one_line）；审阅：Mei Lan，2026-05-01 08:30"),
+    ],
+)
+def test_a_page_in_one_language_says_it_in_a_sentence(language: Language, said: str) -> None:
+    assert provenance_of(approved(an_entry()), place=a_place((language,))) == said
+    page = parsed(on_the_site(place=a_place((language,))))
+    assert "✓" not in flat(page)
+
+
+def test_where_nobody_reviewed_anything_the_head_alone_says_so() -> None:
+    page = parsed(on_the_site(a_digest(an_entry(1), an_entry(2))))
+    assert having(page, "provenance") == []
+    assert "No person has reviewed them." in flat(having(page, "about")[0])
+    assert "✓" not in flat(page)
+
+
+def test_a_paper_that_no_person_read_among_others_says_so() -> None:
+    assert provenance_of(an_entry(1), approved(an_entry(2))) == (
+        "Written by tide-1 (one_line); not reviewed by a person "
+        "撰写：tide-1（one_line）；未经人工审阅"
     )
 
 
 def test_lines_of_different_origins_are_told_of_each() -> None:
     lines: dict[Language, Any] = {"en": a_line("One.", "editor", editor="Bo"), "zh": a_line("一。")}
-    said = provenance_of(an_entry(lines=lines), place=a_place())
-    assert "English line: edited by 英文句修改： Bo; Chinese line: written by" in said
-    assert said.endswith("Not reviewed by a person 未经人工审阅")
+    assert provenance_of(an_entry(lines=lines)) == (
+        "English line edited by Bo; Chinese line written by tide-1 (one_line); "
+        "not reviewed by a person "
+        "英文句修改：Bo；中文句撰写：tide-1（one_line）；未经人工审阅"
+    )
 
 
-def test_a_stand_in_is_no_models_line() -> None:
-    lines = {"en": a_line("harbour", "embedded"), "zh": a_line("港口", "embedded")}
-    said = provenance_of(an_entry(lines=lines))
-    assert said.startswith("Not written by a model 并非模型撰写")
-    assert "Written by" not in said
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (a_line("x", "embedded"), "Not written by a model; 并非模型撰写；"),
+        (a_line("x", "editor"), "Edited by an editor; 经编辑修改；"),
+        (a_line("x", model=None, prompt=None), "Written by a model; 由模型撰写；"),
+    ],
+)
+def test_what_is_not_known_of_a_line_leaves_no_gap_in_the_sentence(line: Any, said: str) -> None:
+    shown = provenance_of(an_entry(lines={"en": line, "zh": line}), approved(an_entry(2)))
+    assert shown == said.replace("; ", "; not reviewed by a person ") + "未经人工审阅"
 
 
 # Size and order
 
 
-def test_thirty_papers_take_less_than_130_kilobytes() -> None:
+def rewritten(entry: Entry) -> Entry:
+    """The entry as that of a new version, of whose abstract every sixth word is new."""
+    words = entry.paper.abstract.split(" ")
+    before = " ".join(f"{word}s" if n % 6 == 0 else word for n, word in enumerate(words))
+    paper = entry.paper.but(status="revised", version=2)
+    return entry.but(paper=paper, revision=EARLIER.but(before={"abstract": before}))
+
+
+@pytest.mark.parametrize(("revised", "most"), [(0, 122_000), (10, LARGEST)])
+def test_thirty_papers_take_less_than_130_kilobytes(revised: int, most: int) -> None:
     digest = thirty()
-    assert len(on_the_site(digest, releases=[a_publication(digest)]).encode()) < LARGEST
-    assert len(assets()[asset("site.js")]) < 10_000
+    papers = [*map(rewritten, digest.papers[:revised]), *digest.papers[revised:]]
+    page = on_the_site(digest.but(papers=tuple(papers)), releases=[a_publication(digest)])
+    assert page.count('class="changes"') == revised
+    assert len(page.encode()) < most
+    assert len(assets()[asset("site.js")]) < 11_000
+
+
+def test_of_a_long_change_the_middle_is_left_out_and_of_many_the_rest() -> None:
+    long = " ".join(f"gauge{n}" for n in range(100))
+    article = revised({"abstract": f"It is {long} here."}, {"abstract": "It is gone here."})
+    (added,) = article.xpath(".//*[@class='changes']/dd/ins/text()")
+    assert added.startswith("gauge0 gauge1 ")
+    assert added.endswith(" gauge98 gauge99")
+    assert " … " in added
+    assert len(added) < 250
+    many = " ".join(f"gauge{n} of the harbour" for n in range(60))
+    article = revised({"abstract": many}, {"abstract": many.replace("gauge", "buoy")})
+    (changed,) = article.xpath(".//*[@class='changes']/dd")
+    assert len(changed.text_content()) < 800
+    assert changed.text_content().endswith(" … ")
+    assert "buoy3" in changed.text_content()
+    assert "gauge59" not in changed.text_content()
+
+
+@pytest.mark.parametrize(("count", "longest"), [(1, 500), (30, 250)])
+def test_where_many_are_revised_each_comparison_is_shorter(count: int, longest: int) -> None:
+    entries = [rewritten(entry) for entry in thirty().papers[:count]]
+    found = having(parsed(on_the_site(a_digest(*entries))), "changes")
+    sizes = [len(each.text_content()) for each in found]
+    assert len(sizes) == count
+    assert longest / 2 < max(sizes) < longest
 
 
 def test_contents_are_grouped_by_primary_category_the_largest_first() -> None:

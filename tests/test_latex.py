@@ -257,6 +257,7 @@ def test_dollars_that_are_money_stay_text(text):
         (r"\(x\), \[y\] and $$z$$", "x, y and z"),
         (r"\$5 and $x$", "$5 and x"),
         (r"\alpha outside", "α outside"),
+        (r"30$^\circ$C", "30°C"),
     ],
 )
 def test_mathematics_is_told_from_money(text, plain):

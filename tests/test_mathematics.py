@@ -30,6 +30,7 @@ FORMULAS = st.lists(
 ).map("".join)  # fmt: skip
 
 
+ALLOWED = ATTRIBUTES | {"class": re.compile("wide")}
 THIN = '<mspace width=".167em"/>'
 
 
@@ -63,16 +64,128 @@ def inside(source):
         (r"\Bigl\lfloor", "<mi>⌊</mi>"),
         (r"\color{red}x", "<mi>x</mi>"),
         (r"\R", "<mi>ℝ</mi>"),
+        (r"X \overset{d}{=} Y", "<mi>X</mi><mover><mo>=</mo><mi>d</mi></mover><mi>Y</mi>"),
+        (r"\stackrel{\text{def}}{=}", "<mover><mo>=</mo><mtext>def</mtext></mover>"),
+        (r"\underset{x}{\arg\min}", "<munder><mi>arg\u2009min</mi><mi>x</mi></munder>"),
+        (r"\operatorname*{arg\,max}_x", "<msub><mi>arg\u2009max</mi><mi>x</mi></msub>"),
+        (r"\mathop{\mathrm{argmin}}_x", "<msub><mi>argmin</mi><mi>x</mi></msub>"),
+        (r"\mathop{\rm argmin}_x", "<msub><mi>argmin</mi><mi>x</mi></msub>"),
+        (r"\arg z", f"<mi>arg</mi>{THIN}<mi>z</mi>"),
+        (r"R\&D", "<mi>R</mi><mi>&amp;</mi><mi>D</mi>"),
+        (r"\text{R&D}", "<mtext>R&amp;D</mtext>"),
     ],
 )  # fmt: skip
 def test_a_formula_becomes_no_more_markup_than_it_needs(source, markup):
     assert inside(source) == markup
 
 
-def test_the_source_goes_with_the_formula_and_a_display_has_its_own_line():
-    assert mathml('x<"1"') == mathml('x<"1"')
-    assert str(mathml("x<y")).startswith('<math alttext="x&lt;y">')
-    assert str(mathml("x", display=True)).startswith('<math display="block" alttext="x">')
+def test_the_source_goes_with_the_formula_where_it_says_more_than_the_formula():
+    assert str(mathml("x_1<y")).startswith('<math alttext="x_1&lt;y">')
+    for source in ("n", "k < 50", "73,500"):
+        assert str(mathml(source)).startswith("<math><")
+
+
+def test_a_display_has_its_own_line():
+    assert str(mathml("x", display=True)).startswith('<math display="block">')
+    assert str(mathml("x_1", display=True)).startswith('<math display="block" alttext="x_1">')
+
+
+@pytest.mark.parametrize(
+    ("source", "is_wide"),
+    [
+        ("k < 50", False),
+        (r"O(n\log n)", False),
+        (r"\frac{a+b+c+d}{e+f+g+h}", False),
+        ("a+b+c+d+e+f+g+h+i+j", True),
+        ("W" * 12, True),
+        (r"\text{这是一个比较长的公式说明}", True),
+        (r"a\hspace{20em}b", True),
+    ],
+)
+def test_a_formula_that_may_be_wider_than_a_narrow_page_is_marked(source, is_wide):
+    assert str(mathml(source)).startswith('<math class="wide"') is is_wide
+    assert "wide" not in str(mathml(source, display=True))
+
+
+# Several lines
+
+
+def row(*cells):
+    sides = ("right", "left") * len(cells)
+    held = "".join(
+        f'<mtd columnalign="{side}">{cell}</mtd>' for side, cell in zip(sides, cells, strict=False)
+    )
+    return f"<mtr>{held}</mtr>"
+
+
+LINES = row("<mi>a</mi>", "<mi></mi><mo>=</mo><mi>b</mi>") + row(
+    "<mi>c</mi>", "<mi></mi><mo>=</mo><mi>d</mi>"
+)
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("{aligned}", "{aligned}"),
+        ("{aligned}[t]", "{aligned}"),
+        ("{alignedat}{2}", "{alignedat}"),
+        ("{align}", "{align}"),
+        ("{align*}", "{align*}"),
+        ("{split}", "{split}"),
+    ],
+)
+def test_aligned_lines_are_a_table_without_numbers(begin, end):
+    source = rf"\begin{begin} a &= b \\[2pt] c &= d \end{end}"
+    assert inside(source) == f'<mtable displaystyle="true">{LINES}</mtable>'
+
+
+@pytest.mark.parametrize("name", ["gathered", "gather", "gather*", "multline"])
+def test_gathered_lines_are_a_table_of_one_column(name):
+    source = rf"\begin{{{name}}} a \\ b \end{{{name}}}"
+    assert inside(source) == (
+        "<mtable><mtr><mtd><mi>a</mi></mtd></mtr><mtr><mtd><mi>b</mi></mtd></mtr></mtable>"
+    )
+
+
+def test_lines_about_a_sign_have_a_column_for_it():
+    source = r"\begin{eqnarray} a &=& b \end{eqnarray}"
+    assert inside(source) == (
+        '<mtable><mtr><mtd columnalign="right"><mi>a</mi></mtd><mtd><mo>=</mo></mtd>'
+        '<mtd columnalign="left"><mi>b</mi></mtd></mtr></mtable>'
+    )
+
+
+@pytest.mark.parametrize("source", ["a & b", r"a \\ b", r"\begin{unknown} a & b \end{unknown}"])
+def test_columns_and_lines_outside_of_a_table_are_not_converted(source):
+    assert mathml(source) is None
+    assert plain(source) is None
+
+
+def test_a_style_declared_in_a_cell_holds_to_its_end():
+    fraction = "<mfrac><mi>a</mi><mi>b</mi></mfrac>"
+    styled = f'<mstyle displaystyle="true" scriptlevel="0">{fraction}</mstyle>'
+    made = inside(r"\begin{cases} \displaystyle \frac{a}{b} & c \\ d \displaystyle & e \end{cases}")
+    assert f'<mtd columnalign="left">{styled}</mtd>' in made
+    assert made.count("mstyle") == 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [r"\max", r"\min", r"\sup", r"\inf", r"\lim", r"\argmax", r"\arg\min", r"\limsup", r"\bigcup"],
+)
+def test_limits_stand_below_in_a_display_and_beside_in_a_line(name):
+    source = rf"a = {name}_x f(\frac{{{name}_y}}{{2}})"
+    assert inside(source).count("<msub>") == 2
+    displayed = str(mathml(source, display=True))
+    assert (displayed.count("<munder>"), displayed.count("<msub>")) == (1, 1)  # not in a fraction
+    assert "<munder>" in str(
+        mathml(rf"\begin{{aligned}} a &= {name}_x f \end{{aligned}}", display=True)
+    )
+
+
+def test_other_scripts_stay_beside_in_a_display():
+    displayed = str(mathml(r"x_1 + \log_2 n + \int_0^1 \sin^2", display=True))
+    assert "<munder" not in displayed
 
 
 @pytest.mark.parametrize(
@@ -89,6 +202,10 @@ def test_the_source_goes_with_the_formula_and_a_display_has_its_own_line():
         (r"\hat{T}", "T̂"),
         (r"O(n\log n)", "O(n log n)"),
         (r"f'(x)", "f′(x)"),
+        (r"f''", "f″"),
+        (r"30^\circ", "30°"),
+        (r"R\&D", "R&D"),
+        (r"\arg\min_x f", "arg\u2009minₓ f"),
     ],
 )
 def test_a_simple_formula_has_a_form_in_plain_text(source, text):
@@ -159,5 +276,5 @@ def test_any_formula_gives_allowed_elements_with_allowed_values_or_none(source):
     for element in list(parser.parseFragment(made, container="p").iter())[1:]:
         assert element.tag.rpartition("}")[2] in ELEMENTS | {"b", "i", "code"}
         for name, value in element.attrib.items():
-            assert name == "alttext" or ATTRIBUTES[name].fullmatch(value)
+            assert name == "alttext" or ALLOWED[name].fullmatch(value)
     assert "\\" not in re.sub(r'alttext="[^"]*"', "", made)

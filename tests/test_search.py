@@ -105,7 +105,7 @@ def test_a_token_holds_no_blank_and_one_of_chinese_two_characters_at_most(text):
 
 
 def test_the_script_splits_a_query_as_the_index_is_split():
-    script = (STATIC / "search.js").read_text(encoding="utf-8")
+    script = (STATIC / "indexes.js").read_text(encoding="utf-8")
     (written,) = re.findall(r"const HAN =\s+((?:\"[^\"]+\"[\s+]*)+);", script)
     codes = [int(code, 16) for code in re.findall(r"\\u\{?([0-9a-f]+)", written)]
     assert codes == [ord(character) for character in HAN if character != "-"]

@@ -205,8 +205,11 @@ def test_an_edited_line_names_its_editor_in_its_language() -> None:
 def test_a_carried_decision_names_its_snapshot() -> None:
     entry = approved(an_entry()).but(carried_from="20260428_0405")
     provenance = flat(having(the_article(digest_page(a_digest(entry))), "provenance")[0])
-    assert "Reviewed by 审阅： Mei Lan, 2026-05-01 08:30" in provenance
-    assert "decided in snapshot 决定沿用自 20260428_0405" in provenance
+    assert provenance == (
+        "Written by tide-1 (one_line); "
+        "reviewed by Mei Lan, 2026-05-01 08:30, decided in snapshot 20260428_0405 "
+        "撰写：tide-1（one_line）；审阅：Mei Lan，2026-05-01 08:30，沿用 20260428_0405 期的决定"
+    )
     assert "carried over from snapshot 20260428\\_0405" in digest_markdown(a_digest(entry))
 
 
@@ -369,6 +372,15 @@ def test_hundreds_of_authors_stay_exact_and_all_but_the_first_are_folded() -> No
     assert authors.text == ", ".join(names[:8])
     (summary,) = authors.xpath("./details/summary")
     assert summary.get("aria-label") == "and 392 more · 另有 392 位"
+
+
+@pytest.mark.parametrize(("count", "folded"), [(8, 0), (10, 0), (11, 3)])
+def test_authors_are_folded_where_three_or_more_remain(count: int, folded: int) -> None:
+    names = tuple(f"Diver {n}" for n in range(count))
+    article = the_article(digest_page(a_digest(an_entry(paper=a_paper(authors=names)))))
+    assert text_of(article, "authors") == ", ".join(names)
+    more = [summary.get("data-en") for summary in article.xpath(".//*[@class='authors']//summary")]
+    assert more == ([f"and {folded} more"] if folded else [])
 
 
 def test_an_unknown_time_zone_is_an_error_that_names_it() -> None:

@@ -1,7 +1,4 @@
-"""What the site's other pages say of themselves where they are found or shared: Open Graph.
-
-A digest's page says more, see `structured.py`.
-"""
+"""What pages say of themselves where they are found or shared; of digests see `structured.py`."""
 
 from typing import Final
 
@@ -22,16 +19,26 @@ LOCALES: Final[dict[Language, str]] = {"en": "en_US", "zh": "zh_CN"}
 def head(place: Place, title: str, about: Said) -> Markup:
     """The elements for the `<head>` of the page at `place`, in the languages that it has."""
     text = " ".join(filter(None, (getattr(about, language) for language in place.languages)))
+    return open_graph(place, "website", title, text)
+
+
+def open_graph(place: Place, kind: str, title: str, text: str, **more: str) -> Markup:
+    """The description of a page of that kind, and the same as https://ogp.me has it.
+
+    `more` are further properties, with `__` for the colon in their names.
+    """
     description = shortened(clean(text), LONGEST)
     first, *others = (LOCALES[language] for language in place.languages)
-    tags = [
-        ("name", "description", description),
-        ("property", "og:type", "website"),
-        ("property", "og:site_name", clean(place.site.title)),
-        ("property", "og:title", clean(title)),
-        ("property", "og:description", description),
-        ("property", "og:url", place.address),
-        ("property", "og:locale", first),
-        *(("property", "og:locale:alternate", other) for other in others),
+    properties = [
+        ("og:type", kind),
+        ("og:site_name", clean(place.site.title)),
+        ("og:title", clean(title)),
+        ("og:description", description),
+        ("og:url", place.address),
+        ("og:locale", first),
+        *(("og:locale:alternate", other) for other in others),
+        *((name.replace("__", ":"), value) for name, value in more.items()),
     ]
-    return Markup("\n").join(Markup('<meta {}="{}" content="{}">').format(*tag) for tag in tags)
+    lines = [Markup('<meta name="description" content="{}">').format(description)]
+    lines += [Markup('<meta property="{}" content="{}">').format(*each) for each in properties]
+    return Markup("\n").join(lines)

@@ -46,6 +46,7 @@ def digest_page(
         links=links,
         provenance=Provenance(digest, languages, local_time(digest)),
         revised=revised,
+        room=revised.room_for_each(digest),
     )
 
 

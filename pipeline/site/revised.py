@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from pipeline.records import Entry, Paper, Revised
+from pipeline.records import Digest, Entry, Paper, Revised
 from pipeline.site.latex.rendering import to_text
 from pipeline.site.words import Said
 from pipeline.word_differences import Part, parts
@@ -14,14 +14,19 @@ FIELDS: Final[dict[Revised, Said]] = {
     "comments": Said("Comments", "备注"),
 }
 
-AROUND: Final = 30
+AROUND: Final = 24
 """Characters that are shown beside a change; what is further away is left out."""
 
 CHANGED: Final = 100
 """Characters that are shown of either end of a change; the middle of a longer one is left out."""
 
-MOST: Final = 600
-"""Characters of a comparison, beyond which it ends: the earlier version is a link away."""
+MOST: Final = 450
+"""Characters that a paper's comparison takes, its markup included, until it ends."""
+
+MOST_OF_ALL: Final = 4_500
+"""The same of all comparisons of a page, which stays small; earlier versions are a link away."""
+
+MARKUP: Final = len("<del></del><ins></ins>")
 
 LEFT_OUT: Final = " … "
 
@@ -33,14 +38,21 @@ class Change(NamedTuple):
     parts: Sequence[Part]
 
 
-def changes(entry: Entry) -> list[Change]:
-    """The fields that changed, with what is far from any change, or too much, left out."""
+def room_for_each(digest: Digest) -> int:
+    """How many characters the comparison of each revised paper may take."""
+    revised = sum(entry.revision is not None for entry in digest.papers)
+    return min(MOST, MOST_OF_ALL // max(revised, 1))
+
+
+def changes(entry: Entry, room: int = MOST) -> Iterator[Change]:
+    """The fields that changed, with what is far from any change, or beyond `room`, left out."""
     before = entry.revision.before if entry.revision else {}
-    return [
-        Change(name, list(_shortened(parts(to_text(before[field]), _now(entry.paper, field)))))
-        for field, name in FIELDS.items()
-        if field in before
-    ]
+    for field, name in FIELDS.items():
+        if field in before:
+            found = parts(to_text(before[field]), _now(entry.paper, field))
+            shown = list(_shortened(found, room))
+            room -= sum(map(_size, shown))
+            yield Change(name, shown)
 
 
 def revision_note(entry: Entry) -> Said | None:
@@ -64,8 +76,8 @@ def _now(paper: Paper, field: Revised) -> str:
     return to_text(text[field])
 
 
-def _shortened(found: Sequence[Part]) -> Iterator[Part]:
-    last, room = len(found) - 1, MOST
+def _shortened(found: Sequence[Part], room: int) -> Iterator[Part]:
+    last = len(found) - 1
     for place, part in enumerate(found):
         if room <= 0:
             yield Part(LEFT_OUT, LEFT_OUT)
@@ -76,8 +88,12 @@ def _shortened(found: Sequence[Part]) -> Iterator[Part]:
             before, behind = (0 if place == 0 else AROUND), (0 if place == last else AROUND)
             stayed = part.new if last == 0 else _ends(part.new, before, behind)
             shown = Part(stayed, stayed)
-        room -= len(shown.old) + len(shown.new) if shown.changed else len(shown.new)
+        room -= _size(shown)
         yield shown
+
+
+def _size(part: Part) -> int:
+    return len(part.old) + len(part.new) + MARKUP if part.changed else len(part.new)
 
 
 def _ends(text: str, first: int, last: int) -> str:

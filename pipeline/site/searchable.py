@@ -19,7 +19,7 @@ HAN = (
     "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3040-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-"""What is split into pairs: Chinese characters, and kana. The same as in `search.js`."""
+"""What is split into pairs: Chinese characters, and kana. The same as in `indexes.js`."""
 
 WIDE = "\u3000-\u3004\u3006\u3008-\u3020\u302a-\u303f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff65"
 """Punctuation of Chinese text, each a token of its own."""
@@ -45,7 +45,7 @@ FIELDS = {
         ".//*[@class='comments' or @class='venue' or @class='doi' or @class='categories']"
     ),
 }
-"""By the name that `search.js` knows it by, where `docs/page.md` says that it stands."""
+"""By the name that `indexes.js` knows it by, where `docs/page.md` says that it stands."""
 
 TEXT = XPath(".//text()")
 

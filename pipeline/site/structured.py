@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from pipeline.records import LANGUAGES, TAGS, Digest, Language, Paper, Publication, utc_text
+from pipeline.records import TAGS, Digest, Paper, Publication, utc_text
 from pipeline.site import words
+from pipeline.site.described import LONGEST, open_graph
 from pipeline.site.latex.rendering import to_text
 from pipeline.site.links import doi_link
 from pipeline.site.place import Place
@@ -25,9 +26,7 @@ LONGEST_TITLE = 110
 """Characters of a headline, beyond which search engines cut it."""
 
 LONGEST_NAME = 80
-LONGEST_DESCRIPTION = 300
 
-LOCALES: Final[dict[Language, str]] = {"en": "en_US", "zh": "zh_CN"}
 ESCAPED: Final = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 """What JSON may hold in another form, so that no text can end the element it stands in."""
 
@@ -40,33 +39,20 @@ def head(digest: Digest, releases: Sequence[Publication], place: Place) -> Marku
     so thirty papers take at most some 10 KB. Raises `DamagedFile` where its time zone is unknown.
     """
     title = clean(f"{digest.title} · {local_time(digest)(digest.instant)}")
-    description = shortened(_description(digest, releases, place), LONGEST_DESCRIPTION)
-    locales = [LOCALES[language] for language in _languages(place)]
-    tags = [
-        ("name", "description", description),
-        ("property", "og:type", "article"),
-        ("property", "og:site_name", clean(place.site.title)),
-        ("property", "og:title", title),
-        ("property", "og:description", description),
-        ("property", "og:url", place.address),
-        ("property", "og:locale", locales[0]),
-        *(("property", "og:locale:alternate", other) for other in locales[1:]),
-    ]
+    description = _description(digest, releases, place)
+    dates = {}
     if releases:
-        tags += [
-            ("property", "article:published_time", utc_text(releases[0].at)),
-            ("property", "article:modified_time", _modified(releases)),
-        ]
-    lines = [Markup('<meta {}="{}" content="{}">').format(*tag) for tag in tags]
-    data = _page(digest, releases, place) | {"name": title, "description": description}
+        dates["article__published_time"] = utc_text(releases[0].at)
+        dates["article__modified_time"] = utc_text(max(release.at for release in releases))
+    described = open_graph(place, "article", title, description, **dates)
+    data = _page(digest, releases, place) | {
+        "name": title,
+        "description": shortened(description, LONGEST),
+    }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).translate(ESCAPED)
     # JSON in which nothing is left that HTML gives a meaning to.
-    lines.append(Markup('<script type="application/ld+json">{}</script>').format(Markup(text)))  # noqa: S704
-    return Markup("\n").join(lines)
-
-
-def _languages(place: Place) -> Sequence[Language]:
-    return place.topic.languages if place.topic else LANGUAGES
+    block = Markup('<script type="application/ld+json">{}</script>').format(Markup(text))  # noqa: S704
+    return Markup("\n").join([described, block])
 
 
 def _description(digest: Digest, releases: Sequence[Publication], place: Place) -> str:
@@ -80,7 +66,7 @@ def _description(digest: Digest, releases: Sequence[Publication], place: Place) 
             f"{amount(count, 'paper')} from arXiv. {reviewed.en}",
             f"arXiv 论文 {count} 篇。{reviewed.zh}",
         )
-    parts = [about, " ".join(getattr(said, language) for language in _languages(place))]
+    parts = [about, " ".join(getattr(said, language) for language in place.languages)]
     return clean(" · ".join(filter(None, parts)))
 
 
@@ -96,7 +82,7 @@ def _page(digest: Digest, releases: Sequence[Publication], place: Place) -> dict
         "@context": "https://schema.org",
         "@type": "CollectionPage",
         "url": place.address,
-        "inLanguage": [TAGS[language] for language in _languages(place)],
+        "inLanguage": [TAGS[language] for language in place.languages],
         "isPartOf": site,
     }
     if releases:

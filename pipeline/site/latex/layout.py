@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 WIDEST = 10.0
 """Em that fit into a line wherever a formula may stand, on the narrowest screen."""
 
-_LETTER, _IDEOGRAPH = 0.6, 1.0
+_LETTER, _CAPITAL, _IDEOGRAPH = 0.6, 0.8, 1.0
 _AROUND_OPERATOR = 0.5
 _BETWEEN_COLUMNS = 0.8
 _SCRIPT = 0.75
@@ -51,8 +51,7 @@ def _takes_limits(base: Element) -> bool:
 def _width(element: Element) -> float:
     """An estimate in em."""
     widths = [_width(child) for child in element]
-    text = element.text or ""
-    own = sum(_IDEOGRAPH if unicodedata.east_asian_width(c) in "WF" else _LETTER for c in text)
+    own = sum(map(_breadth, element.text or ""))
     own += sum(_length(element.get(name, "")) for name in ("width", "lspace", "rspace"))
     if element.tag == "mo":
         own += _AROUND_OPERATOR
@@ -65,6 +64,12 @@ def _width(element: Element) -> float:
     if element.tag in _STACKED:
         return own + widths[0] + _SCRIPT * sum(widths[1:])
     return own + sum(widths)
+
+
+def _breadth(character: str) -> float:
+    if character in "mwMW" or unicodedata.east_asian_width(character) in "WF":
+        return _IDEOGRAPH
+    return _CAPITAL if character.isupper() else _LETTER
 
 
 def _length(value: str) -> float:

@@ -112,7 +112,9 @@ def tidied(element: Element) -> Element | None:
 
 def serialised(math: Element, source: str) -> str:
     """The tree as HTML, with the source for those who read or copy it if it says more."""
-    attributes = {name: math.attrib[name] for name in ("display", "class") if name in math.attrib}
+    attributes = {
+        name: value for name, value in math.attrib.items() if name in {"display", "class"}
+    }
     if "".join(math.itertext()) != "".join(source.split()):
         attributes["alttext"] = source
     return f"<math{_named(attributes)}>{_inside(math)}</math>"

@@ -106,9 +106,10 @@
         shown += !article.hidden;
       }
       mark("filter", words.map(word => new RegExp(escaped(word), "gu")), paper => paper.parts);
-      const filtered = words.length || Object.values(pressed).some(values => values.size);
+      const some = filtered();
+      $("all").hidden = !some;
       told.replaceChildren();
-      for (const [language, said] of filtered ? Object.entries(told.dataset) : []) {
+      for (const [language, said] of some ? Object.entries(told.dataset) : []) {
         const part = document.createElement("i");
         part.lang = language;
         part.textContent = said.replace("{shown}", shown).replace("{all}", papers.length);
@@ -117,12 +118,15 @@
     }
     filter.addEventListener("input", show);
 
+    const filtered = () =>
+      filter.value.trim() || Object.values(pressed).some(values => values.size);
     function showAll() {
       filter.value = "";
       for (const button of all(".facets [aria-pressed=true]")) button.setAttribute("aria-pressed", "false");
       for (const values of Object.values(pressed)) values.clear();
       show();
     }
+    $("all").addEventListener("click", () => { showAll(); main.focus({ preventScroll: true }); });
 
     for (const link of all(".facets a")) {
       const button = document.createElement("button");
@@ -139,7 +143,11 @@
       link.replaceWith(button);
     }
 
-    // A link to a paper that the filter hides shows it again.
+    // A link to a paper that the filter hides shows it again, whether followed or typed.
+    addEventListener("click", event => {
+      const link = event.target.closest?.("a[href^='#']");
+      if ($(link?.getAttribute("href").slice(1))?.closest("article[hidden]")) showAll();
+    });
     addEventListener("hashchange", () => {
       const target = document.querySelector("article[hidden]:target, article[hidden] :target");
       if (target) { showAll(); target.scrollIntoView(); }
@@ -197,7 +205,7 @@
       if (event.key === "Escape") {
         const open = document.querySelector(".mine[open]");
         if (open) { open.open = false; open.querySelector("summary").focus(); }
-        else if (filter.value || event.target === filter) { showAll(); filter.blur(); }
+        else if (filtered() || event.target === filter) { showAll(); filter.blur(); }
       } else if (!typing && $("keys-on").checked && Object.hasOwn(does, event.key)) {
         event.preventDefault();
         does[event.key]();
