@@ -1,9 +1,9 @@
 """What several commands share: options, times, and how counts are said."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,6 +23,27 @@ EXECUTORS = click.Choice(["online", "batch", "embedded"])
 at_option = click.option("--at", metavar="TIME", help='ISO time that stands for "now".')
 prompt_option = click.option("--prompt", metavar="NAME", help="Prompt to use.")
 executor_option = click.option("--executor", type=EXECUTORS, help="How lines are made.")
+host_option = click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Where it listens.",
+)
+
+
+def port_option(default: int) -> Callable[[Any], Any]:
+    """`--port` of a server that listens at `default` unless told otherwise."""
+    return click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        metavar="N",
+        default=default,
+        show_default=True,
+        help="0 takes any that is free.",
+    )
+
+
 editor_option = click.option(
     "--editor", metavar="NAME", help="Who decides; the login name where it is left out."
 )

@@ -4,23 +4,12 @@ from pathlib import Path
 
 import click
 
+from pipeline.cli.common import host_option, port_option
+
 
 @click.command()
-@click.option(
-    "--host",
-    metavar="ADDRESS",
-    default="127.0.0.1",
-    show_default=True,
-    help="Where it listens.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    metavar="N",
-    default=8000,
-    show_default=True,
-    help="0 takes any that is free.",
-)
+@host_option
+@port_option(8000)
 @click.pass_obj
 def serve(config: Path | None, host: str, port: int) -> None:
     """Show the site on this machine, and the drafts as they would look on it.

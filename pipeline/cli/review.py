@@ -4,25 +4,12 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.common import login_name
+from pipeline.cli.common import host_option, login_name, port_option
 
 
 @click.command()
-@click.option(
-    "--host",
-    metavar="ADDRESS",
-    default="127.0.0.1",
-    show_default=True,
-    help="Where it listens.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    metavar="N",
-    default=8420,
-    show_default=True,
-    help="0 takes any that is free.",
-)
+@host_option
+@port_option(8420)
 @click.option("--editor", metavar="NAME", help="Who decides; the login name where it is left out.")
 @click.option(
     "--hash-password",

@@ -6,7 +6,16 @@ The catalogue is what lets one more day be published without reading all others 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pipeline.records import Count, Digest, Language, Publication, Record, SnapshotName, Utc
+from pipeline.records import (
+    LANGUAGES,
+    Count,
+    Digest,
+    Language,
+    Publication,
+    Record,
+    SnapshotName,
+    Utc,
+)
 from pipeline.settings import Settings
 from pipeline.site.text import local_time
 
@@ -112,13 +121,15 @@ def newest(of_topic: Sequence[Listed]) -> Listed:
 def topics(settings: Settings, of_topics: Iterable[Sequence[Listed]]) -> list[Topic]:
     """The topics that have something published: in the order of the settings, then by name."""
     titles = {of_topic[-1].topic: newest(of_topic).title for of_topic in of_topics if of_topic}
-    configured = {topic.name: topic for topic in settings.topic}
+    configured = [each.name for each in settings.topic]
     order = [name for name in configured if name in titles]
     order += sorted(name for name in titles if name not in configured)
-    made = []
-    for name in order:
-        known = configured.get(name)
-        title = (known.title if known else "") or titles[name]
-        about, languages = (known.description, known.languages) if known else ("", ("en", "zh"))
-        made.append(Topic(name, title, about, languages))
-    return made
+    return [topic(settings, name, titles[name]) for name in order]
+
+
+def topic(settings: Settings, name: str, title: str) -> Topic:
+    """A topic as the settings have it; `title` is its digests', for where they have none."""
+    known = next((each for each in settings.topic if each.name == name), None)
+    if known is None:
+        return Topic(name, title, "", LANGUAGES)
+    return Topic(name, known.title or title, known.description, known.languages)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pipeline.decisions import waited_for
 from pipeline.errors import PaperlineError
 from pipeline.outputs import Outputs
-from pipeline.records import LANGUAGES, Digest
 from pipeline.settings import Settings
-from pipeline.site.catalogue import Neighbours, Topic
+from pipeline.site.catalogue import Neighbours
 from pipeline.site.page import digest_page
 from pipeline.site.place import Place
 from pipeline.site.words import Said
@@ -53,7 +52,7 @@ class Drafts:
         place = Place(
             self.settings.site,
             f"{topic}/{name}.html",
-            _topic(self.settings, digest),
+            catalogue.topic(self.settings, digest.topic, digest.title),
             self._beside(desk.snapshot),
         )
         releases = desk.snapshot.publications()
@@ -113,10 +112,3 @@ def waits_for(status: SnapshotStatus) -> Said:
             f"{first_zh}等待编辑审阅 {status.waiting_for} 篇",
         )
     return Said(f"{first}can be published", f"{first_zh}可以发布")
-
-
-def _topic(settings: Settings, digest: Digest) -> Topic:
-    known = next((topic for topic in settings.topic if topic.name == digest.topic), None)
-    if known is None:
-        return Topic(digest.topic, digest.title, "", LANGUAGES)
-    return Topic(known.name, known.title or digest.title, known.description, known.languages)
