@@ -7,6 +7,7 @@ from pipeline.decisions import waited_for
 from pipeline.errors import PaperlineError
 from pipeline.outputs import Outputs
 from pipeline.settings import Settings
+from pipeline.site import catalogue
 from pipeline.site.catalogue import Neighbours
 from pipeline.site.page import digest_page
 from pipeline.site.place import Place
