@@ -498,7 +498,7 @@ class TestAChannelThatFails:
         with monkeypatch.context() as broken:
             broken.setattr(Apprise, "instantiate", broken_over(chat.address))
             release(room)
-        assert f"[notify] published: Apprise fails ({KIND}) over this json address" in caplog.text
+        assert f"Apprise does not know this json address: it failed: {KIND}" in caplog.text
         assert SECRET not in caplog.text
         assert kept(room) == []
         announce(room)

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from threading import Thread
+from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import SettingsError
@@ -81,11 +81,11 @@ def opened(asked: Channel, where: str) -> "Apprise":
     Raises `SettingsError` where Apprise does not know the address or fails over it, or a
     package that it needs is not installed.
     """
-    sender, defect = _asked(lambda: _sender(asked.address))
+    sender, trouble = _asked(lambda: _sender(asked.address))
     if sender is None:
-        known = "does not know" if defect is None else f"fails ({defect}) over"
+        what = f"Apprise does not know this {asked.service} address"
         raise SettingsError(
-            f"Apprise {known} this {asked.service} address",
+            f"{what}: {trouble}" if trouble else what,
             where=where,
             next_step="Compare it with docs/notices.md and https://appriseit.com/services",
         )
@@ -106,7 +106,7 @@ def _sender(address: str) -> "Apprise | None":
         image_path_mask=False,
         http_redirects=False,
         async_mode=False,
-        service_timeout=0,  # `_in_time` keeps the time, in a thread that ends with the program
+        service_timeout=0,  # `_asked` keeps the time, in a thread that ends with the program
     )
     service = Apprise.instantiate(address, asset=asset)
     if service is None:
@@ -120,13 +120,13 @@ def deliver(sender: "Apprise", message: Message) -> str | None:
 
     What follows on a piece that was not taken is not sent.
     """
-    most, defect = _asked(lambda: room(sender, message.title))
+    most, trouble = _asked(lambda: room(sender, message.title))
     if most is None:
-        return f"it failed: {defect}"
+        return trouble
     bodies = list(pieces(message, most))
     for number, body in enumerate(bodies, 1):
         title = f"{message.title} ({number}/{len(bodies)})" if len(bodies) > 1 else message.title
-        if trouble := _in_time(sender, title, body):
+        if trouble := _sent(sender, title, body):
             return trouble
     return None
 
@@ -162,29 +162,28 @@ def pieces(message: Message, most: int) -> Iterator[str]:
         yield message.rest
 
 
-def _in_time(sender: "Apprise", title: str, body: str) -> str | None:
+def _sent(sender: "Apprise", title: str, body: str) -> str | None:
     from apprise import NotifyFormat
 
-    def notify() -> bool:
-        return bool(sender.notify(body, title=title, body_format=NotifyFormat.TEXT))
-
-    taken: list[tuple[bool | None, str | None]] = []
-
-    thread = Thread(target=lambda: taken.append(_asked(notify)), daemon=True)
-    thread.start()
-    thread.join(PATIENCE)
-    if not taken:
-        return "it did not answer in time"
-    took, defect = taken[0]
-    if defect:
-        return f"it failed: {defect}"
-    return None if took else "it did not take the message"
+    taken, trouble = _asked(
+        lambda: bool(sender.notify(body, title=title, body_format=NotifyFormat.TEXT))
+    )
+    return trouble or (None if taken else "it did not take the message")
 
 
 def _asked(apprise: Callable[[], Answer]) -> tuple[Answer | None, str | None]:
-    """What Apprise answers; else None and the kind of what it raised, without its words."""
-    try:
-        return apprise(), None
-    # A hundred services and the packages they use raise whatever they like.
-    except Exception as error:  # noqa: BLE001  no notice may fail a run, nor show an address
-        return None, type(error).__name__
+    """What Apprise answers; else None and what went wrong, without the words of what it raised.
+
+    In a thread of its own, which ends with the program: a hundred services and the packages
+    that they use raise whatever they like, or never answer, and no notice may fail a run.
+    """
+    raised: list[BaseException] = []
+    pool = ThreadPool(1)
+    asked = pool.apply_async(apprise, error_callback=raised.append)
+    pool.close()
+    asked.wait(PATIENCE)
+    if not asked.ready():
+        return None, "it did not answer in time"
+    if raised:
+        return None, f"it failed: {type(raised[0]).__name__}"
+    return asked.get(), None
