@@ -147,7 +147,7 @@ def _program() -> Path:
         found = None
     if found is None:
         raise _failed(
-            "Pagefind is not installed", "Install paperline again, with pagefind[extended]"
+            "Pagefind is not installed", "Install paperline again, with pagefind[bin]"
         )
     return found
 
