@@ -146,9 +146,7 @@ def _program() -> Path:
     except FileNotFoundError:
         found = None
     if found is None:
-        raise _failed(
-            "Pagefind is not installed", "Install paperline again, with pagefind[bin]"
-        )
+        raise _failed("Pagefind is not installed", "Install paperline again, with pagefind[bin]")
     return found
 
 

@@ -3,7 +3,7 @@
 With `--screenshots DIR` each page is written there, light and dark and for a phone.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -26,6 +26,9 @@ RULES = {
     "resultTypes": ["violations"],
     "iframes": False,  # the digest's page has tests of its own
 }
+EVERY_RULE = {"resultTypes": ["violations"]}
+"""Those that are advice, not WCAG's, too."""
+
 REFUSALS = ("status of 409", "status of 404")
 
 SMALL_TARGETS = """() =>
@@ -205,11 +208,11 @@ async def states(screen: Screen, room: Room) -> AsyncIterator[str]:
     yield "sign-in"
 
 
-async def violations(page: Page) -> list[str]:
+async def violations(page: Page, rules: Mapping[str, Any] = RULES) -> list[str]:
     """What axe finds, each with the first element that it concerns."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE)
-    found = await page.evaluate("rules => axe.run(document, rules)", RULES)
+    found = await page.evaluate("rules => axe.run(document, rules)", rules)
     return [
         f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:300]}"
         for each in found["violations"]

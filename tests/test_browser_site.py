@@ -18,7 +18,14 @@ from pipeline.site.page import tombstone_page
 from tests.browser import DESKTOP, PHONE, Shoot
 from tests.digests import a_digest, a_line, a_paper, a_publication, an_entry, approved
 from tests.harbours import TEXTS
-from tests.test_browser_pages import AXE, BEYOND, FOCUSABLE, FOCUSED, SMALL_TARGETS, violations
+from tests.test_browser_pages import (
+    BEYOND,
+    EVERY_RULE,
+    FOCUSABLE,
+    FOCUSED,
+    SMALL_TARGETS,
+    violations,
+)
 from tests.test_digest_page import a_busy_digest, a_place, on_the_site
 from tests.test_site import HOSTILE
 from tests.test_site_pages import a_topic
@@ -193,9 +200,7 @@ async def test_axe_finds_nothing_by_any_of_its_rules_on_any_kind_of_page(
     for path in ("../index.html", "archive.html", "month.html", "gone.html", "busy.html"):
         await page.goto(path)
         await page.evaluate(OPENED)
-        await page.evaluate(AXE)
-        found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        wrong[path] = [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]]
+        wrong[path] = await violations(page, EVERY_RULE)
     assert {path: each for path, each in wrong.items() if each} == {}
 
 
