@@ -118,13 +118,14 @@ class TopicPages:
         return made
 
     def _feeds(self) -> dict[str, str]:
+        """The topic's feeds; they stay as they are where nothing of it can be read."""
         last = [
             shown
             for one in reversed(self.now[-feeds.FEED_LENGTH :])
             if (shown := self._edition(one)) is not None
         ]
         made = {}
-        for language in self.topic.languages:
+        for language in self.topic.languages if last else ():
             told = feeds.feed(self.topic, self.site, language, last)
             made[f"{self.topic.name}/feed-{language}.xml"] = feeds.atom(told)
             made[f"{self.topic.name}/feed-{language}.json"] = feeds.json_feed(told)

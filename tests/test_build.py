@@ -524,6 +524,23 @@ class TestWhatCannotBeRead:
         assert press.text("tides/20260501_1000.html") == page
         assert "20260501_1000.html" in press.text("tides/2026-05.html")
 
+    def test_stays_also_where_the_catalogue_is_lost(self, press: Press) -> None:
+        press.publish(a_night(1), a_night(2)).build()
+        self.damage(press, 1)
+        (press.settings.outputs / ".site.json").unlink()
+        assert len(press.build().troubles) == 1
+        assert "tides/20260501_1000.html" in press.files()
+
+    def test_stays_also_where_it_is_all_that_a_topic_has(self, press: Press) -> None:
+        press.publish(a_night(1)).build()
+        before = press.files()
+        self.damage(press, 1)
+        assert len(press.build().troubles) == 1
+        (press.settings.outputs / ".site.json").unlink()
+        for _ in range(2):
+            assert len(press.build().troubles) == 1
+        assert press.files().keys() <= before.keys()
+
     def test_keeps_no_new_site_from_being_made(self, press: Press) -> None:
         press.publish(a_night(1), a_night(2)).build()
         self.damage(press, 1)

@@ -26,7 +26,8 @@ Exit codes:
   0   done, also when there was nothing new or only editors are waited for
   1   failed
   2   usage or configuration
-  3   finished, but something is missing: lines, papers that did not arrive, budget
+  3   finished, but something is missing: lines, papers that did not arrive, budget,
+      a part of the site
   75  not finished: run the same command again
 """
 

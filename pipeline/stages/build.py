@@ -49,8 +49,9 @@ def build_site(settings: Settings) -> Built:
     with outputs.publishing():
         known, mark = folder.catalogue(), _mark(settings)
         before = known or Catalogue(mark="")
-        troubles: list[PaperlineError] = []
-        now = tuple(_published(outputs, before, troubles))
+        unreadable: dict[str, DamagedFile] = {}
+        now = tuple(_published(outputs, before, unreadable))
+        troubles: list[PaperlineError] = [*unreadable.values()]
         if not now and not folder.root.exists():
             return Built([], troubles)
         there = folder.stamps(_names(before.listed, now))
@@ -65,7 +66,7 @@ def build_site(settings: Settings) -> Built:
             troubles += topic.damaged
         of_site = _front(settings, of_topics)
         changed += folder.write(of_site)
-        ours = {*assets(), *of_site}.union(*(topic.paths for topic in of_topics))
+        ours = {*assets(), *of_site, *unreadable}.union(*(topic.paths for topic in of_topics))
         changed += folder.remove(there.keys() - ours)
         indexes, paths = _indexes(settings, folder, before, now, troubles)
         kept = {path: stamp for path, stamp in there.items() if path in ours}
@@ -88,9 +89,12 @@ def _names(*of_all: Sequence[Listed]) -> set[str]:
 
 
 def _published(
-    outputs: Outputs, before: Catalogue, troubles: list[PaperlineError]
+    outputs: Outputs, before: Catalogue, unreadable: dict[str, DamagedFile]
 ) -> Iterator[Listed]:
-    """What was published, topic by topic, oldest first; only what is new or changed is read."""
+    """What was published, topic by topic, oldest first; only what is new or changed is read.
+
+    What cannot be read is put into `unreadable`, by the path of its page.
+    """
     known = {(one.topic, one.snapshot): one for one in before.listed}
     for topic in outputs.topics():
         found = []
@@ -102,7 +106,7 @@ def _published(
                 try:
                     one = _read(outputs.snapshot(topic, name), stamp)
                 except DamagedFile as damage:
-                    troubles.append(damage)
+                    unreadable[f"{topic}/{name}.html"] = damage
             if one is not None:
                 found.append(one)
         yield from sorted(found, key=lambda one: (one.instant, one.snapshot))
