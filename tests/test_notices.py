@@ -128,6 +128,12 @@ def kept(room: Room) -> Sequence[tuple[str, str, str]]:
     return found[::-1]
 
 
+def logged(caplog: pytest.LogCaptureFixture) -> str:
+    """All that was logged, but for what the chat itself says of its requests, at times late."""
+    records = [record for record in caplog.records if record.name != "werkzeug"]
+    return "\n".join(caplog.handler.format(record) for record in records)
+
+
 def broken_over(address: str) -> Callable[..., Any]:
     """Of Apprise what it should not be: one that raises, and with the address in its words."""
 
@@ -499,7 +505,7 @@ class TestAChannelThatFails:
             broken.setattr(Apprise, "instantiate", broken_over(chat.address))
             release(room)
         assert f"Apprise does not know this json address: it failed: {KIND}" in caplog.text
-        assert SECRET not in caplog.text
+        assert SECRET not in logged(caplog)
         assert kept(room) == []
         announce(room)
         assert len(chat.heard) == 1
@@ -514,7 +520,7 @@ class TestAChannelThatFails:
         assert room.digest().status == "published"
         assert f"is not sent: json: it failed: {KIND}. Run paperline doctor" in caplog.text
         assert [result for _, _, result in kept(room)] == ["begun", "failed"]
-        assert SECRET not in "".join([caplog.text, *capfd.readouterr()])
+        assert SECRET not in "".join([logged(caplog), *capfd.readouterr()])
 
     def test_gets_no_further_piece_of_a_long_message(self, chat):
         message = messages.Message("Title", ["x" * 20_000] * 3)
