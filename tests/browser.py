@@ -94,12 +94,13 @@ class Screen:
             await end.wait()
             await route.continue_()
 
+        # The route stays, and lets all pass from then on: Playwright never comes back from taking
+        # one away while the page navigates.
         await self.page.route(re.compile(address), hold)
         try:
             yield
         finally:
             end.set()
-        await self.page.unroute_all(behavior="wait")
 
     async def follow(self, name: str, role: Literal["link", "button"] = "link") -> None:
         """Go to a link or a button by Tab, and press Enter on it."""
