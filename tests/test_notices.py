@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -95,8 +95,17 @@ class Chat:
 
 
 @pytest.fixture
-def chat(httpserver: HTTPServer) -> Chat:
-    return Chat(httpserver)
+def chat(httpserver: HTTPServer) -> Iterator[Chat]:
+    """It ends when every request is answered, so that none is met by the next test."""
+    made = Chat(httpserver)
+    yield made
+    made.held.set()
+    for _ in range(3_000):
+        answered = sum(request.path == f"/{SECRET}/" for request, _ in httpserver.log)
+        if answered >= len(made.heard):
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("the chat did not answer all that it was asked")
 
 
 def notify(**events: str | list[str]) -> str:
