@@ -14,8 +14,9 @@ from pipeline.books import Spend
 from pipeline.cache import AnswerCache
 from pipeline.errors import OutputError
 from pipeline.exchange import Job, Outcome
-from pipeline.executors.online import ASKS, READY, Online
+from pipeline.executors.online import Online
 from pipeline.llm import limits, provider
+from pipeline.llm.asking import ASKS, READY
 from pipeline.llm.budget import Budget
 from pipeline.llm.provider import MOST_REJECTED, TRIES
 from pipeline.settings import BudgetSettings, ModelSettings, ProviderSettings

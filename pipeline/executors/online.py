@@ -1,57 +1,16 @@
-"""Asks OpenAI-compatible providers, many requests at once, and keeps every answer.
+"""The default executor: asks OpenAI-compatible providers from this process, over asyncio."""
 
-Workers take jobs from one iterator as they become free, so little more than `concurrency`
-jobs are in memory. An answer is in the cache, and its cost in the books, before it is looked
-at; one that cannot be used is asked for again with what was wrong, at most twice. A
-provider that is down is left for the next one in `[[model.fallback]]`.
-"""
-
-import asyncio
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from pipeline.cache import AnswerCache
-from pipeline.errors import AnswerRejected, PaperlineError
-from pipeline.exchange import (
-    VERDICT_IN_WORDS,
-    Answer,
-    AnswerKind,
-    Deliver,
-    Job,
-    Kept,
-    Message,
-    Outcome,
-    Paid,
-    Request,
-    failed,
-    kept,
-)
-from pipeline.llm.abilities import Known, request_to
+from pipeline.llm.abilities import Known
+from pipeline.llm.asking import ASKS, Asked, Asking
 from pipeline.llm.budget import Budget
-from pipeline.llm.remembered import outcome_of, remembered
-from pipeline.records import Failure
 from pipeline.settings import ProviderSettings
 
-if TYPE_CHECKING:
-    from pipeline.llm.provider import Provider
 
-ASKS = 3
-"""How often one paper is asked for in one run: once, and twice more with what was wrong."""
-
-MOST_REPEATED = 2000
-"""Characters of an unusable answer that the model is shown again, and that are paid for again."""
-
-EACH: dict[AnswerKind, str] = {"lines": "one line each", "verdicts": f"each {VERDICT_IN_WORDS}"}
-"""What stands under the keys of an answer."""
-
-READY = 1.5
-"""Workers for each request that may be under way: some keep answers while others wait to ask."""
-
-
-class Online:
-    """The default executor. Close it when done: its connections serve all runs of a command."""
+class Online(Asking):
+    """Asks all providers over connections of its own. Close it when done."""
 
     def __init__(
         self,
@@ -61,185 +20,12 @@ class Online:
         *,
         asks: int = ASKS,
     ) -> None:
-        """`keyed`: the model's table and its fallbacks, each with its own key.
+        """`keyed`: the model's table and its fallbacks, each with its own key; see `Asking`."""
+        known = Known(cache)
 
-        `asks`: how often a paper is asked for whose answers are unusable.
-        """
-        self._asks = asks
-        self._keyed = list(keyed)
-        self._cache = cache
-        self._budget = budget
-        self._known = Known(cache)
-        self._runner: asyncio.Runner | None = None
-        self._providers: list[Provider] = []
-
-    def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
-        """Deliver one outcome for each job, in the order in which they are finished.
-
-        Raises `OutputError` where answers cannot be kept; those on the wire are waited for.
-        """
-        to_ask = iter(jobs) if redo else self._not_remembered(jobs, deliver)
-        first = next(to_ask, None)
-        if first is None:
-            return  # nothing to ask: the SDK, a second of import, is not needed
-        if self._runner is None:
-            self._runner = asyncio.Runner()
-        work = self._work(itertools.chain([first], to_ask), deliver, paid)
-        self._runner.run(work)
-
-    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
-        """Nothing is under way once a run has ended."""
-
-    def close(self) -> None:
-        """Close all connections, and keep what was learned of the models."""
-        self._known.close()
-        if self._runner is not None:
-            for provider in self._providers:
-                self._runner.run(provider.close())
-            self._runner.close()
-            self._runner = None
-
-    def _not_remembered(self, jobs: Iterable[Job], deliver: Deliver) -> Iterator[Job]:
-        """The jobs without a usable answer in the cache; the outcomes of others are delivered."""
-        for job in jobs:
-            requests = self._requests(job)
-            if (outcome := remembered(job, requests, self._cache)) is None:
-                yield job
-            else:
-                self._cache.hit(outcome.usage)
-                deliver(outcome)
-
-    def _requests(self, job: Job) -> Iterator[Request]:
-        for index, (settings, _) in enumerate(self._keyed):
-            yield request_to(settings, job, self._known, first=index == 0)
-
-    async def _work(self, jobs: Iterator[Job], deliver: Deliver, paid: Paid) -> None:
-        self._connect()
-        keeper = _Keeper(self._cache, paid)
-        errors: list[PaperlineError] = []
-
-        async def worker() -> None:
-            try:
-                while not errors and (job := next(jobs, None)) is not None:
-                    deliver(await self._outcome(job, keeper))
-            except PaperlineError as error:
-                # What is on the wire is still waited for and kept; nothing more is sent.
-                errors.append(error)
-                self._stop_sending(stop=True)
-
-        width = round(READY * max(settings.concurrency for settings, _ in self._keyed))
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(width):
-                    group.create_task(worker())
-        except ExceptionGroup as defects:
-            raise defects.exceptions[0] from None
-        finally:
-            keeper.close()
-            self._stop_sending(stop=False)
-        if errors:
-            raise errors[0]
-
-    def _stop_sending(self, *, stop: bool) -> None:
-        for provider in self._providers:
-            provider.stopped = stop
-
-    def _connect(self) -> None:
-        if not self._providers:
+        def connect() -> list[Asked]:
             from pipeline.llm.provider import Provider  # with the SDK a second of import
 
-            self._providers = [
-                Provider(settings, key, self._known, self._budget) for settings, key in self._keyed
-            ]
+            return [Provider(settings, key, known, budget) for settings, key in keyed]
 
-    async def _outcome(self, job: Job, keeper: "_Keeper") -> Outcome:
-        failure = Failure(kind="unavailable", reason="there is no model to ask")
-        for index, provider in enumerate(self._providers):
-            outcome = await self._asked(provider, job, keeper, first=index == 0)
-            if outcome.failure is None:
-                return outcome
-            failure = outcome.failure
-            if failure.kind in ("content", "budget"):
-                break
-        return failed(job, failure)
-
-    async def _asked(
-        self, provider: "Provider", job: Job, keeper: "_Keeper", *, first: bool
-    ) -> Outcome:
-        request, room = request_to(provider.settings, job, self._known, first=first), 1
-        failure = Failure(kind="content", reason="")
-        for _ in range(self._asks):
-            answer = await provider.ask(request, room=room)
-            if isinstance(answer, Failure):
-                return failed(job, answer)
-            # Asked for again now: the model may have been found not to take a parameter.
-            asked = request_to(provider.settings, job, self._known, first=first)
-            await keeper.keep(
-                kept(
-                    job.topic,
-                    job.snapshot,
-                    job.paper.id,
-                    asked.fingerprint(),
-                    asked.model,
-                    answer,
-                    answers=job.answers,
-                )
-            )
-            try:
-                return outcome_of(job, asked, answer)
-            except AnswerRejected as error:
-                failure = Failure(kind="content", reason=f"{error.code}: {error.what}")
-                room *= 2 if error.code == "length" else 1
-                request = _asking_again(asked, answer, error)
-        return failed(job, failure)
-
-
-class _Keeper:
-    """Puts answers into the cache and their costs into the books, all that wait at once.
-
-    One transaction for many answers takes one sync of the disk instead of many, and a
-    thread of its own keeps it from holding up the others.
-    """
-
-    def __init__(self, cache: AnswerCache, paid: Paid) -> None:
-        self._cache = cache
-        self._paid = paid
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="keeper")
-        self._turn = asyncio.Lock()
-        self._waiting: list[Kept] = []
-        self._next: asyncio.Task[None] | None = None
-
-    async def keep(self, one: Kept) -> None:
-        """Return when the answer is on disk and its cost is booked. Raises `OutputError`."""
-        self._waiting.append(one)
-        if self._next is None:
-            self._next = asyncio.create_task(self._write())
-        await asyncio.shield(self._next)
-
-    async def _write(self) -> None:
-        async with self._turn:
-            waiting, self._waiting, self._next = self._waiting, [], None
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, self._cache.keep, waiting, self._paid)
-
-    def close(self) -> None:
-        """End the thread, after what it is writing."""
-        self._thread.shutdown()
-
-
-def _asking_again(request: Request, answer: Answer, error: AnswerRejected) -> Request:
-    """The request that follows a rejected answer: what was wrong, and the question again.
-
-    One that was cut while the model still reasoned is asked the same: it needs more room only.
-    """
-    if error.code == "length" and answer.usage.reasoning_tokens:
-        return request
-    correction = (
-        f"That cannot be used: {error.what}. Answer again with the JSON object alone, "
-        f"with the keys {' and '.join(request.languages)}, {EACH[request.answers]}."
-    )
-    turns = [Message(role="user", content=correction)]
-    if answer.content and answer.finish_reason == "stop":
-        said = answer.content[:MOST_REPEATED]
-        turns.insert(0, Message(role="assistant", content=said))
-    return request.but(messages=(*request.messages, *turns))
+        super().__init__([settings for settings, _ in keyed], cache, known, connect, asks=asks)

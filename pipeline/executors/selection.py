@@ -25,7 +25,8 @@ def opened(settings: Settings) -> Iterator[Executor]:
         return
     from pipeline.cache import AnswerCache
     from pipeline.executors.batch import Batch
-    from pipeline.executors.online import ASKS, Online
+    from pipeline.executors.online import Online
+    from pipeline.llm.asking import ASKS
     from pipeline.llm.budget import Budget
     from pipeline.llm.keys import api_key
 

@@ -10,6 +10,9 @@ from pipeline.errors import BudgetReached
 from pipeline.records import Usage
 from pipeline.settings import BudgetSettings
 
+UNLIMITED = BudgetSettings(usd_per_run=math.inf, tokens_per_run=2**63, usd_per_day=math.inf)
+"""For whoever asks in another's name, who keeps the budget."""
+
 REREAD = 5.0
 """Seconds after which the day's books are read again."""
 

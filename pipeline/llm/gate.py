@@ -29,6 +29,12 @@ class Gate:
         self._under_way = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    def resize(self, most: int) -> None:
+        """Let at most `most` through from now on; those under way are left alone."""
+        self._most = most
+        self._allowed = self._trouble = float(most)
+        self._wake()
+
     @property
     def allowed(self) -> int:
         """Requests that may be under way now, 1 or more."""

@@ -38,6 +38,12 @@ class Bucket:
         self._set_rate(per_minute)
         self._level = self._size
 
+    def resize(self, per_minute: float) -> None:
+        """Refill `per_minute` from now on; what is there stays, as far as there is room."""
+        self._configured = per_minute
+        self._set_rate(per_minute)
+        self._level = min(self._level, self._size)
+
     def _set_rate(self, per_minute: float) -> None:
         self._rate = per_minute * MARGIN / MINUTE
         self._size = max(1.0, self._rate * BURST)
@@ -70,18 +76,34 @@ class Bucket:
 
 
 class Limiter:
-    """Both limits of one provider, shared by all requests of a command."""
+    """Both limits of one provider, shared by all requests of a process.
+
+    Where several processes ask, each has one of `shares` equal parts of the limits, of what the
+    provider says of them too.
+    """
 
     def __init__(
-        self, requests_per_minute: float, tokens_per_minute: float, clock: Clock = time.monotonic
+        self,
+        requests_per_minute: float,
+        tokens_per_minute: float,
+        clock: Clock = time.monotonic,
+        *,
+        shares: int = 1,
     ) -> None:
+        self._whole = {"requests": requests_per_minute, "tokens": tokens_per_minute}
+        self._shares = shares
         self._buckets = {
-            "requests": Bucket(requests_per_minute, clock),
-            "tokens": Bucket(tokens_per_minute, clock),
+            kind: Bucket(per_minute / shares, clock) for kind, per_minute in self._whole.items()
         }
         self._clock = clock
         self._pause_until = self._asked_at = 0.0
         self._turn = asyncio.Lock()
+
+    def share(self, shares: int) -> None:
+        """Use one of so many parts of the limits from now on."""
+        self._shares = shares
+        for kind, bucket in self._buckets.items():
+            bucket.resize(self._whole[kind] / shares)
 
     def delay(self, tokens: float, *, demand: bool = False) -> float:
         """Seconds until one request of about `tokens` tokens may be sent.
@@ -116,7 +138,7 @@ class Limiter:
             limit = _number(headers.get(f"x-ratelimit-limit-{kind}"))
             remaining = _number(headers.get(f"x-ratelimit-remaining-{kind}"))
             if limit is not None or remaining is not None:
-                bucket.heed(limit, remaining)
+                bucket.heed(*(each and each / self._shares for each in (limit, remaining)))
 
     def pause(self, seconds: float) -> None:
         """Send nothing for `seconds`, as the provider asked."""

@@ -20,10 +20,10 @@ from pipeline.exchange import Answer, Request
 from pipeline.llm.abilities import LOWER, Abilities, Known, body_of
 from pipeline.llm.budget import Budget
 from pipeline.llm.client import ModelClient
+from pipeline.llm.expectation import MOST_WEIGHT, Expectation
 from pipeline.llm.gate import Gate
 from pipeline.llm.limits import Limiter
 from pipeline.llm.prices import priced
-from pipeline.llm.tokens import count_request
 from pipeline.records import Failure, FailureKind, Usage
 from pipeline.settings import ProviderSettings
 
@@ -36,36 +36,51 @@ BACKOFF = tenacity.wait_random_exponential(multiplier=1.0, max=20.0)
 MOST_REJECTED = 5
 """Papers that may be rejected one after the other before anything succeeds."""
 
-MOST_WEIGHT = 20
-"""Times its estimate that one answer counts against the limits, whatever the provider says."""
 
-FIRST_GUESS = 0.5
-"""Share of `max_output_tokens` that an answer is taken to need before any has come."""
+def share_of(concurrency: int, shares: int) -> int:
+    """Requests under way at once in one of so many equal parts; 1 at least."""
+    return max(1, concurrency // shares)
 
 
 class Provider:
     """One [model] or [[model.fallback]] table; all methods run in one event loop.
 
-    `down` is why nothing more is asked of it; while `stopped`, nothing more is sent.
+    `down` is why nothing more is asked of it; while `stopped`, nothing more is sent. Of several
+    that ask the same provider, each uses one of `shares` equal parts of its limits.
     """
 
-    def __init__(self, settings: ProviderSettings, key: str, known: Known, budget: Budget) -> None:
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        key: str,
+        known: Known,
+        budget: Budget,
+        *,
+        shares: int = 1,
+    ) -> None:
         self.settings = settings
         self.down: Failure | None = None
         self.stopped = False
         self._known = known
         self._budget = budget
         self._client = ModelClient(settings, key)
-        self._gate = Gate(settings.concurrency)
-        self._limiter = Limiter(settings.requests_per_minute, settings.tokens_per_minute)
+        self._gate = Gate(share_of(settings.concurrency, shares))
+        self._limiter = Limiter(
+            settings.requests_per_minute, settings.tokens_per_minute, shares=shares
+        )
         self._successes = 0
         self._rejected = 0
         self._untold = False
-        self._expected = settings.max_output_tokens * FIRST_GUESS
+        self._expected = Expectation(settings)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._client.close()
+
+    def share(self, shares: int) -> None:
+        """Use one of so many parts of the limits from now on."""
+        self._gate.resize(share_of(self.settings.concurrency, shares))
+        self._limiter.share(shares)
 
     async def ask(self, request: Request, *, room: int = 1) -> Answer | Failure:
         """One answer, priced, or why none came; `room` multiplies the tokens that it may have.
@@ -145,7 +160,7 @@ class Provider:
         return await retrying(self._once, request, room, abilities)
 
     async def _once(self, request: Request, room: int, abilities: Abilities) -> Answer:
-        estimate = self.estimate(request)
+        estimate = self._expected.of(request)
         async with self._gate.passing() as since:
             await self._limiter.wait(estimate.tokens)
             if self.down or self.stopped:
@@ -166,13 +181,11 @@ class Provider:
                 usage = self._usage(sent.answer, estimate, request.model)
                 used.append(usage)
         self._gate.succeeded()
-        # One absurd count must not stop the run for minutes.
         weight = min(usage.tokens, MOST_WEIGHT * estimate.tokens)
         self._limiter.correct(estimate.tokens, weight)
         self._limiter.heed(sent.headers)
         self._successes += 1
-        completion = min(usage.completion_tokens, MOST_WEIGHT * estimate.tokens)
-        self._expected += (completion - self._expected) / min(self._successes, 50)
+        self._expected.learn(estimate, usage)
         self._learn_from(request.model, abilities, usage)
         return sent.answer.but(usage=usage)
 
@@ -192,17 +205,6 @@ class Provider:
         known = self._known.of(self.settings, model)
         proved = known.but(form=abilities.form, limit=abilities.limit)
         self._known.learn(self.settings, model, proved.after(usage.reasoning_tokens))
-
-    def estimate(self, request: Request) -> Usage:
-        """What a request will probably use, with its price."""
-        return priced(
-            Usage(
-                prompt_tokens=count_request(request),
-                completion_tokens=round(self._expected),
-            ),
-            self.settings,
-            request.model,
-        )
 
 
 class _DownError(Exception):
