@@ -5,6 +5,7 @@
     │   ├── Busy                      another run holds the lock                  exit 75
     │   ├── BatchRunning              the provider still works on a batch         exit 75
     │   ├── ArxivUnavailable          no complete answer from arXiv               exit 1
+    │   ├── ClusterUnavailable        Ray does not start, or has lost its workers exit 1
     │   └── ModelUnavailable          timeouts, 408, 409, 429, 5xx, lost connections
     └── Terminal                      it fails again until something is changed
         ├── UsageError                the command line                            exit 2
@@ -81,6 +82,10 @@ class BatchRunning(Transient):
 
 class ArxivUnavailable(Transient):
     """arXiv gave no complete answer within the tries that its etiquette allows."""
+
+
+class ClusterUnavailable(Transient):
+    """Ray cannot be started or joined, or no process of it is left that could ask."""
 
 
 class ModelUnavailable(Transient):

@@ -27,12 +27,14 @@ from pipeline.records import (
 from pipeline.settings_faults import (
     CATEGORY,
     CHANNEL,
+    CLUSTER,
     CONTACT,
     HOST,
     KEYWORD,
     NOT_BLANK,
     ONE_LINE,
     PASSWORD_HASH,
+    RESOURCE,
 )
 
 ARXIV_DELAY = 3.0
@@ -112,10 +114,11 @@ class ProviderSettings(Section, frozen=True, kw_only=True):
         _help("the environment variable with this table's own key, sent to this base_url only"),
     ] = "OPENAI_API_KEY"
     executor: Annotated[
-        Literal["online", "batch", "embedded"],
+        Literal["online", "batch", "cluster", "embedded"],
         _help(
             "how lines are made: online (concurrent requests), batch (the provider's Batch API, "
-            "cheaper and later) or embedded (no model is asked)"
+            "cheaper and later), cluster (concurrent requests from several processes of a Ray "
+            "cluster; see [cluster]) or embedded (no model is asked)"
         ),
     ] = "online"
     concurrency: Annotated[int, Meta(ge=1, le=10_000), _help("most requests under way at once")] = (
@@ -195,6 +198,31 @@ class ModelSettings(ProviderSettings, frozen=True, kw_only=True):
     def effective_name(self) -> str:
         """The name under which candidates are kept."""
         return EMBEDDED if self.embedded else self.name
+
+
+class ClusterSettings(Section, frozen=True, kw_only=True):
+    """The Ray cluster on which `executor = "cluster"` works; it needs `paperline[ray]`."""
+
+    address: Annotated[
+        str,
+        Meta(pattern=CLUSTER),
+        _help(
+            "local: a Ray of its own on this machine for each command; auto, or HOST:PORT: the "
+            "cluster that this machine is a node of"
+        ),
+    ] = "local"
+    actors: Annotated[
+        int,
+        Meta(ge=1, le=1_000),
+        _help("processes that ask the model, each with an equal share of its limits"),
+    ] = 4
+    resources: Annotated[
+        dict[
+            Annotated[str, Meta(pattern=RESOURCE)],
+            Annotated[float, Meta(ge=0)],
+        ],
+        _help("what each of them reserves of its node: { CPU = 1, asking = 1 }"),
+    ] = {}
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True):
@@ -351,6 +379,7 @@ class Settings(Section, frozen=True, kw_only=True):
     site: SiteSettings = SiteSettings()
     arxiv: ArxivSettings = ArxivSettings()
     model: ModelSettings = ModelSettings()
+    cluster: ClusterSettings = ClusterSettings()
     budget: BudgetSettings = BudgetSettings()
     check: CheckSettings = CheckSettings()
     review: ReviewSettings = ReviewSettings()

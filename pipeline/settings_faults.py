@@ -27,6 +27,8 @@ CATEGORY = r"^[a-z][a-z-]*(\.([A-Za-z-]+|\*))?$(?!\n)"
 KEYWORD = r"^[^\x00-\x1f\x7f]*\w[^\x00-\x1f\x7f]*$(?!\n)"
 CHANNEL = r"^(\$[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9+.-]*://[^\x00-\x20\x7f]+)$(?!\n)"
 HOST = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$(?!\n)"
+CLUSTER = r"^(local|auto|[^\s/:@\[\]]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5})$(?!\n)"
+RESOURCE = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
 PASSWORD_HASH = (
     r"^\$argon2id\$v=[0-9]+\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+$(?!\n)"  # noqa: S105  a pattern
 )
@@ -40,6 +42,8 @@ PATTERNS = {
     CHANNEL: "an Apprise address such as slack://..., or $NAME for a variable with one",
     HOST: "a host name in lower case, such as review.example.org",
     PASSWORD_HASH: "an argon2id hash; paperline review --hash-password makes one",
+    CLUSTER: "local, auto, or the HOST:PORT of a cluster that this machine is a node of",
+    RESOURCE: "a resource of Ray such as CPU, GPU, or one that the cluster's nodes declare",
     CONTACT: "a mail address or one that begins with https://, in ASCII without blanks",
 }
 """The forms that texts must have, in words."""

@@ -49,6 +49,7 @@ def test_a_stale_or_missing_document_is_named_and_then_written(repository, tmp_p
         settings.ArxivSettings,
         settings.ModelSettings,
         settings.BudgetSettings,
+        settings.ClusterSettings,
         settings.ReviewSettings,
         settings.NotifySettings,
         settings.TopicSettings,

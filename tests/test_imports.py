@@ -23,6 +23,7 @@ ORDER = [
     ["configuration", "sources", "ledger", "site"],
     ["site_folder", "topic_pages", "search_index", "sources_of_pages"],
     ["choice", "composition", "wanted", "rulebook", "preferences", "promotion", "exports"],
+    ["ray_session"],
     ["executors", "passes"],
     ["stages"],
     ["staleness", "estimate"],
@@ -31,6 +32,7 @@ ORDER = [
     ["releasing"],
     ["run", "doctor"],
     ["forecast", "backfill"],
+    ["bulk"],
     ["prompting"],
     ["demo"],
     ["web"],
@@ -43,6 +45,8 @@ APART = {"executors", "stages"}
 ABOVE_ITS_OWN = {"pipeline.executors.selection", "pipeline.stages.check"}
 """Use their neighbours, and are imported by none of them."""
 OWNERS = {
+    "ray": {"ray_session", "executors", "bulk"},
+    "pyarrow": {"bulk"},
     "openai": {"llm"},
     "tiktoken": {"llm"},
     "tenacity": {"llm", "sources"},

@@ -18,7 +18,7 @@ MISSING = 3
 FIRST_YEAR, LAST_YEAR = 1991, 2100
 """arXiv's first, and one that is surely a slip."""
 
-EXECUTORS = click.Choice(["online", "batch", "embedded"])
+EXECUTORS = click.Choice(["online", "batch", "cluster", "embedded"])
 
 at_option = click.option("--at", metavar="TIME", help='ISO time that stands for "now".')
 prompt_option = click.option("--prompt", metavar="NAME", help="Prompt to use.")

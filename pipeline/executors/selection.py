@@ -36,16 +36,21 @@ def opened(settings: Settings) -> Iterator[Executor]:
         cache.rebook(outputs.append_spend)
         budget = Budget(settings.budget, lambda: outputs.spent_on(datetime.now(UTC)))
         submit = settings.model.executor == "batch"
-        online = Online(keyed, cache, budget, asks=ASKS - 1 if submit else ASKS)
+        if settings.model.executor == "cluster":
+            from pipeline.executors.cluster import Cluster
+
+            asking: Executor = Cluster(settings.cluster, keyed, cache, budget)
+        else:
+            asking = Online(keyed, cache, budget, asks=ASKS - 1 if submit else ASKS)
         first, key = keyed[0]
-        # Also where online is named: a batch that an earlier command submitted is paid for.
+        # Also where batch is not named: a batch that an earlier command submitted is paid for.
         executor = Batch(
             first,
             key,
             cache=cache,
             outputs=outputs,
             budget=budget,
-            online=online,
+            online=asking,
             submit=submit,
         )
         with contextlib.closing(executor):

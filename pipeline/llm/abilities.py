@@ -140,6 +140,10 @@ class Known:
         if not before.asks_as(abilities):
             self._memory.remember(key, abilities.to_json())
 
+    def notes(self) -> dict[str, str]:
+        """What is known of the models asked so far, as a `Memory` would recall it."""
+        return {key: abilities.to_json() for key, abilities in self._known.items()}
+
     def close(self) -> None:
         """Keep what was learned of reasoning, too."""
         for key, abilities in self._known.items():

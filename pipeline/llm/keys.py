@@ -10,6 +10,16 @@ OPENAI_HOST = "api.openai.com"
 PLACEHOLDER_KEY = "no-key-needed"
 
 
+class Secret:
+    """A key on its way to another process: no log and no traceback shows it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __repr__(self) -> str:
+        return "Secret(not shown)"
+
+
 def api_key(settings: ProviderSettings, environ: Mapping[str, str] = os.environ) -> str:
     """The key for `settings.base_url`, from the variable that its own table names.
 
