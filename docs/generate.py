@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
-from pipeline import backfill, books, cache, estimate, records, report, settings, status  # noqa: E402  works from a plain checkout
+from pipeline import backfill, books, cache, estimate, records, report, sections, settings, status  # noqa: E402  works from a plain checkout
 from pipeline.checks import codes  # noqa: E402
 from pipeline.comparison.answer import Comparison  # noqa: E402
 from pipeline.llm import answers, failures, mending  # noqa: E402
@@ -94,7 +94,7 @@ def settings_page() -> str:
     for field in msgspec.structs.fields(settings.Settings):
         many = get_origin(field.type) is tuple
         kind = get_args(field.type)[0] if many else field.type
-        if isinstance(kind, type) and issubclass(kind, settings.Section):
+        if isinstance(kind, type) and issubclass(kind, sections.Section):
             parts.append(_section(f"[[{field.name}]]" if many else f"[{field.name}]", kind))
     parts.append(
         "## [[model.fallback]]\n\nAny number of tables with the keys of `[model]`, tried in order "
@@ -103,7 +103,7 @@ def settings_page() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _section(heading: str, section: type[settings.Section]) -> str:
+def _section(heading: str, section: type[sections.Section]) -> str:
     rows = [
         "| name | type | default | environment | meaning |",
         "|---|---|---|---|---|",
@@ -113,8 +113,8 @@ def _section(heading: str, section: type[settings.Section]) -> str:
     return f"## {heading}\n\n{summary}\n\n" + "\n".join(rows)
 
 
-def _rows(section: type[settings.Section]) -> Iterator[str]:
-    for name, field, text, variable in settings.describe(section):
+def _rows(section: type[sections.Section]) -> Iterator[str]:
+    for name, field, text, variable in sections.describe(section):
         if not text:
             continue
         default = _default(field)

@@ -19,14 +19,8 @@ from pipeline.checks.codes import CODES
 from pipeline.errors import SettingsError
 from pipeline.exchange import parameters_fault
 from pipeline.files import bundled_folder, read_authored
-from pipeline.settings import (
-    ARXIV_DELAY,
-    ArxivSettings,
-    ModelSettings,
-    Section,
-    Settings,
-    describe,
-)
+from pipeline.sections import Section, describe
+from pipeline.settings import ARXIV_DELAY, ArxivSettings, ModelSettings, Settings
 from pipeline.settings_faults import (
     LISTS,
     Keys,

@@ -5,7 +5,6 @@
 """
 
 import zoneinfo
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -24,6 +23,7 @@ from pipeline.records import (
     Policy,
     Severity,
 )
+from pipeline.sections import Section, described
 from pipeline.settings_faults import (
     CATEGORY,
     CHANNEL,
@@ -47,21 +47,17 @@ Name = Annotated[str, Meta(pattern=TOPIC_NAME)]
 Channel = Annotated[str, Meta(pattern=CHANNEL)]
 
 
-def _help(text: str, *, env: str | None = None) -> Meta:
-    return Meta(description=text, extra={"env": env} if env else None)
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of `paperline.toml`: exact types, no unknown keys, never changed."""
-
-
 class SiteSettings(Section, frozen=True, kw_only=True):
     """What readers see of the site as a whole."""
 
-    title: Annotated[str, Meta(pattern=ONE_LINE), _help("the site's title")] = "AI4Science 论文速递"
-    url: Annotated[str, _help("the address at which the site is served")] = "https://example.org/"
+    title: Annotated[str, Meta(pattern=ONE_LINE), described("the site's title")] = (
+        "AI4Science 论文速递"
+    )
+    url: Annotated[str, described("the address at which the site is served")] = (
+        "https://example.org/"
+    )
     search: Annotated[
-        bool, _help("make the index by which readers search all digests in their browser")
+        bool, described("make the index by which readers search all digests in their browser")
     ] = True
 
 
@@ -70,7 +66,7 @@ class ArxivSettings(Section, frozen=True, kw_only=True):
 
     url: Annotated[
         str,
-        _help(
+        described(
             "arXiv's query API; a file:// address stands for a saved Atom feed or for arXiv's "
             "bulk metadata file",
             env="PAPERLINE_ARXIV_URL",
@@ -79,19 +75,21 @@ class ArxivSettings(Section, frozen=True, kw_only=True):
     delay: Annotated[
         float,
         NotNegative,
-        _help("seconds between requests; at least 3, arXiv's rule, on arxiv.org"),
+        described("seconds between requests; at least 3, arXiv's rule, on arxiv.org"),
     ] = ARXIV_DELAY
-    page_size: Annotated[int, Meta(ge=1, le=2000), _help("papers asked for in one request")] = 200
-    timeout: Annotated[float, Positive, _help("seconds to wait for one answer")] = 30.0
+    page_size: Annotated[int, Meta(ge=1, le=2000), described("papers asked for in one request")] = (
+        200
+    )
+    timeout: Annotated[float, Positive, described("seconds to wait for one answer")] = 30.0
     patience: Annotated[
         float,
         NotNegative,
-        _help("seconds for which a request that fails is made again, at growing intervals"),
+        described("seconds for which a request that fails is made again, at growing intervals"),
     ] = 1800.0
     contact: Annotated[
         str,
         Meta(pattern=CONTACT),
-        _help(
+        described(
             "a mail or web address for the User-Agent, so that arXiv can reach you; empty: the "
             "site's url, unless that is an example"
         ),
@@ -104,33 +102,33 @@ class ProviderSettings(Section, frozen=True, kw_only=True):
     name: Annotated[
         str,
         Meta(pattern=ONE_LINE),
-        _help('the model; "embedded" needs no network and no key', env="PAPERLINE_MODEL"),
+        described('the model; "embedded" needs no network and no key', env="PAPERLINE_MODEL"),
     ] = "gpt-5-mini"
-    base_url: Annotated[str, _help("an OpenAI-compatible address", env="OPENAI_BASE_URL")] = (
+    base_url: Annotated[str, described("an OpenAI-compatible address", env="OPENAI_BASE_URL")] = (
         "https://api.openai.com/v1"
     )
     api_key_env: Annotated[
         str,
-        _help("the environment variable with this table's own key, sent to this base_url only"),
+        described("the environment variable with this table's own key, sent to this base_url only"),
     ] = "OPENAI_API_KEY"
     executor: Annotated[
         Literal["online", "batch", "cluster", "embedded"],
-        _help(
+        described(
             "how lines are made: online (concurrent requests), batch (the provider's Batch API, "
             "cheaper and later), cluster (concurrent requests from several processes of a Ray "
             "cluster; see [cluster]) or embedded (no model is asked)"
         ),
     ] = "online"
-    concurrency: Annotated[int, Meta(ge=1, le=10_000), _help("most requests under way at once")] = (
-        32
-    )
-    requests_per_minute: Annotated[int, AtLeastOne, _help("the provider's limit")] = 500
-    tokens_per_minute: Annotated[int, AtLeastOne, _help("the provider's limit")] = 200_000
-    timeout: Annotated[float, Positive, _help("seconds to wait for one answer")] = 60.0
+    concurrency: Annotated[
+        int, Meta(ge=1, le=10_000), described("most requests under way at once")
+    ] = 32
+    requests_per_minute: Annotated[int, AtLeastOne, described("the provider's limit")] = 500
+    tokens_per_minute: Annotated[int, AtLeastOne, described("the provider's limit")] = 200_000
+    timeout: Annotated[float, Positive, described("seconds to wait for one answer")] = 60.0
     retry_seconds: Annotated[
         float,
         NotNegative,
-        _help(
+        described(
             "seconds for which a passing failure of one request is tried again; where nothing "
             "succeeds meanwhile, the model is down"
         ),
@@ -138,18 +136,18 @@ class ProviderSettings(Section, frozen=True, kw_only=True):
     batch_deadline: Annotated[
         float,
         Positive,
-        _help("hours after which what a batch has not answered is asked for online"),
+        described("hours after which what a batch has not answered is asked for online"),
     ] = 26.0
     max_output_tokens: Annotated[
-        int, Meta(ge=16), _help("for the lines; what a model spends on reasoning comes on top")
+        int, Meta(ge=16), described("for the lines; what a model spends on reasoning comes on top")
     ] = 400
     parameters: Annotated[
         dict[str, Any],
-        _help("passed through with every request: temperature, reasoning_effort, ..."),
+        described("passed through with every request: temperature, reasoning_effort, ..."),
     ] = {}
     price: Annotated[
         dict[str, float],
-        _help(
+        described(
             "US dollars for a million tokens, where the price list does not know the model or "
             "errs: { input = 0.25, cached = 0.025, output = 2.0 }"
         ),
@@ -206,7 +204,7 @@ class ClusterSettings(Section, frozen=True, kw_only=True):
     address: Annotated[
         str,
         Meta(pattern=CLUSTER),
-        _help(
+        described(
             "local: a Ray of its own on this machine for each command; auto, or HOST:PORT: the "
             "cluster that this machine is a node of"
         ),
@@ -214,26 +212,26 @@ class ClusterSettings(Section, frozen=True, kw_only=True):
     actors: Annotated[
         int,
         Meta(ge=1, le=1_000),
-        _help("processes that ask the model, each with an equal share of its limits"),
+        described("processes that ask the model, each with an equal share of its limits"),
     ] = 4
     resources: Annotated[
         dict[
             Annotated[str, Meta(pattern=RESOURCE)],
             Annotated[float, Meta(ge=0)],
         ],
-        _help("what each of them reserves of its node: { CPU = 1, asking = 1 }"),
+        described("what each of them reserves of its node: { CPU = 1, asking = 1 }"),
     ] = {}
 
 
 class BudgetSettings(Section, frozen=True, kw_only=True):
     """What may be spent; a run that reaches it stops asking and ends with exit code 3."""
 
-    usd_per_run: Annotated[float, NotNegative, _help("US dollars for one command")] = 1.0
+    usd_per_run: Annotated[float, NotNegative, described("US dollars for one command")] = 1.0
     tokens_per_run: Annotated[
-        int, NotNegative, _help("prompt and completion tokens for one command")
+        int, NotNegative, described("prompt and completion tokens for one command")
     ] = 2_000_000
     usd_per_day: Annotated[
-        float, NotNegative, _help("US dollars a day (UTC), over all commands")
+        float, NotNegative, described("US dollars a day (UTC), over all commands")
     ] = 5.0
 
 
@@ -242,23 +240,27 @@ class CheckSettings(Section, frozen=True, kw_only=True):
 
     judge: Annotated[
         bool,
-        _help("ask the model whether the abstract supports each line; costs about as much again"),
+        described(
+            "ask the model whether the abstract supports each line; costs about as much again"
+        ),
     ] = False
     words: Annotated[
         tuple[int, int],
-        _help("words of the shortest and the longest English line, unless the prompt says it"),
+        described("words of the shortest and the longest English line, unless the prompt says it"),
     ] = (4, 60)
     characters: Annotated[
         tuple[int, int],
-        _help("characters of the shortest and the longest Chinese line, unless the prompt says it"),
+        described(
+            "characters of the shortest and the longest Chinese line, unless the prompt says it"
+        ),
     ] = (8, 120)
     openings: Annotated[
         tuple[Annotated[str, Meta(pattern=ONE_LINE)], ...],
-        _help("beginnings of a line, in either language, that say nothing"),
+        described("beginnings of a line, in either language, that say nothing"),
     ] = OPENINGS
     severity: Annotated[
         dict[str, Literal[Severity, "off"]],
-        _help(
+        described(
             "another severity for what is found, by its code: error, warning, note or off: "
             '{ spacing = "off", copied = "warning" }'
         ),
@@ -270,14 +272,14 @@ class ReviewSettings(Section, frozen=True, kw_only=True):
 
     policy: Annotated[
         Policy,
-        _help(
+        described(
             "all: every paper must be settled; flagged: those with a gap, an error or a warning; "
             "none: nothing need be"
         ),
     ] = "all"
     publish: Annotated[
         Literal["settled", "asked"],
-        _help(
+        described(
             "settled: a digest that passes its gate is published at once; asked: when somebody "
             "says so, in the review app or by paperline publish"
         ),
@@ -285,18 +287,18 @@ class ReviewSettings(Section, frozen=True, kw_only=True):
     remind_after: Annotated[
         float,
         Positive,
-        _help("hours after which every run names a digest that still waits for its editors"),
+        described("hours after which every run names a digest that still waits for its editors"),
     ] = 24.0
     editors: Annotated[
         dict[Annotated[str, Meta(pattern=ONE_LINE)], Annotated[str, Meta(pattern=PASSWORD_HASH)]],
-        _help(
+        described(
             "who may sign in to the review app, by name, with the hash that "
             "paperline review --hash-password prints; empty: whoever has the link it prints"
         ),
     ] = {}
     hosts: Annotated[
         tuple[Annotated[str, Meta(pattern=HOST)], ...],
-        _help(
+        described(
             "the names, with a port unless it is the scheme's own, under which a proxy serves "
             'the review app: ["review.example.org"]; needed off 127.0.0.1'
         ),
@@ -311,71 +313,75 @@ class NotifySettings(Section, frozen=True, kw_only=True):
     """
 
     published: Annotated[
-        tuple[Channel, ...], _help("of a digest that was published, with its lines")
+        tuple[Channel, ...], described("of a digest that was published, with its lines")
     ] = ()
-    waiting: Annotated[tuple[Channel, ...], _help("of a digest that waits for its editors")] = ()
+    waiting: Annotated[
+        tuple[Channel, ...], described("of a digest that waits for its editors")
+    ] = ()
     gaps: Annotated[
         tuple[Channel, ...],
-        _help("of a run that finished, but has something missing (exit code 3)"),
+        described("of a run that finished, but has something missing (exit code 3)"),
     ] = ()
-    failed: Annotated[tuple[Channel, ...], _help("of a run that failed")] = ()
+    failed: Annotated[tuple[Channel, ...], described("of a run that failed")] = ()
 
 
 class TopicSettings(Section, frozen=True, kw_only=True):
     """One digest series: a query, and how its papers are chosen."""
 
-    name: Annotated[Name, _help("permanent: it names folders and addresses")]
+    name: Annotated[Name, described("permanent: it names folders and addresses")]
     query: Annotated[
         str,
         Meta(pattern=NOT_BLANK),
-        _help("arXiv's query syntax: all: ti: abs: au: cat: AND OR ANDNOT"),
+        described("arXiv's query syntax: all: ti: abs: au: cat: AND OR ANDNOT"),
     ]
     title: Annotated[
-        str, Meta(pattern=rf"^$|{ONE_LINE}"), _help("the digest's title; empty: the site's")
+        str, Meta(pattern=rf"^$|{ONE_LINE}"), described("the digest's title; empty: the site's")
     ] = ""
     description: Annotated[
-        str, Meta(pattern=rf"^$|{ONE_LINE}"), _help("what the topic is about, for readers")
+        str, Meta(pattern=rf"^$|{ONE_LINE}"), described("what the topic is about, for readers")
     ] = ""
     languages: Annotated[
-        tuple[Language, ...], Meta(min_length=1), _help("the languages that the site shows")
+        tuple[Language, ...], Meta(min_length=1), described("the languages that the site shows")
     ] = ("en", "zh")
     select: Annotated[
         Literal["new", "latest"],
-        _help("new: what the topic has not shown yet; latest: the newest, shown before or not"),
+        described("new: what the topic has not shown yet; latest: the newest, shown before or not"),
     ] = "new"
     limit: Annotated[
-        int, Meta(ge=1, le=10_000), _help("most papers in one digest; the rest waits")
+        int, Meta(ge=1, le=10_000), described("most papers in one digest; the rest waits")
     ] = 100
     order: Annotated[
         Order,
-        _help("newest first: by the last update (updated) or by the first version (submitted)"),
+        described("newest first: by the last update (updated) or by the first version (submitted)"),
     ] = "updated"
     revised: Annotated[
         Literal["show", "skip"],
-        _help("a new version of a shown paper, with another title, abstract or comment"),
+        described("a new version of a shown paper, with another title, abstract or comment"),
     ] = "show"
     categories: Annotated[
         tuple[Annotated[str, Meta(pattern=CATEGORY)], ...],
-        _help('only papers in one of these, cross-lists included: ["cs.LG", "stat.*"]; empty: all'),
+        described(
+            'only papers in one of these, cross-lists included: ["cs.LG", "stat.*"]; empty: all'
+        ),
     ] = ()
     exclude: Annotated[
         tuple[Annotated[str, Meta(pattern=KEYWORD)], ...],
-        _help("no papers with one of these words or phrases in title or abstract"),
+        described("no papers with one of these words or phrases in title or abstract"),
     ] = ()
     prompt: Annotated[
-        str, Meta(pattern=PROMPT_NAME), _help("file name in prompts/ without .md.j2")
+        str, Meta(pattern=PROMPT_NAME), described("file name in prompts/ without .md.j2")
     ] = "one_line"
 
 
 class Settings(Section, frozen=True, kw_only=True):
     """Everything that can be set."""
 
-    time_zone: Annotated[str, _help("IANA name; it names snapshots and is shown on pages")] = (
+    time_zone: Annotated[str, described("IANA name; it names snapshots and is shown on pages")] = (
         "Asia/Shanghai"
     )
-    outputs: Annotated[Path, _help("digests, decisions and the site")] = Path("outputs")
-    cache: Annotated[Path, _help("answers that were paid for")] = Path("cache")
-    prompts: Annotated[Path, _help("prompts and the glossary")] = Path("prompts")
+    outputs: Annotated[Path, described("digests, decisions and the site")] = Path("outputs")
+    cache: Annotated[Path, described("answers that were paid for")] = Path("cache")
+    prompts: Annotated[Path, described("prompts and the glossary")] = Path("prompts")
     site: SiteSettings = SiteSettings()
     arxiv: ArxivSettings = ArxivSettings()
     model: ModelSettings = ModelSettings()
@@ -401,12 +407,3 @@ class Settings(Section, frozen=True, kw_only=True):
             f"there is no topic {name!r}; configured: {known}",
             next_step="Check the name, or add a [[topic]] table to paperline.toml",
         )
-
-
-def describe(section: type[Section]) -> Iterator[tuple[str, Any, str, str]]:
-    """Name, type, help and environment variable of each field, for the documents."""
-    for field in msgspec.structs.fields(section):
-        metas = [m for m in getattr(field.type, "__metadata__", ()) if isinstance(m, Meta)]
-        text = next((m.description for m in metas if m.description), "")
-        env = next((m.extra["env"] for m in metas if m.extra), "")
-        yield field.name, field, text, env

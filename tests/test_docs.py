@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from lxml.html import document_fromstring
 
-from pipeline import settings
+from pipeline import sections, settings
 from pipeline.books import Run, Waiting
 from pipeline.records import Usage
 from pipeline.site.page import digest_page
@@ -57,8 +57,8 @@ def test_a_stale_or_missing_document_is_named_and_then_written(repository, tmp_p
 )
 def test_every_setting_has_a_row_with_its_help(repository, section):
     page = (repository / "docs" / "settings.md").read_text(encoding="utf-8")
-    for name, field, text, variable in settings.describe(section):
-        is_table = isinstance(field.type, type) and issubclass(field.type, settings.Section)
+    for name, field, text, variable in sections.describe(section):
+        is_table = isinstance(field.type, type) and issubclass(field.type, sections.Section)
         assert is_table or name in ("topic", "fallback") or text, f"{name} has no help"
         if text:
             assert f"| `{name}` |" in page

@@ -13,7 +13,7 @@ ORDER = [
     ["encoding", "databases"],
     ["records"],
     ["books"],
-    ["exchange", "progress"],
+    ["exchange", "progress", "sections"],
     ["settings_faults"],
     ["settings"],
     ["decisions", "differences", "word_differences", "front_matter"],
