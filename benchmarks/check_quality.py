@@ -34,9 +34,9 @@ from pipeline import glossary  # noqa: E402
 from pipeline.checks import suite  # noqa: E402
 from pipeline.checks.codes import CODES  # noqa: E402
 from pipeline.checks.rules import Found, Rules  # noqa: E402
+from pipeline.gate_settings import CheckSettings  # noqa: E402
 from pipeline.records import Language, Lines, Paper, Severity  # noqa: E402
 from pipeline.sentences import sentences  # noqa: E402
-from pipeline.settings import CheckSettings  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 VERDICTS = HERE / "check_quality_verdicts.tsv"

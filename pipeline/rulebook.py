@@ -10,8 +10,9 @@ import msgspec
 from pipeline import glossary, prompts
 from pipeline.checks.rules import Form, Rules
 from pipeline.errors import PromptError
+from pipeline.gate_settings import CheckSettings
 from pipeline.records import Language, fingerprint
-from pipeline.settings import CheckSettings, Settings
+from pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -25,17 +25,11 @@ from pipeline import files
 from pipeline.backfill import Filled, backfill
 from pipeline.errors import ArxivUnavailable
 from pipeline.executors.selection import opened
+from pipeline.gate_settings import ReviewSettings
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.run import Night
-from pipeline.settings import (
-    ArxivSettings,
-    ModelSettings,
-    ReviewSettings,
-    Settings,
-    SiteSettings,
-    TopicSettings,
-)
+from pipeline.settings import ArxivSettings, ModelSettings, Settings, SiteSettings, TopicSettings
 from pipeline.sources.dump import Dump
 from pipeline.sources.schedule import announcement_of, announcements
 from pipeline.sources.source import Source, open_source

@@ -19,11 +19,12 @@ from pipeline.checks.codes import CODES
 from pipeline.decisions import waited_for
 from pipeline.errors import DamagedFile, PromptError, UsageError
 from pipeline.exchange import Deliver, Job, Outcome, Paid, Verdict, failed
+from pipeline.gate_settings import CheckSettings, ReviewSettings
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.records import Digest, Failure, Finding, Lines, Paper, Severity, Summary
 from pipeline.releasing import assembled, release
-from pipeline.settings import CheckSettings, ReviewSettings, Settings
+from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 from pipeline.stages import assemble as assembling
 from pipeline.stages import check as stage

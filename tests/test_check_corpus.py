@@ -12,8 +12,8 @@ import pytest
 from pipeline import glossary
 from pipeline.checks import suite
 from pipeline.checks.rules import Rules
+from pipeline.gate_settings import CheckSettings
 from pipeline.records import Finding, Lines, Paper
-from pipeline.settings import CheckSettings
 from tests.conftest import REPOSITORY
 from tests.digests import a_summary
 from tests.stage_bench import recorded_papers

@@ -13,8 +13,8 @@ from pipeline import glossary
 from pipeline.checks import suite
 from pipeline.checks.codes import CODES
 from pipeline.checks.rules import Form, Rules
+from pipeline.gate_settings import CheckSettings
 from pipeline.records import Finding, Lines, Paper
-from pipeline.settings import CheckSettings
 from pipeline.text import CONTROL
 from tests.conftest import REPOSITORY
 from tests.digests import a_paper, a_summary

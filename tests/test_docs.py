@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from lxml.html import document_fromstring
 
-from pipeline import sections, settings
+from pipeline import gate_settings, sections, settings
 from pipeline.books import Run, Waiting
 from pipeline.records import Usage
 from pipeline.site.page import digest_page
@@ -50,7 +50,7 @@ def test_a_stale_or_missing_document_is_named_and_then_written(repository, tmp_p
         settings.ModelSettings,
         settings.BudgetSettings,
         settings.ClusterSettings,
-        settings.ReviewSettings,
+        gate_settings.ReviewSettings,
         settings.NotifySettings,
         settings.TopicSettings,
     ],

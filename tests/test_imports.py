@@ -15,6 +15,7 @@ ORDER = [
     ["books"],
     ["exchange", "progress", "sections"],
     ["settings_faults"],
+    ["gate_settings"],
     ["settings"],
     ["decisions", "differences", "word_differences", "front_matter"],
     ["snapshot", "candidates", "contenders", "glossary", "prompt_sources"],

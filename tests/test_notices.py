@@ -25,13 +25,14 @@ from pipeline.cli.decisions import decide
 from pipeline.cli.stages import publish
 from pipeline.doctor import Finding, examine
 from pipeline.errors import SettingsError
+from pipeline.gate_settings import ReviewSettings
 from pipeline.notices import channels, messages, telling
 from pipeline.notices.plain import plain
 from pipeline.outputs import Outputs
 from pipeline.records import Failure, Withdrawal
 from pipeline.releasing import withdraw
 from pipeline.report import Missing, Report
-from pipeline.settings import ReviewSettings, Settings, SiteSettings, TopicSettings
+from pipeline.settings import Settings, SiteSettings, TopicSettings
 from tests.desks import NAME, Room, a_desk, lines_of
 from tests.digests import INSTANT, a_digest, a_line, a_paper, an_entry, approved
 from tests.terminal import ROOT, Terminal

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from pipeline import ledger
 from pipeline.differences import differing
 from pipeline.executors.selection import opened
+from pipeline.gate_settings import ReviewSettings
 from pipeline.ledger import Earlier
 from pipeline.outputs import Outputs
 from pipeline.progress import Plain
 from pipeline.records import Paper, Revision
 from pipeline.releasing import withdraw
 from pipeline.run import Night, run_topic
-from pipeline.settings import ModelSettings, ReviewSettings, TopicSettings
+from pipeline.settings import ModelSettings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.assemble import gathered, is_stale
 from tests.desks import Room, a_desk

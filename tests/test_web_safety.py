@@ -15,7 +15,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from pipeline.errors import Busy, DamagedFile, OutputError, SettingsError, UsageError
-from pipeline.settings import ReviewSettings, Settings
+from pipeline.gate_settings import ReviewSettings
+from pipeline.settings import Settings
 from pipeline.web.forms import fields, parsed
 from pipeline.web.origins import Origins, own_path
 from tests.web_client import PASSWORD, Client, Served, served

@@ -10,12 +10,13 @@ import pytest
 from pipeline import run
 from pipeline.desk import Desk
 from pipeline.executors.selection import opened
+from pipeline.gate_settings import ReviewSettings
 from pipeline.progress import Plain
 from pipeline.records import Policy, Withdrawal
 from pipeline.releasing import give_notice, release
 from pipeline.report import Report
 from pipeline.run import Night, run_topic
-from pipeline.settings import ModelSettings, ReviewSettings, Settings, TopicSettings
+from pipeline.settings import ModelSettings, Settings, TopicSettings
 from pipeline.snapshot import Snapshot
 from pipeline.stages.publish import record_withdrawals
 from pipeline.stages.review import Wish

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from pipeline.errors import UsageError
-from pipeline.settings import ReviewSettings
+from pipeline.gate_settings import ReviewSettings
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
