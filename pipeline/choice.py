@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from pipeline.books import Waiting
 from pipeline.errors import QueryRefused, UnbalancedBooks
@@ -186,10 +187,8 @@ class Chooser:
         paper, topic = candidate.paper, self._topic
         if candidate.query not in (None, topic.query) and not self._is_found(paper):
             return "query"
-        if topic.categories and not _is_in(paper, topic.categories):
-            return "categories"
-        if any(mentions(paper, keyword) for keyword in topic.exclude):
-            return "exclude"
+        if (rule := left_out_by(paper, topic.categories, topic.exclude)) is not None:
+            return rule
         if topic.revised == "skip" and status_of(paper, self._shown(paper.id)) == "revised":
             return "revised"
         return None
@@ -232,5 +231,12 @@ def _sorted(candidates: Iterable[Waiting], order: Order) -> list[Waiting]:
     return sorted(candidates, key=lambda each: date_of(each.paper, order), reverse=True)
 
 
-def _is_in(paper: Paper, categories: Iterable[str]) -> bool:
-    return any(fnmatchcase(has, wanted) for has in paper.categories for wanted in categories)
+def left_out_by(
+    paper: Paper, categories: Collection[str], exclude: Iterable[str]
+) -> Literal["categories", "exclude"] | None:
+    """The rule that leaves a paper out: in none of the categories, if any, or an excluded word."""
+    if categories and not any(
+        fnmatchcase(has, each) for has in paper.categories for each in categories
+    ):
+        return "categories"
+    return "exclude" if any(mentions(paper, keyword) for keyword in exclude) else None

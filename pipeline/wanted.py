@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from pipeline.books import Run
-from pipeline.exchange import Job
+from pipeline.exchange import Job, Outcome
 from pipeline.glossary import Glossary
 from pipeline.llm.tokens import count_messages
 from pipeline.prompts import Prompt
-from pipeline.records import EMBEDDED, Paper, Summary
+from pipeline.records import EMBEDDED, Lines, Origin, Paper, Summary, summary_id
 from pipeline.settings import Settings
 from pipeline.snapshot import Snapshot
 
@@ -41,6 +41,25 @@ class Wanted:
     def fingerprint_for(self, paper: Paper) -> str:
         """The `prompt_fingerprint` of a candidate of this paper."""
         return self.prompt.fingerprint_for(paper) if self.prompt else self.glossary.fingerprint
+
+    def candidate(self, paper: Paper, lines: Lines, outcome: Outcome) -> Summary:
+        """The candidate that an outcome with these lines makes."""
+        origin: Origin = "embedded" if outcome.model == EMBEDDED else "model"
+        fingerprint = self.fingerprint_for(paper)
+        return Summary(
+            id=summary_id(paper.id, paper.version, origin, outcome.model, fingerprint, lines),
+            paper=paper.id,
+            version=paper.version,
+            lines=lines,
+            origin=origin,
+            model=outcome.model,
+            prompt=self.name,
+            prompt_fingerprint=fingerprint,
+            terms=self.prompt.terms(paper) if self.prompt else {},
+            mended=outcome.mended,
+            usage=outcome.usage,
+            created=outcome.created,
+        )
 
     def by_it(self, summaries: Iterable[Summary]) -> Iterator[Summary]:
         """The candidates by the prompt, whatever its text, and the model or one in its place."""

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from pipeline.errors import DamagedFile, OutputError, QueryRefused
 from pipeline.records import Paper
-from pipeline.sources import dump
+from pipeline.sources import dump, dump_entry, dump_lines
 from pipeline.sources.document import Document
 from pipeline.sources.dump import MOST_NAMED, Dump
+from pipeline.sources.dump_entry import DumpEntry
 from pipeline.sources.query import parse
 from tests.testbed_servers import serving
 
@@ -317,7 +318,8 @@ class TestLinesThatAreNoPapers:
         assert len(before) == 1
 
     def test_may_be_longer_than_memory_allows(self, holding, monkeypatch) -> None:
-        monkeypatch.setattr(dump, "LONGEST_LINE", 2_000)
+        for module in (dump_entry, dump_lines):
+            monkeypatch.setattr(module, "LONGEST_LINE", 2_000)
         source = holding(
             record(1),
             record(2, abstract="lantern " * 1_000),
@@ -408,7 +410,7 @@ class TestCheapTest:
     @given(hostile_records().flatmap(lambda r: st.tuples(st.just(r), queries_about(r))))
     def test_excludes_no_match_and_raw_text_matches_as_the_paper_does(self, drawn) -> None:
         said, query = drawn
-        entry = dump._Entry(json.dumps(said).encode())
+        entry = DumpEntry(json.dumps(said).encode())
         tree = parse(query)
         found = tree.matches(entry.document())
         assert tree.may_match(entry._text()) or not found

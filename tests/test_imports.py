@@ -13,7 +13,7 @@ ORDER = [
     ["encoding", "databases"],
     ["records"],
     ["books"],
-    ["exchange", "progress", "sections"],
+    ["exchange", "progress", "ordering", "sections"],
     ["settings_faults"],
     ["gate_settings"],
     ["settings"],

@@ -8,7 +8,7 @@ labelled stand-in, and stands in `run.json` as a gap with its reason.
 import time
 import zoneinfo
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
@@ -18,18 +18,16 @@ from pipeline.books import Gap, Pass, Run, Spend, Stage
 from pipeline.errors import UsageError
 from pipeline.exchange import Executor, Job, Outcome
 from pipeline.executors.embedded import lines as embedded_lines
+from pipeline.ordering import InOrder
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
 from pipeline.records import (
     EMBEDDED,
     Failure,
-    Lines,
-    Origin,
     Paper,
     Summary,
     Usage,
     fingerprint,
-    summary_id,
     utc,
 )
 from pipeline.settings import Settings
@@ -208,7 +206,7 @@ class _Making:
         paid: Collection[str],
     ) -> None:
         with self._snapshot.adding_summaries() as add:
-            in_order = _InOrder(add)
+            in_order = InOrder(add)
 
             def deliver(outcome: Outcome) -> None:
                 position, paper = self._under_way.pop(outcome.paper)
@@ -238,8 +236,8 @@ class _Making:
             self.done.usage = self.done.usage.plus(spend.usage)
         self.done.counts["requests"] += len(spent)
 
-    def _made(self, paper: Paper, outcome: Outcome) -> list[Summary]:
-        """The candidates that come of an outcome: the line, else the stand-in."""
+    def _made(self, paper: Paper, outcome: Outcome) -> Summary:
+        """The candidate that comes of an outcome: the line, else the stand-in."""
         done = self.done
         done.counts["papers"] += 1
         if outcome.lines is None:
@@ -247,30 +245,13 @@ class _Making:
             glossary = self._wanted.glossary
             made = outcome.but(model=EMBEDDED, created=self._started)
             stand_in = Wanted(None, glossary, EMBEDDED)
-            return [_summary(paper, embedded_lines(paper, glossary), made, stand_in)]
+            return stand_in.candidate(paper, embedded_lines(paper, glossary), made)
         done.counts["lines"] += 1
         done.counts["from_cache"] += outcome.from_cache
         done.lines[paper.id] = outcome.model
         if outcome.from_cache:
             done.cached.add(paper.id)
-        return [_summary(paper, outcome.lines, outcome, self._wanted)]
-
-
-class _InOrder:
-    """Hands on what comes in any order, in the order of its positions from 0."""
-
-    def __init__(self, add: Callable[[Summary], None]) -> None:
-        self._add = add
-        self._next = 0
-        self._early: dict[int, list[Summary]] = {}
-
-    def put(self, position: int, made: list[Summary]) -> None:
-        """Take what belongs at `position`; each position comes once."""
-        self._early[position] = made
-        while self._next in self._early:
-            for summary in self._early.pop(self._next):
-                self._add(summary)
-            self._next += 1
+        return self._wanted.candidate(paper, outcome.lines, outcome)
 
 
 def worth_asking(run: Run, now: datetime) -> list[str]:
@@ -290,25 +271,6 @@ def worth_asking(run: Run, now: datetime) -> list[str]:
 def _night(run: Run, now: datetime) -> date:
     """Which night `now` is, as a date in the snapshot's zone."""
     return now.astimezone(zoneinfo.ZoneInfo(run.time_zone)).date()
-
-
-def _summary(paper: Paper, lines: Lines, outcome: Outcome, wanted: Wanted) -> Summary:
-    origin: Origin = "embedded" if outcome.model == EMBEDDED else "model"
-    fingerprint = wanted.fingerprint_for(paper)
-    return Summary(
-        id=summary_id(paper.id, paper.version, origin, outcome.model, fingerprint, lines),
-        paper=paper.id,
-        version=paper.version,
-        lines=lines,
-        origin=origin,
-        model=outcome.model,
-        prompt=wanted.name,
-        prompt_fingerprint=fingerprint,
-        terms=wanted.prompt.terms(paper) if wanted.prompt else {},
-        mended=outcome.mended,
-        usage=outcome.usage,
-        created=outcome.created,
-    )
 
 
 def _gaps(run: Run, done: Summarized, have: Collection[str], tonight: date) -> dict[str, Gap]:
