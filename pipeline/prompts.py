@@ -240,7 +240,12 @@ def _usable(folder: Path, _: str) -> list[str]:
 
 def contents(folder: Path) -> str:
     """Fingerprint of all prompts and of the glossary, by which a change of any is known."""
+    return fingerprint([[name, text] for name, text in texts(folder).items()])
+
+
+def texts(folder: Path) -> dict[str, str]:
+    """All prompts and the glossary, as they stand in the folder, by the names of their files."""
     named = (p for p in folder.glob("*") if FILE_NAME.fullmatch(p.name) or p.name == GLOSSARY)
     paths = sorted(path for path in named if path.is_file())
     with translated(folder):
-        return fingerprint([[path.name, path.read_text("utf-8", "replace")] for path in paths])
+        return {path.name: path.read_text("utf-8", "replace") for path in paths}

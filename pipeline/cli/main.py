@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli import (
+    bulk,
     caches,
     comparing,
     decisions,
@@ -62,6 +63,7 @@ def cli(context: click.Context, config: Path | None, quiet: bool, debug: bool) -
 for command in (
     nightly.run,
     past.backfill,
+    bulk.bulk,
     stages.fetch,
     stages.summarize,
     stages.check,

@@ -108,6 +108,8 @@ class Asking:
         self._asks = asks
         self._runner: asyncio.Runner | None = None
         self._providers: Sequence[Asked] = ()
+        self._at_work = 0
+        self._errors: list[PaperlineError] = []
 
     def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
         """Deliver one outcome for each job, in the order in which they are finished.
@@ -134,12 +136,19 @@ class Asking:
 
     def close(self) -> None:
         """Close all connections, and keep what was learned of the models."""
-        self._known.close()
-        if self._runner is not None:
-            for provider in self._providers:
-                self._runner.run(provider.close())
+        if self._runner is None:
+            self._known.close()
+        else:
+            self._runner.run(self.end())
             self._runner.close()
             self._runner = None
+
+    async def end(self) -> None:
+        """The same in the event loop of `work`."""
+        self._known.close()
+        for provider in self._providers:
+            await provider.close()
+        self._providers = ()
 
     def not_remembered(self, jobs: Iterable[Job], deliver: Deliver) -> Iterator[Job]:
         """The jobs without a usable answer in the store; the outcomes of others are delivered."""
@@ -155,32 +164,43 @@ class Asking:
         for index, settings in enumerate(self._tables):
             yield request_to(settings, job, self._known, first=index == 0)
 
-    async def work(self, jobs: Iterator[Job], deliver: Deliver, keeper: "Keeper") -> None:
-        """Ask about each job and deliver its outcome; several may be at work in one event loop."""
+    async def work(
+        self, jobs: Iterator[Job], deliver: Deliver, keeper: "Keeper", *, width: int | None = None
+    ) -> None:
+        """Ask about each job and deliver its outcome; several may be at work in one event loop.
+
+        An error of one ends them all, since what they wait for is sent no more, and all raise it.
+        `width`: how many jobs are taken at once; as many as can be asked about and some more.
+        """
         if not self._providers:
             self._providers = self._connect()
-        errors: list[PaperlineError] = []
 
         async def worker() -> None:
             try:
-                while not errors and (job := next(jobs, None)) is not None:
-                    deliver(await self._outcome(job, keeper))
+                while not self._errors and (job := next(jobs, None)) is not None:
+                    outcome = await self._outcome(job, keeper)
+                    if outcome.failure is None or not self._errors:
+                        deliver(outcome)
             except PaperlineError as error:
                 # What is on the wire is still waited for and kept; nothing more is sent.
-                errors.append(error)
+                self._errors.append(error)
                 self._stop_sending(stop=True)
 
-        width = round(READY * max(settings.concurrency for settings in self._tables))
+        most = round(READY * max(settings.concurrency for settings in self._tables))
+        self._at_work += 1
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(width):
+                for _ in range(width or most):
                     group.create_task(worker())
+            if self._errors:
+                raise self._errors[0]
         except ExceptionGroup as defects:
             raise defects.exceptions[0] from None
         finally:
-            self._stop_sending(stop=False)
-        if errors:
-            raise errors[0]
+            self._at_work -= 1
+            if not self._at_work:
+                self._errors.clear()
+                self._stop_sending(stop=False)
 
     def _stop_sending(self, *, stop: bool) -> None:
         for provider in self._providers:
@@ -251,12 +271,16 @@ class Keeper:
     async def _write(self) -> None:
         async with self._turn:
             waiting, self._waiting, self._next = self._waiting, [], None
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._thread, self._store.keep, waiting, self._paid)
+            if waiting:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._thread, self._store.keep, waiting, self._paid)
 
     def close(self) -> None:
-        """End the thread, after what it is writing."""
+        """End the thread, after what it is writing, and keep what an interruption left waiting."""
         self._thread.shutdown()
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._store.keep(waiting, self._paid)
 
 
 def _asking_again(request: Request, answer: Answer, error: AnswerRejected) -> Request:

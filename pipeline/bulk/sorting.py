@@ -1,0 +1,168 @@
+"""The dump, part by part: which lines are papers that are asked for, and of which month."""
+
+import io
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+from pyarrow import fs
+
+from pipeline.bulk.folder import BulkFolder, Selection, located
+from pipeline.choice import left_out_by
+from pipeline.errors import UsageError
+from pipeline.files import output_error
+from pipeline.sources.dump_entry import DumpEntry
+from pipeline.sources.dump_lines import UNPACKED, each_line, is_packed
+from pipeline.sources.query import parse
+from pipeline.text import one_line
+
+PART = 64 * 2**20
+"""Bytes of a part, so that one large file is read by many; a packed file is one part."""
+
+BOOKS = ""
+"""What stands in place of a month for what is no paper."""
+
+
+class Part(NamedTuple):
+    """The lines of a file that begin from byte `start` on and before `end`, None: all of them.
+
+    `number` counts the files in the order of their names.
+    """
+
+    number: int
+    path: str
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Under which what was left out of it is kept."""
+        return f"{self.number}-{self.path.rpartition('/')[2]}-{self.start}"
+
+
+class Sorted(NamedTuple):
+    """A line of the dump under the month of its paper's first version; later places count.
+
+    Under `BOOKS` it is JSON instead, about a `part`: what was `rejected` of it and why, or how
+    many lines of it were `read` and `left_out`.
+    """
+
+    month: str
+    number: int
+    place: int
+    line: bytes
+
+
+def parts_of(dump: str) -> list[Part]:
+    """The parts of a file, or of all files in a folder and below it but hidden ones.
+
+    Raises `UsageError` where there is none, `OutputError`.
+    """
+    system, path = located(dump)
+    try:
+        here = system.get_file_info(path)
+        if here.type == fs.FileType.Directory:
+            found = system.get_file_info(fs.FileSelector(path, recursive=True))
+            below = [each for each in found if each.type == fs.FileType.File]
+            listed = [each for each in below if not _is_hidden(each.path[len(path) :])]
+        else:
+            listed = [here] if here.type == fs.FileType.File else []
+        files = sorted(listed, key=lambda each: each.path)
+        parts = [part for number, each in enumerate(files) for part in _parts(system, number, each)]
+    except OSError as error:
+        raise output_error(error, Path(path)) from error
+    if not parts:
+        raise UsageError(
+            "there is no file with arXiv's bulk metadata",
+            where=dump,
+            next_step="Give the file, or a folder of such files",
+        )
+    return parts
+
+
+def _is_hidden(below: str) -> bool:
+    return any(name.startswith((".", "_")) for name in below.split("/"))
+
+
+def _parts(system: fs.FileSystem, number: int, info: fs.FileInfo) -> Iterator[Part]:
+    with _opened(system, info.path) as file:
+        packed = is_packed(file)
+    if packed or info.size <= PART:
+        yield Part(number, info.path)
+        return
+    for start in range(0, info.size, PART):
+        yield Part(number, info.path, start, min(start + PART, info.size))
+
+
+def _opened(system: fs.FileSystem, path: str) -> io.BufferedReader:
+    return io.BufferedReader(system.open_input_file(path), UNPACKED)
+
+
+class Sorter:
+    """Sorts out the papers of a selection."""
+
+    def __init__(self, dump: str, selection: Selection) -> None:
+        """Raises `QueryRefused`, `UsageError`."""
+        self._fs, _ = located(dump)
+        self._selection = selection
+        self._query = parse(selection.query) if selection.query else None
+
+    def sorted_out(self, part: Part) -> Iterator[Sorted]:
+        """The part's lines in their order; what is no paper, and how many were read, under `BOOKS`.
+
+        Raises `OutputError`, `DamagedFile`.
+        """
+        read = left_out = 0
+        try:
+            with _opened(self._fs, part.path) as file:
+                lines = each_line(file, part.path, start=part.start, end=part.end)
+                for place, line in lines:
+                    if line.isspace():
+                        continue
+                    read += 1
+                    try:
+                        entry = DumpEntry(line)
+                    except (ValueError, RecursionError) as error:
+                        why = f"{part.path}, byte {place}: {one_line(str(error))[:200]}"
+                        yield _noted(part, place, {"rejected": why})
+                        continue
+                    if self._selects(entry):
+                        yield Sorted(f"{entry.first:%Y-%m}", part.number, place, line)
+                    else:
+                        left_out += 1
+        except (OSError, pa.ArrowException) as error:
+            raise output_error(OSError(str(error)), Path(part.path)) from error
+        yield _noted(part, part.end or 2**62, {"read": read, "left_out": left_out})
+
+    def _selects(self, entry: DumpEntry) -> bool:
+        if self._query is not None and not entry.matches(self._query):
+            return False
+        categories, exclude = self._selection.categories, self._selection.exclude
+        if not categories and not exclude:
+            return True
+        return left_out_by(entry.paper(), categories, exclude) is None
+
+
+def _noted(part: Part, place: int, what: dict[str, object]) -> Sorted:
+    text = json.dumps({"part": part.name, **what}, ensure_ascii=False)
+    return Sorted(BOOKS, part.number, place, text.encode())
+
+
+def keep_books(out: BulkFolder, books: Iterable[Sorted]) -> Counter[str]:
+    """Keep in OUT what was rejected of each part; how many lines were read, left out, rejected."""
+    counts: Counter[str] = Counter()
+    rejected: dict[str, list[str]] = defaultdict(list)
+    for each in sorted(books, key=lambda each: (each.number, each.place)):
+        said = json.loads(each.line)
+        part = said.pop("part")
+        if "rejected" in said:
+            counts["rejected"] += 1
+            rejected[part].append(json.dumps(said, ensure_ascii=False))
+        else:
+            counts.update(said)
+    for part, lines in rejected.items():
+        out.write_books(part, lines)
+    return counts
