@@ -125,7 +125,7 @@ class AnswerCache:
 
         They count as spent now; those that it had booked keep their id, and count once.
         """
-        for key in [key for key in self._keys() if key.startswith(UNBOOKED)]:
+        for key in self._unbooked():
             try:
                 spends = msgspec.json.decode(self.recall(key) or "[]", type=list[Spend])
             except msgspec.DecodeError as error:
@@ -209,6 +209,19 @@ class AnswerCache:
             before = 0, 0, 0.0
         now = self._hits
         return before[0] + now[0], before[1] + now[1], before[2] + now[2]
+
+    def _unbooked(self) -> list[str]:
+        """The keys of all notes; they sort behind every other, so no millions of those are read."""
+
+        def last(cache: Any) -> list[str]:
+            # What is no text, and sorts behind it, is none of ours.
+            keys = itertools.takewhile(
+                lambda key: not isinstance(key, str) or key >= UNBOOKED,
+                cache.iterkeys(reverse=True),
+            )
+            return [key for key in keys if isinstance(key, str) and key.startswith(UNBOOKED)]
+
+        return self._used(last)  # type: ignore[no-any-return]
 
     def _keys(self) -> Iterator[str]:
         return iter(self._used(lambda cache: [key for key in cache if isinstance(key, str)]))

@@ -4,6 +4,7 @@ Deciding on one of a thousand papers then costs one append to a file. The files 
 truth: before anything is shown or decided, those that changed are read again.
 """
 
+import itertools
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
@@ -92,7 +93,8 @@ class Desk:
             return known[1]
         with self.turn:
             if self._known is None or self._stamped() != self._known[0]:
-                self._before = earlier_than(self._settings, self.snapshot)[:1]
+                before = earlier_than(self._settings, self.snapshot)
+                self._before = [*itertools.islice(before, 1)]
                 stamps = self._stamped()  # before reading: what changes meanwhile is new
                 self._known = stamps, self._read()
             return self._known[1]

@@ -40,8 +40,8 @@ def _questions(
     settings: Settings, topic: TopicSettings, now: datetime, prompt: str | None, source: Source
 ) -> list[Question]:
     outputs = Outputs(settings.outputs)
-    snapshots = outputs.snapshots(topic.name)
-    newest = snapshots[-1] if snapshots and unfinished(settings, snapshots[-1]) else None
+    last = outputs.newest(topic.name)
+    newest = last if last and unfinished(settings, last) else None
     tonight = prompts.load(settings.prompts, prompt_for(newest, prompt or topic.prompt))
     jobs = _jobs(settings, tonight, topic, _tonight(settings, topic, now, newest, tonight, source))
     for snapshot in recent(outputs, topic.name, now):

@@ -2,7 +2,8 @@
 
 The ledger is an index over the snapshots' `1-papers`, in `cache/`. Before each use it is
 compared with the snapshots that are there, and takes in, drops or reads again what differs:
-lost, it is rebuilt, and a night costs the same however many snapshots there are.
+lost, it is rebuilt, and a night costs the same however many snapshots there are. As long as
+none came, went, or took the place of another, their files are not looked at again.
 """
 
 import contextlib
@@ -42,10 +43,11 @@ WITHDRAWN = re.compile(
 )
 """How a clause that says so begins; from a journal, or in a year, is something else."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of the tables; an index with another one is made anew."""
 
 TABLES = """
+CREATE TABLE listing (only INTEGER PRIMARY KEY, known TEXT NOT NULL);
 CREATE TABLE snapshots (name TEXT PRIMARY KEY, stamp TEXT NOT NULL, instant TEXT NOT NULL);
 CREATE TABLE shown (
     paper TEXT, snapshot TEXT, instant TEXT NOT NULL, version INTEGER NOT NULL,
@@ -195,8 +197,13 @@ class Ledger:
         self, outputs: Outputs, topic: str, *, despite_damage: bool = False
     ) -> None:
         """Take in the snapshots that are there, drop those that are not; see `opened`."""
+        listing = outputs.listing(topic)  # before the rest: what changes meanwhile is new
+        if listing and listing == self._listing():
+            return
         there = outputs.stamps(topic)
         if there == self._stamps():
+            with contextlib.suppress(sqlite3.OperationalError):  # then they are compared again
+                self._note(listing)
             return
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -212,6 +219,17 @@ class Ledger:
                     if not despite_damage:
                         raise
                     warn_once(f"{damage}; until then what is known of it is used")
+                    listing = ""  # it is looked at again
+            self._note(listing)
+
+    def _listing(self) -> str:
+        """That of the snapshots that were taken in; empty where it is not known."""
+        found = self._connection.execute("SELECT known FROM listing").fetchone()
+        return found[0] if found else ""
+
+    def _note(self, listing: str) -> None:
+        if listing != self._listing():
+            self._connection.execute("INSERT OR REPLACE INTO listing VALUES (1, ?)", (listing,))
 
     def _stamps(self) -> dict[str, str]:
         return dict(self._connection.execute("SELECT name, stamp FROM snapshots"))
@@ -297,7 +315,7 @@ def _current(
 def _lay_out(connection: sqlite3.Connection) -> None:
     with connection:
         connection.execute("BEGIN IMMEDIATE")
-        for table in ("snapshots", "shown"):
+        for table in ("listing", "snapshots", "shown"):
             connection.execute(f"DROP TABLE IF EXISTS {table}")
         for statement in TABLES.split(";"):
             connection.execute(statement)

@@ -11,23 +11,39 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
-from pipeline import files
+from pipeline import chronology, files, spending
 from pipeline.books import Fetch, Notice, Run, Spend, Waiting
 from pipeline.errors import UsageError
-from pipeline.records import TOPIC_NAME, Paper, Usage, utc
-from pipeline.snapshot import PAPERS, SHORT_WAIT, Snapshot, as_lines, records_in, sha256
+from pipeline.records import TOPIC_NAME, Paper, Usage
+from pipeline.snapshot import (
+    PAPERS,
+    SHORT_WAIT,
+    Snapshot,
+    Times,
+    as_lines,
+    records_in,
+    sha256,
+    times,
+)
 
 TOPIC = re.compile(TOPIC_NAME)
 SNAPSHOT = re.compile(r"[0-9]{8}_[0-9]{4}")
 QUESTION = 600.0
 """Seconds to wait for an editor's question about one paper: a model's retries and timeouts."""
 
-OUT_OF_ORDER = timedelta(hours=1)
-"""How far lines of several processes may stand out of the order of their times."""
+SECOND = 1_000_000_000
+"""In nanoseconds."""
+
+TICK = SECOND // 10
+"""A folder changed twice within this time, in nanoseconds, may have one time for both changes."""
+
+COARSE = 3 * SECOND
+"""The same where a file system keeps times to the second, or to two of them."""
 
 
 class Outputs:
@@ -37,6 +53,7 @@ class Outputs:
         self.root = root
         self.site = root / "site"
         self._spend = root / "spend.jsonl"
+        self._today = spending.DaySpending(self._spend)
         self._notices = root / "notices.jsonl"
 
     def topic_folder(self, topic: str) -> Path:
@@ -51,24 +68,88 @@ class Outputs:
         named = (name for name in found if TOPIC.fullmatch(name) and name != self.site.name)
         return sorted(name for name in named if self.topic_folder(name).is_dir())
 
-    def snapshots(self, topic: str) -> list[Snapshot]:
-        """The topic's snapshots, oldest first by their UTC instant."""
+    def names(self, topic: str) -> Sequence[str]:
+        """The names of the topic's snapshots, in alphabetical order; none is opened."""
+        folder, listing = self.topic_folder(topic), self.listing(topic)
+        if listing == files.LOST:
+            return ()
+        with files.translated(folder):
+            return _known_names(folder, listing) if listing else _names(folder)
+
+    def listing(self, topic: str) -> str:
+        """A text that changes when a snapshot comes, goes, or takes the place of another.
+
+        It is told by the time of the topic's folder; empty where that is too recent to tell.
+        """
         folder = self.topic_folder(topic)
         if not folder.is_dir():
-            return []
+            return files.LOST
         with files.translated(folder):
-            found = [Snapshot(p) for p in folder.iterdir() if SNAPSHOT.fullmatch(p.name)]
-            return sorted(found, key=lambda s: (_instant(s.folder, s.folder.stat().st_ino), s.name))
+            found = folder.stat()
+        fine = found.st_mtime_ns % SECOND
+        age = time.time_ns() - found.st_mtime_ns
+        return files.told(found) if age > (TICK if fine else COARSE) else ""
+
+    def newest_first(self, topic: str) -> Iterator[Snapshot]:
+        """The topic's snapshots by their UTC instants, the newest first, opened as asked for."""
+        for name in chronology.newest_first(self.names(topic), self._instants(topic)):
+            yield self.snapshot(topic, name)
+
+    def snapshots(self, topic: str) -> list[Snapshot]:
+        """The topic's snapshots, oldest first by their UTC instants; each is opened."""
+        return list(self.newest_first(topic))[::-1]
+
+    def newest(self, topic: str) -> Snapshot | None:
+        """The topic's newest snapshot, if there is any."""
+        return next(self.newest_first(topic), None)
+
+    def before(self, snapshot: Snapshot) -> Iterator[Snapshot]:
+        """The topic's snapshots before this one, the newest first, opened as asked for."""
+        topic = snapshot.topic
+        for name in chronology.before(self.names(topic), snapshot.name, self._instants(topic)):
+            yield self.snapshot(topic, name)
+
+    def after(self, snapshot: Snapshot) -> Snapshot | None:
+        """The topic's next snapshot after this one, if there is any."""
+        topic = snapshot.topic
+        name = chronology.after(self.names(topic), snapshot.name, self._instants(topic))
+        return self.snapshot(topic, name) if name else None
+
+    def _instants(self, topic: str) -> Callable[[str], datetime]:
+        folder = self.topic_folder(topic)
+
+        def instant(name: str) -> datetime:
+            with files.translated(folder / name):
+                inode = (folder / name).stat().st_ino
+            return _instant(folder / name, inode)
+
+        return instant
+
+    def times(self, topic: str) -> dict[str, Times]:
+        """By the snapshots' names, in their order, when their files were written; none is read."""
+        folder = str(self.topic_folder(topic))
+        with files.translated(Path(folder)):
+            return {name: times(f"{folder}/{name}") for name in self.names(topic)}
+
+    def that_may_wait(self, topic: str, times: Mapping[str, Times]) -> list[Snapshot]:
+        """Those snapshots of the topic whose editors may be waited for, by name; none is read."""
+        named = (name for name, found in times.items() if found.may_wait)
+        return [each for each in (self.snapshot(topic, n) for n in named) if each.may_wait()]
+
+    def lagging(self, topic: str, times: Mapping[str, Times]) -> list[Snapshot]:
+        """Those snapshots of the topic that lag behind decisions, by name; see `Times.lags`.
+
+        None is read, so the one before is that by name.
+        """
+        found = list(times.items())
+        pairs = zip(found, [None, *(each for _, each in found)], strict=False)
+        return [self.snapshot(topic, name) for (name, one), behind in pairs if one.lags(behind)]
 
     def stamps(self, topic: str, file: str = PAPERS) -> dict[str, str]:
         """By the snapshots' names, a text that changes when that file does; none is read."""
-        folder = self.topic_folder(topic)
-        if not folder.is_dir():
-            return {}
-        with files.translated(folder):
-            with os.scandir(folder) as found:
-                names = [each.name for each in found if SNAPSHOT.fullmatch(each.name)]
-            return {name: files.stamp(f"{folder}/{name}/{file}") for name in names}
+        folder = str(self.topic_folder(topic))
+        with files.translated(Path(folder)):
+            return {name: files.stamp(f"{folder}/{name}/{file}") for name in self.names(topic)}
 
     def snapshot(self, topic: str, name: str) -> Snapshot:
         """The snapshot of exactly that name, whether it is there or not."""
@@ -86,10 +167,10 @@ class Outputs:
                 f"there is no topic {topic!r} in {self.root}; there are: {known}",
                 next_step="Check the name",
             )
-        candidates = [s for t in ([topic] if topic else self.topics()) for s in self.snapshots(t)]
-        if topic and wanted == "latest" and candidates:
-            return candidates[-1]
-        found = [s for s in candidates if s.name == wanted]
+        topics = [topic] if topic else self.topics()
+        if topic and wanted == "latest" and (newest := self.newest(topic)):
+            return newest
+        found = [self.snapshot(each, wanted) for each in topics if wanted in self.names(each)]
         if len(found) == 1:
             return found[0]
         if found:
@@ -97,7 +178,8 @@ class Outputs:
                 f"snapshot {name} is in several topics: {', '.join(map(str, found))}",
                 next_step="Name it with its topic",
             )
-        near = ", ".join(str(s) for s in candidates[-3:]) or "none yet"
+        lately = [s for t in topics for s in [*itertools.islice(self.newest_first(t), 3)][::-1]]
+        near = ", ".join(map(str, lately[-3:])) or "none yet"
         raise UsageError(
             f"there is no snapshot {name!r}; the newest: {near}",
             next_step="Name it topic/YYYYMMDD_HHMM or topic/latest",
@@ -166,18 +248,8 @@ class Outputs:
             files.append_lines(self._spend, [spend.to_json() for spend in spent])
 
     def spent_since(self, moment: datetime) -> Iterator[Spend]:
-        """What was spent since `moment`, the newest first, each answer once.
-
-        Read from the end of the file, so that it takes no longer as the file grows.
-        """
-        enough, met = utc(moment) - OUT_OF_ORDER, set()
-        for line in files.lines_backwards(self._spend):
-            spend = Spend.from_json(line, where=str(self._spend))
-            if spend.at < enough:
-                break
-            if spend.at >= utc(moment) and spend.id not in met:
-                met.add(spend.id)
-                yield spend
+        """What was spent since `moment`, the newest first, each answer once."""
+        return spending.since(self._spend, moment)
 
     def spent_by(self, run: Run, stage: str) -> tuple[Usage, dict[str, Usage]]:
         """What a stage of a snapshot cost so far, killed runs included, and that by model."""
@@ -208,9 +280,7 @@ class Outputs:
 
     def spent_on(self, day: datetime) -> float:
         """US dollars spent on the UTC day of `day`, over all commands, known prices only."""
-        start = utc(day).replace(hour=0, minute=0, second=0)
-        spent = self.spent_since(start)
-        return sum(s.usage.usd or 0.0 for s in spent if s.at < start + timedelta(days=1))
+        return self._today.on(day)
 
     def notices(self) -> Iterator[Notice]:
         """What people were told, the newest first, read as it is asked for."""
@@ -268,6 +338,16 @@ class Outputs:
         """Hold the lock of the site."""
         with files.locked(self.root / ".site.lock", timeout=SHORT_WAIT, holder="the site"):
             yield
+
+
+def _names(folder: Path) -> Sequence[str]:
+    return tuple(sorted(filter(SNAPSHOT.fullmatch, os.listdir(folder))))  # noqa: PTH208  thousands
+
+
+@functools.lru_cache(maxsize=20)
+def _known_names(folder: Path, _listing: str) -> Sequence[str]:
+    """The same, read once in a process as long as the listing does not change."""
+    return _names(folder)
 
 
 @functools.lru_cache(maxsize=100_000)

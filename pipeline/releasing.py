@@ -5,7 +5,7 @@ commands and the review app.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from pipeline import ledger
@@ -67,20 +67,18 @@ def release(  # noqa: PLR0913  who asks, for what
     return digest
 
 
-def make_up(settings: Settings, topic: str, now: datetime) -> list[Missing]:
-    """Release what stayed behind its decisions, whatever its age: a kill or a full disk came first.
+def make_up(settings: Settings, lagging: Iterable[Snapshot], now: datetime) -> list[Missing]:
+    """Release what lags behind its decisions, whatever its age: a kill or a full disk came first.
 
     The caller brings the site up to date. What is damaged is left, and told.
     """
     missing = []
-    behind: Snapshot | None = None
-    for snapshot in Outputs(settings.outputs).snapshots(topic):
+    for snapshot in lagging:
         try:
-            if snapshot.lags(behind) and summarized(snapshot):
+            if summarized(snapshot):
                 release(settings, snapshot, now, site=False)
         except DamagedFile as error:
             missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
-        behind = snapshot
     return missing
 
 
@@ -130,27 +128,27 @@ def assembled(
     return assemble(settings, snapshot, released)
 
 
-def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetime) -> None:
+def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetime) -> bool:
     """Say of papers that readers have seen that they were withdrawn, where they have seen them.
 
     For withdrawals that the newest snapshot shows, or one from `since` on. The caller brings
-    the site up to date afterwards.
+    the site up to date afterwards. Returns whether there was any.
     """
     outputs = Outputs(settings.outputs)
-    snapshots = outputs.snapshots(topic)
-    if not snapshots:
-        return
-    earliest = min(snapshots[-1].run().instant, since) - timedelta(seconds=1)
+    newest = outputs.newest(topic)
+    if newest is None:
+        return False
+    earliest = min(newest.run().instant, since) - timedelta(seconds=1)
     with ledger.opened(settings.cache, outputs, topic) as shown:
         told = shown.withdrawals_after(earliest)
         places = {name for paper in told for name, _ in shown.versions_of(paper)}
-    for snapshot in snapshots:
-        if snapshot.name not in places:
-            continue
+    for name in sorted(places):
+        snapshot = outputs.snapshot(topic, name)
         with snapshot.releasing():
             record_withdrawals(snapshot, told, now)
         if summarized(snapshot) and is_stale(settings, snapshot):
             release(settings, snapshot, now, site=False)
+    return bool(places)
 
 
 def summarized(snapshot: Snapshot) -> bool:
@@ -172,9 +170,7 @@ def _carry_on(settings: Settings, snapshot: Snapshot, now: datetime) -> str | No
 
     Its status then, None where none did. The caller brings the site up to date.
     """
-    of_topic = Outputs(settings.outputs).snapshots(snapshot.topic)
-    position = [s.name for s in of_topic].index(snapshot.name)
-    for later in of_topic[position + 1 : position + 2]:
-        if later.digest() is not None and is_stale(settings, later) and summarized(later):
-            return release(settings, later, now, site=False).status
-    return None
+    later = Outputs(settings.outputs).after(snapshot)
+    if later is None or later.digest() is None or not summarized(later):
+        return None
+    return release(settings, later, now, site=False).status if is_stale(settings, later) else None

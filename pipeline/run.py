@@ -5,9 +5,11 @@ tonight's work, gaps of the last seven days are asked for again.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import takewhile
 
 import msgspec
 
@@ -30,10 +32,10 @@ from pipeline.records import (
 from pipeline.releasing import give_notice, make_up, release, summarized, unreleased
 from pipeline.report import Missing, Reminder, Report, described, overdue
 from pipeline.settings import Settings, TopicSettings
-from pipeline.snapshot import Snapshot
+from pipeline.snapshot import Snapshot, Times
 from pipeline.sources.source import Source, open_source
 from pipeline.stages import check as checks
-from pipeline.stages.build import build_site
+from pipeline.stages.build import Built, build_site
 from pipeline.stages.fetch import fetch
 from pipeline.stages.judge import judging_prompt
 from pipeline.stages.summarize import summarize, worth_asking
@@ -63,13 +65,17 @@ class Night:
 
 @dataclass
 class Work:
-    """What a night came to: gaps asked for and closed, the cost, and what failed."""
+    """What a night came to: gaps asked for and closed, the cost, and what failed.
+
+    `built` is what it did to the site, as long as nothing was released since.
+    """
 
     asked: int = 0
     healed: int = 0
     usage: Usage = field(default_factory=Usage)
     missing: list[Missing] = field(default_factory=list)
     trouble: PaperlineError | None = None
+    built: Built | None = None
 
 
 def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) -> Report:
@@ -92,17 +98,16 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         for earlier in recent(outputs, topic.name, night.now):
             if snapshot is None or earlier.name != snapshot.name:
                 heal(night, topic, earlier, work)
-        work.missing += make_up(settings, topic.name, night.now)
-        week = night.now - timedelta(days=HEAL_DAYS)
-        give_notice(settings, topic.name, night.now, since=week)
+        times = _make_up(night, outputs, topic, work)
         # Also where an earlier run was cut off before it.
-        work.missing += [Missing(reason=f"site: {why}") for why in build_site(settings).troubles]
+        built = work.built or build_site(settings)
+        work.missing += [Missing(reason=f"site: {why}") for why in built.troubles]
         if work.trouble is not None:
             raise work.trouble
-        snapshots = outputs.snapshots(topic.name)
         # Where the newest are shown, only what was asked for by hand is ever waited for.
         every = topic.select == "new"
-        reminders = _reminders(settings, snapshots, night.now, work)
+        late = outputs.that_may_wait(topic.name, times)
+        reminders = _reminders(settings, late, night.now, work)
         waiting = [w for w in outputs.waiting(topic.name) if every or w.reason == "by hand"]
         report = Report(
             topic=topic.name,
@@ -117,7 +122,8 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
             missing=tuple(work.missing),
             reminders=tuple(reminders),
         )
-        return described(report, settings, snapshots[-1]) if snapshots else report
+        newest = outputs.newest(topic.name)
+        return described(report, settings, newest) if newest else report
 
 
 def unfinished(settings: Settings, snapshot: Snapshot) -> bool:
@@ -180,7 +186,8 @@ def lacks_opinions(settings: Settings, snapshot: Snapshot) -> bool:
 def recent(outputs: Outputs, topic: str, now: datetime) -> list[Snapshot]:
     """The snapshots whose gaps are still healed, oldest first."""
     since = now - timedelta(days=HEAL_DAYS)
-    return [s for s in outputs.snapshots(topic) if s.run().instant >= since]
+    found = takewhile(lambda s: s.run().instant >= since, outputs.newest_first(topic))
+    return [*found][::-1]
 
 
 def _reminders(
@@ -200,10 +207,10 @@ def _tonight(
     night: Night, outputs: Outputs, topic: TopicSettings, prompt: str | None, work: Work
 ) -> Snapshot | None:
     """Continue the newest snapshot, or make one; None where there is nothing new."""
-    settings, snapshots = night.settings, outputs.snapshots(topic.name)
-    if snapshots and unfinished(settings, snapshots[-1]):
-        snapshot: Snapshot | None = snapshots[-1]
-        missing = snapshots[-1].run().stages["fetch"].left_out
+    settings, newest = night.settings, outputs.newest(topic.name)
+    if newest and unfinished(settings, newest):
+        snapshot: Snapshot | None = newest
+        missing = newest.run().stages["fetch"].left_out
     else:
         fetched = fetch(settings, topic, night.now, night.source)
         snapshot, missing = fetched.snapshot, fetched.missing
@@ -220,8 +227,23 @@ def _tonight(
         )
         work.usage = work.usage.plus(made.usage)
         _check(night, snapshot, work)
-        release(settings, snapshot, night.now)
+        release(settings, snapshot, night.now, site=False)
+        work.built = build_site(settings)  # before healing, which may take long
     return snapshot
+
+
+def _make_up(
+    night: Night, outputs: Outputs, topic: TopicSettings, work: Work
+) -> Mapping[str, Times]:
+    """Release what was left behind; when the files of all snapshots were written, just before."""
+    times = outputs.times(topic.name)
+    lagging = outputs.lagging(topic.name, times)
+    work.missing += make_up(night.settings, lagging, night.now)
+    week = night.now - timedelta(days=HEAL_DAYS)
+    noticed = give_notice(night.settings, topic.name, night.now, since=week)
+    if lagging or noticed:
+        work.built = None
+    return times
 
 
 def _check(night: Night, snapshot: Snapshot, work: Work) -> None:
@@ -249,6 +271,7 @@ def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> 
         elif lacks_opinions(night.settings, snapshot):
             _check(night, snapshot, work)
         if asked or (summarized(snapshot) and unreleased(night.settings, snapshot)):
+            work.built = None
             release(night.settings, snapshot, night.now, site=False)
             return True
     except PromptError as error:

@@ -81,6 +81,19 @@ class SiteFolder:
             if shown.get((each.topic, each.name), files.LOST) != each.publications_stamp()
         ]
 
+    def standing(self, topic: str, stamps: Mapping[str, str]) -> set[str]:
+        """The topic's snapshots whose last release readers see, and see a digest.
+
+        `stamps` are those of their releases, by name.
+        """
+        known = self.catalogue()
+        of_topic = (one for one in (known.listed if known else ()) if one.topic == topic)
+        return {
+            one.snapshot
+            for one in of_topic
+            if not one.withdrawn and stamps.get(one.snapshot) == one.stamp
+        }
+
     def stamps(self, topics: Collection[str]) -> dict[str, str]:
         """The paths of our own files, each with a text that changes when the file does.
 

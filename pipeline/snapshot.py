@@ -5,9 +5,10 @@ Its folder is `outputs/<topic>/<YYYYMMDD_HHMM>/`; `outputs.py` finds and makes s
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline import files
 from pipeline.books import Run
@@ -29,9 +30,38 @@ from pipeline.records import (
 
 PUBLISHED = "6-published.jsonl"
 PAPERS = "1-papers.jsonl"
+DECISIONS = "4-decisions.jsonl"
+DIGEST = "5-digest.json"
 
 SHORT_WAIT = 30.0
 """Seconds to wait for a lock that is held for moments: a decision, a release."""
+
+
+class Times(NamedTuple):
+    """When files of a snapshot were written last, in nanoseconds.
+
+    0 stands for one that is not there or empty. They tell of thousands of snapshots where each
+    stands, and none is read.
+    """
+
+    assembled: int
+    decided: int
+    published: int
+
+    @property
+    def may_wait(self) -> bool:
+        """False where no editor is waited for; where it is true, `Snapshot.may_wait` knows more."""
+        if not self.published:
+            return bool(self.assembled)
+        return self.published <= self.decided or self.assembled <= self.published
+
+    def lags(self, behind: "Times | None" = None) -> bool:
+        """Whether something was decided after the digest was assembled last.
+
+        On this snapshot, or on the one before, from which decisions carry over.
+        """
+        decided = max(self.decided, behind.decided if behind else 0)
+        return 0 < self.assembled < decided
 
 
 class Snapshot:
@@ -41,13 +71,13 @@ class Snapshot:
         self.folder = folder
         self.topic = folder.parent.name
         self.name = folder.name
-        self.digest_json = folder / "5-digest.json"
+        self.digest_json = folder / DIGEST
         self.digest_md = folder / "5-digest.md"
         self.digest_html = folder / "5-digest.html"
         self._papers = folder / PAPERS
         self._summaries = folder / "2-summaries.jsonl"
         self._findings = folder / "3-findings.jsonl"
-        self._decisions = folder / "4-decisions.jsonl"
+        self._decisions = folder / DECISIONS
         self._preferences = folder / "4-preferences.jsonl"
         self._published = folder / PUBLISHED
         self._run = folder / "run.json"
@@ -171,35 +201,26 @@ class Snapshot:
         """Append and sync. Hold `releasing()`."""
         files.append_lines(self._published, [publication.to_json()])
 
+    def times(self) -> Times:
+        """When it was assembled, decided on and published last."""
+        with files.translated(self.folder):
+            return times(str(self.folder))
+
     def may_wait(self) -> bool:
         """Whether editors may be waited for, told by the files' times, of which none is read.
 
         They may where nothing was published as a whole, or something was decided since.
         """
-        with files.translated(self.folder):
-            if not files.ends_whole(self._published):
-                return self.digest_json.exists()
-            decided = self._decisions.exists() and self._decisions.stat().st_mtime_ns
-            return decided >= self._published.stat().st_mtime_ns
+        found = self.times()
+        if not found.may_wait:
+            return False
+        if files.ends_whole(self._published):
+            return found.published <= found.decided
+        return found.assembled > 0
 
     def lags(self, behind: "Snapshot | None" = None) -> bool:
-        """Whether something was decided after the digest was assembled last; no file is read.
-
-        On this snapshot, or on the one before, from which decisions carry over.
-        """
-        decided = [one._decisions for one in (self, behind) if one]  # noqa: SLF001
-        with files.translated(self.folder):
-            if not self.digest_json.exists():
-                return False
-            assembled = self.digest_json.stat().st_mtime_ns
-            return any(path.exists() and path.stat().st_mtime_ns > assembled for path in decided)
-
-    def was_released_since(self, moment: datetime) -> bool:
-        """Whether a release was written after that moment, told by the file's time."""
-        with files.translated(self.folder):
-            if not self._published.exists():
-                return False
-            return self._published.stat().st_mtime > moment.timestamp()
+        """Whether something was decided after the digest was assembled last; see `Times`."""
+        return self.times().lags(behind.times() if behind else None)
 
     def run(self) -> Run:
         """What was done to the snapshot. Raises `DamagedFile`."""
@@ -246,6 +267,23 @@ class Snapshot:
         """Hold the lock under which decisions are appended and digests released."""
         with files.locked(self.folder / ".lock", timeout=SHORT_WAIT, holder=f"snapshot {self}"):
             yield
+
+
+def times(folder: str) -> Times:
+    """The times of the snapshot in that folder."""
+    return Times(
+        _written(f"{folder}/{DIGEST}"),
+        _written(f"{folder}/{DECISIONS}"),
+        _written(f"{folder}/{PUBLISHED}"),
+    )
+
+
+def _written(path: str) -> int:
+    try:
+        found = os.stat(path)  # noqa: PTH116  it is asked of thousands of files
+    except FileNotFoundError:
+        return 0
+    return max(found.st_mtime_ns, 1) if found.st_size else 0
 
 
 def records_in(path: Path, kind: type[Kind], remedy: str = RESTORE) -> list[Kind]:

@@ -8,7 +8,8 @@ from pipeline.decisions import waited_for
 from pipeline.outputs import Outputs
 from pipeline.records import Count, Digest, Publication, Record, SnapshotName, Utc
 from pipeline.settings import Settings
-from pipeline.snapshot import Snapshot
+from pipeline.site_folder import SiteFolder
+from pipeline.snapshot import PUBLISHED, Snapshot
 from pipeline.staleness import Stale, stale
 from pipeline.text import amount
 
@@ -80,12 +81,24 @@ def overview(settings: Settings) -> list[SnapshotStatus]:
     outputs = Outputs(settings.outputs)
     states = []
     for topic in outputs.topics():
-        snapshots = outputs.snapshots(topic)[::-1]
-        for position, snapshot in enumerate(snapshots):
-            state = snapshot_status(snapshot)
-            if position == 0 or state.state != "published":
-                states.append(state.but(stale=stale(settings, snapshot)))
+        newest = outputs.newest(topic)
+        looked_at = {s.name: s for s in (newest, *_unsettled(settings, topic)) if s}
+        found = [(snapshot, snapshot_status(snapshot)) for snapshot in looked_at.values()]
+        found.sort(key=lambda each: (each[1].instant, each[0].name), reverse=True)
+        states += [
+            state.but(stale=stale(settings, snapshot))
+            for snapshot, state in found
+            if state.state != "published" or (newest and snapshot.name == newest.name)
+        ]
     return states
+
+
+def _unsettled(settings: Settings, topic: str) -> list[Snapshot]:
+    """The topic's snapshots of which it is not known, without reading them, that they stand."""
+    outputs = Outputs(settings.outputs)
+    standing = SiteFolder(settings.outputs).standing(topic, outputs.stamps(topic, PUBLISHED))
+    times = outputs.times(topic).items()
+    return [outputs.snapshot(topic, n) for n, at in times if at.may_wait or n not in standing]
 
 
 def detailed(settings: Settings, snapshot: Snapshot) -> SnapshotStatus:

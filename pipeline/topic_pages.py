@@ -48,19 +48,19 @@ class TopicPages:
 
     def pages(self) -> Iterator[dict[str, str]]:
         """What has to be written; nothing where nothing changed and nothing is missing."""
+        if self.before == self.now and self.paths <= self.whole:
+            return
         name, index = self.topic.name, f"{self.topic.name}/index.html"
         changed, last = self._changed(), newest(self.now)
         for one in changed:
             yield from self._at(one, f"{name}/{one.snapshot}.html")
-        if self.before == self.now and self.paths <= self.whole:
-            return
         if last in changed or last != newest(self.before or self.now) or index not in self.whole:
             yield from self._at(last, index)
         yield self._archive()
         yield self._feeds()
 
     @cached_property
-    def _neighbours(self) -> dict[str, Neighbours]:
+    def _neighbours(self) -> dict[str, tuple[str | None, str | None]]:
         return neighbours([one.snapshot for one in self.now])
 
     def _changed(self) -> list[Listed]:
@@ -82,8 +82,8 @@ class TopicPages:
     def _is_whole(self, one: Listed) -> bool:
         return f"{self.topic.name}/{one.snapshot}.html" in self.whole
 
-    def _place(self, page: str, beside: Neighbours = ALONE) -> Place:
-        return Place(self.site, f"{self.topic.name}/{page}", self.topic, beside)
+    def _place(self, page: str, beside: tuple[str | None, str | None] = ALONE) -> Place:
+        return Place(self.site, f"{self.topic.name}/{page}", self.topic, Neighbours(*beside))
 
     def _edition(self, one: Listed) -> Edition | None:
         """A snapshot as it was released; None, and noted, where that cannot be read any more."""
@@ -132,5 +132,5 @@ class TopicPages:
         return made
 
 
-def _in_order(found: Sequence[Month]) -> dict[str, Neighbours]:
+def _in_order(found: Sequence[Month]) -> dict[str, tuple[str | None, str | None]]:
     return neighbours([month.name for month in found])

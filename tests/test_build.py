@@ -238,6 +238,13 @@ class TestForMachines:
         assert index == "https://digests.example/tides/sitemap.xml"
         assert "Sitemap: https://digests.example/sitemap.xml\n" in press.text("robots.txt")
 
+    def test_addresses_are_escaped_in_sitemaps(self, tmp_path: Path) -> None:
+        press = Press(tmp_path, site=SiteSettings(url="https://x.example/a&b", search=False))
+        press.publish(a_night(1)).build()
+        for path in ("tides/sitemap.xml", "sitemap.xml"):
+            first = ET.fromstring(press.text(path)).findtext(".//{*}loc") or ""
+            assert first.startswith("https://x.example/a&b/tides/")
+
     def test_a_clock_that_was_set_back_takes_no_change_back(self, press: Press) -> None:
         early = a_night(1, 2, reason="correction")
         press.publish(a_night(1), early.but(at=early.at - timedelta(hours=30))).build()
@@ -593,10 +600,14 @@ def test_all_that_pages_are_made_of_is_in_the_mark() -> None:
 
 READING = {
     "books.py",
+    "chronology.py",
     "databases.py",
     "exchange.py",
+    "gate_settings.py",
     "openings.py",
+    "sections.py",
     "settings_faults.py",
+    "spending.py",
     "wording.py",
 }
 """What is used for reading files, and says nothing on a page."""

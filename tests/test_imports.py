@@ -10,10 +10,10 @@ MODULES = sorted(PIPELINE.rglob("*.py"))
 ORDER = [
     ["errors", "text", "wording"],
     ["files", "sentences", "typography", "excuses", "openings"],
-    ["encoding", "databases"],
+    ["encoding", "databases", "chronology"],
     ["records"],
     ["books"],
-    ["exchange", "progress", "ordering", "sections"],
+    ["exchange", "progress", "ordering", "sections", "spending"],
     ["settings_faults"],
     ["gate_settings"],
     ["settings"],

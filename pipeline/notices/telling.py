@@ -67,8 +67,9 @@ def published(settings: Settings, topic: str, now: datetime) -> None:
         return
     outputs = Outputs(settings.outputs)
     try:
-        since = datetime.now(UTC) - NEWS
-        recent = [s for s in outputs.snapshots(topic) if s.was_released_since(since)]
+        since = (datetime.now(UTC) - NEWS).timestamp() * 1e9
+        times = outputs.times(topic).items()
+        recent = [outputs.snapshot(topic, name) for name, at in times if at.published > since]
         behind = {str(snapshot) for snapshot in SiteFolder(settings.outputs).behind(recent)}
         for snapshot in recent:
             if str(snapshot) not in behind:

@@ -20,7 +20,7 @@ from pipeline.settings import Settings
 from pipeline.site.text import local_time
 
 
-class Listed(Record, frozen=True, kw_only=True):
+class Listed(Record, frozen=True, kw_only=True, gc=False):
     """One snapshot that was published, as lists and calendars name it.
 
     `when` is its local date and time, `2026-04-29 20:45`. `published` and `changed` are the
@@ -102,14 +102,12 @@ def _with_status(digest: Digest, status: str) -> int:
     return sum(entry.paper.status == status for entry in digest.papers)
 
 
-def neighbours(names: Sequence[str]) -> dict[str, Neighbours]:
-    """By each name, in order of time, the ones beside it."""
+def neighbours(names: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+    """By each name, in order of time, the ones before and after it; see `Neighbours`."""
     count = len(names)
     before, after = [None, *names][:count], [*names[1:], None][:count]
-    return {
-        name: Neighbours(earlier, later)
-        for name, earlier, later in zip(names, before, after, strict=True)
-    }
+    # Tuples, since thousands of another kind take as long as the page of one more day.
+    return dict(zip(names, zip(before, after, strict=True), strict=True))
 
 
 def newest(of_topic: Sequence[Listed]) -> Listed:

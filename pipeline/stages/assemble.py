@@ -4,8 +4,9 @@
 """
 
 import functools
+import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pipeline import candidates, composition, ledger
@@ -89,7 +90,8 @@ def gathered(settings: Settings, snapshot: Snapshot) -> Material:
     """All that the digest is made of, as it is on disk. Raises `DamagedFile`."""
     run = snapshot.run()
     checked = candidates.checked(run, snapshot.summaries())
-    earlier, releases = earlier_than(settings, snapshot), snapshot.publications()
+    earlier = [*itertools.islice(earlier_than(settings, snapshot), MOST_EARLIER)]
+    releases = snapshot.publications()
     before = earlier[0].digest() if earlier else None
     shown = candidates.active(run, checked)
     title = next((t.title for t in settings.topic if t.name == run.topic), "")
@@ -111,15 +113,13 @@ def gathered(settings: Settings, snapshot: Snapshot) -> Material:
         released=releases[-1] if releases else None,
         title=title or settings.site.title,
         policy=_policy(settings, snapshot.digest(), releases),
-        earlier=tuple(s.name for s in earlier[:MOST_EARLIER]),
+        earlier=tuple(s.name for s in earlier),
     )
 
 
-def earlier_than(settings: Settings, snapshot: Snapshot) -> list[Snapshot]:
-    """The topic's snapshots before this one, newest first."""
-    everything = Outputs(settings.outputs).snapshots(snapshot.topic)
-    names = [s.name for s in everything]
-    return everything[: names.index(snapshot.name)][::-1]
+def earlier_than(settings: Settings, snapshot: Snapshot) -> Iterator[Snapshot]:
+    """The topic's snapshots before this one, newest first, opened as asked for."""
+    return Outputs(settings.outputs).before(snapshot)
 
 
 def _policy(settings: Settings, before: Digest | None, releases: list[Publication]) -> Policy:

@@ -8,7 +8,7 @@ one too, leaves a line in `fetches.jsonl`, from which the next one knows how far
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -216,8 +216,8 @@ def _asked_for(text: str) -> str:
 
 def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Source) -> _Found:
     outputs = Outputs(settings.outputs)
-    snapshots = outputs.snapshots(topic.name)
-    _check_order(snapshots, now)
+    last = outputs.newest(topic.name)
+    _check_order(last, now)
     waiting = outputs.waiting(topic.name)
     since, wide = look_back(outputs, topic.name, now)
     back = None if topic.select == "latest" else since
@@ -229,14 +229,13 @@ def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Sour
         again |= set(shown.papers_since(now - WIDE)) if wide else set()
         if topic.select == "latest":
             recalled = _Recalled(source, again)
-            last = snapshots[-1].papers() if snapshots else []
             newest = source.papers(topic.query, order=topic.order)
-            choice = chooser.newest(newest, waiting, last, recalled.papers)
+            choice = chooser.newest(newest, waiting, last.papers() if last else [], recalled.papers)
             missed, rejected = [*recalled.missed, *source.missed], list(source.rejected)
         else:
             found = list(source.papers(topic.query, since=since))
             missed, rejected = list(source.missed), list(source.rejected)
-            missed += [] if found or missed else _suspicion(outputs, topic, snapshots, since)
+            missed += [] if found or missed else _suspicion(outputs, topic, last, since)
             recalled = _Recalled(source, again - {paper.id for paper in found})
             choice = chooser.unshown([*found, *recalled.papers], waiting)
             missed += recalled.missed
@@ -260,7 +259,7 @@ class _Recalled:
 
 
 def _suspicion(
-    outputs: Outputs, topic: TopicSettings, snapshots: list[Snapshot], since: datetime
+    outputs: Outputs, topic: TopicSettings, last: Snapshot | None, since: datetime
 ) -> list[str]:
     """What should have arrived again where nothing did, because the last snapshot shows it.
 
@@ -269,7 +268,6 @@ def _suspicion(
     before = next((each for each in outputs.fetches(topic.name) if not each.backfill), None)
     if before is None or not before.complete or before.query != topic.query:
         return []
-    last = snapshots[-1] if snapshots else None
     if last is None or last.run().backfilled:
         return []
     if any(paper.latest >= since for paper in last.each_paper()):
@@ -295,7 +293,7 @@ def look_back(outputs: Outputs, topic: str, now: datetime) -> tuple[datetime, bo
         if last and each.at <= week:
             break
     if oldest is None:
-        return _look_back_from_snapshots(outputs.snapshots(topic), now)
+        return _look_back_from_snapshots(outputs.newest_first(topic), now)
     since = last.at - OVERLAP if last else oldest.since or oldest.at - FIRST_NIGHT
     is_young = oldest.at > week
     if wide or is_young:
@@ -303,12 +301,16 @@ def look_back(outputs: Outputs, topic: str, now: datetime) -> tuple[datetime, bo
     return min(since, now - WIDE), True
 
 
-def _look_back_from_snapshots(snapshots: list[Snapshot], now: datetime) -> tuple[datetime, bool]:
-    runs = [run for s in reversed(snapshots) if not (run := s.run()).backfilled]
-    if not runs:
+def _look_back_from_snapshots(
+    newest_first: Iterable[Snapshot], now: datetime
+) -> tuple[datetime, bool]:
+    run = None
+    for run in (run for s in newest_first if not (run := s.run()).backfilled):
+        if run.stages["fetch"].complete:
+            break
+    if run is None:
         return now - FIRST_NIGHT, False
-    complete = (run.instant for run in runs if run.stages["fetch"].complete)
-    return min(next(complete, runs[-1].instant) - OVERLAP, now - WIDE), True
+    return min(run.instant - OVERLAP, now - WIDE), True
 
 
 def named_before(outputs: Outputs, topic: str, now: datetime) -> set[str]:
@@ -317,11 +319,11 @@ def named_before(outputs: Outputs, topic: str, now: datetime) -> set[str]:
     return {entry for each in recent for entry in each.unreadable}
 
 
-def _check_order(snapshots: list[Snapshot], now: datetime) -> None:
-    if snapshots and now < (newest := snapshots[-1].run().instant):
+def _check_order(last: Snapshot | None, now: datetime) -> None:
+    if last and now < (newest := last.run().instant):
         raise UsageError(
             f"{utc_text(now)} is before the newest snapshot, which is of {utc_text(newest)}",
-            where=str(snapshots[-1]),
+            where=str(last),
             next_step="Give a later --at, or none; where a clock that was wrong made that "
             "snapshot, move its folder away",
         )

@@ -42,7 +42,7 @@ class Drafts:
 
         Also where there is no such snapshot. Raises `DamagedFile`.
         """
-        if topic not in self.outputs.topics() or name not in self.outputs.stamps(topic):
+        if topic not in self.outputs.topics() or name not in self.outputs.names(topic):
             return None
         desk = self.desks.of(topic, name)
         if not desk.snapshot.digest_json.exists():
@@ -61,10 +61,7 @@ class Drafts:
 
     def _rows(self) -> Iterator[Row]:
         for topic in self.outputs.topics():
-            for name in self.outputs.stamps(topic):
-                snapshot = self.outputs.snapshot(topic, name)
-                if not snapshot.may_wait():
-                    continue
+            for snapshot in self.outputs.that_may_wait(topic, self.outputs.times(topic)):
                 try:
                     next(snapshot.each_paper(), None)  # which looks at the whole file
                     yield Row(snapshot, self._status(snapshot))
@@ -84,14 +81,16 @@ class Drafts:
 
     def _beside(self, snapshot: Snapshot) -> Neighbours:
         """The nearest snapshots that the site has: between these it would stand."""
-        names = [one.name for one in self.outputs.snapshots(snapshot.topic)]
-        position = names.index(snapshot.name)
         folder = self.outputs.site / snapshot.topic
-        before, after = (
-            next((name for name in those if (folder / f"{name}.html").is_file()), None)
-            for those in (names[:position][::-1], names[position + 1 :])
-        )
-        return Neighbours(before, after)
+
+        def is_there(one: Snapshot) -> bool:
+            return (folder / f"{one.name}.html").is_file()
+
+        before = next(filter(is_there, self.outputs.before(snapshot)), None)
+        after = self.outputs.after(snapshot)
+        while after and not is_there(after):
+            after = self.outputs.after(after)
+        return Neighbours(before.name if before else None, after.name if after else None)
 
 
 def drafts(settings: Settings) -> Drafts:

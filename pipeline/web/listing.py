@@ -1,5 +1,7 @@
 """The list of snapshots: what waits for editors, and what was published."""
 
+import contextlib
+import itertools
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -34,29 +36,32 @@ def listing(room: Newsroom, request: Request) -> Response:
     """The snapshots of all topics, the newest first. Query: `page`, from 1."""
     outputs = Outputs(room.settings.outputs)
     topics = outputs.topics()
-    newest = [s for topic in topics for s in reversed(_snapshots(outputs, topic))]
-    if len(topics) > 1:
-        newest.sort(key=lambda snapshot: snapshot.name, reverse=True)
-    pages = max(1, -(-len(newest) // ON_A_PAGE))
+    pages = max(1, -(-sum(len(outputs.names(topic)) for topic in topics) // ON_A_PAGE))
     number = number_of(request, pages)
-    shown = newest[(number - 1) * ON_A_PAGE : number * ON_A_PAGE]
     return page(
         request,
         "list.html.j2",
-        rows=[_row(room, snapshot) for snapshot in shown],
-        waiting=sum(_row(room, s).waits for s in newest if s.may_wait()),
+        rows=[_row(room, snapshot) for snapshot in _shown(outputs, topics, number)],
+        waiting=sum(
+            _row(room, snapshot).waits
+            for topic in topics
+            for snapshot in outputs.that_may_wait(topic, outputs.times(topic))
+        ),
         zone=room.settings.zone,
         number=number,
         pages=pages,
     )
 
 
-def _snapshots(outputs: Outputs, topic: str) -> list[Snapshot]:
-    """The topic's snapshots, oldest first; by their names where one's instant is lost."""
-    try:
-        return outputs.snapshots(topic)
-    except DamagedFile:  # its row says so
-        return [outputs.snapshot(topic, name) for name in sorted(outputs.stamps(topic))]
+def _shown(outputs: Outputs, topics: list[str], number: int) -> list[Snapshot]:
+    """The snapshots of a page; those of several topics, or where an instant is lost, by name."""
+    those = slice((number - 1) * ON_A_PAGE, number * ON_A_PAGE)
+    if len(topics) == 1:
+        with contextlib.suppress(DamagedFile):  # its row says so
+            return [*itertools.islice(outputs.newest_first(topics[0]), those.start, those.stop)]
+    named = [(name, topic) for topic in topics for name in outputs.names(topic)]
+    named.sort(key=lambda each: each[0], reverse=True)
+    return [outputs.snapshot(topic, name) for name, topic in named[those]]
 
 
 def number_of(request: Request, pages: int) -> int:

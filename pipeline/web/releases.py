@@ -116,12 +116,11 @@ class Releases:
     def _make_up(self) -> None:
         outputs, folder = Outputs(self._settings.outputs), SiteFolder(self._settings.outputs)
         for topic in outputs.topics():
-            snapshots = outputs.snapshots(topic)
-            pairs = zip(snapshots, [None, *snapshots], strict=False)
-            lagging = any(snapshot.lags(behind) for snapshot, behind in pairs)
+            snapshots = [outputs.snapshot(topic, name) for name in outputs.names(topic)]
+            lagging = outputs.lagging(topic, outputs.times(topic))
             if not lagging and not folder.behind(snapshots):
                 continue
-            for missing in releasing.make_up(self._settings, topic, datetime.now(UTC)):
+            for missing in releasing.make_up(self._settings, lagging, datetime.now(UTC)):
                 log.warning("%s/%s is not released: %s", topic, missing.snapshot, missing.reason)
             releasing.show(self._settings)
             self.announce(topic)

@@ -1,0 +1,107 @@
+"""What was spent: the lines of `spend.jsonl`, each answer once, without reading it all again."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from pipeline import files
+from pipeline.books import Spend
+from pipeline.records import utc
+
+OUT_OF_ORDER = timedelta(hours=1)
+"""How far lines of several processes may stand out of the order of their times."""
+
+REMEMBERED = 100_000
+"""Lines among which an answer that was booked twice is noticed.
+
+A killed run's last answers are booked again by the next command, so only what others booked
+meanwhile stands between. A bulk run books millions, of which memory need not hold the ids.
+"""
+
+
+class _Met:
+    """The ids of the last `REMEMBERED` answers."""
+
+    def __init__(self, ids: Iterable[str] = ()) -> None:
+        self._ids = dict.fromkeys(ids)
+
+    def is_new(self, id_: str) -> bool:
+        """Whether this one was not met lately; it is from now on."""
+        if id_ in self._ids:
+            return False
+        self._ids[id_] = None
+        if len(self._ids) > REMEMBERED:
+            del self._ids[next(iter(self._ids))]
+        return True
+
+
+def since(path: Path, moment: datetime) -> Iterator[Spend]:
+    """What was spent since `moment`, the newest first, each answer once.
+
+    Read from the end of the file, so that it takes no longer as the file grows. Raises
+    `DamagedFile`, `OutputError`.
+    """
+    enough, met = utc(moment) - OUT_OF_ORDER, _Met()
+    for line in files.lines_backwards(path):
+        spend = Spend.from_json(line, where=str(path))
+        if spend.at < enough:
+            break
+        if spend.at >= utc(moment) and met.is_new(spend.id):
+            yield spend
+
+
+class DaySpending:
+    """US dollars spent on a UTC day, known prices only; asked again, it reads what is new."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start: datetime | None = None
+        self._read = 0
+        self._total = 0.0
+        self._met = _Met()
+
+    def on(self, day: datetime) -> float:
+        """What all commands spent on the day of `day`. Raises as `since` does."""
+        start = utc(day).replace(hour=0, minute=0, second=0)
+        with files.translated(self._path):
+            size = self._path.stat().st_size if self._path.exists() else 0
+            if start == self._start and size >= self._read:
+                self._go_on()
+            else:
+                self._begin(start, size)
+        return self._total
+
+    def _begin(self, start: datetime, size: int) -> None:
+        self._start, self._read, self._total = start, size, 0.0
+        newest: list[str] = []
+        for spend in since(self._path, start):
+            if len(newest) < REMEMBERED:
+                newest.append(spend.id)
+            self._count(spend)
+        self._met = _Met(reversed(newest))
+        if not self._is_whole(size):
+            self._start = None  # a line is being written, or torn: next time all is read again
+
+    def _is_whole(self, size: int) -> bool:
+        """Whether a line ends at byte `size`."""
+        if size == 0:
+            return False
+        with self._path.open("rb") as file:
+            file.seek(size - 1)
+            return file.read(1) == b"\n"
+
+    def _go_on(self) -> None:
+        """Count the lines that were appended; one that was met, when this began, counts once."""
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break  # somebody is writing it
+                self._read += len(line)
+                spend = Spend.from_json(line.decode("utf-8", "replace"), where=str(self._path))
+                if self._met.is_new(spend.id):
+                    self._count(spend)
+
+    def _count(self, spend: Spend) -> None:
+        if self._start is not None and self._start <= spend.at < self._start + timedelta(days=1):
+            self._total += spend.usage.usd or 0.0
