@@ -12,7 +12,7 @@ from tests.feeds import SmallArxiv
 from tests.nights import Nights
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-pytest_plugins = ["tests.browser"]
+pytest_plugins = ["tests.browser", "tests.crowd", "tests.ray_cluster"]
 TESTBED = Path(
     os.environ.get("PAPERLINE_TESTBED") or REPOSITORY.parent / "shared" / "testbed"
 ).resolve()

@@ -334,3 +334,13 @@ def test_a_model_without_so_many_tokens_has_room_for_the_lines_only(said):
     assert lowered == FRESH.but(tight=True)
     assert allowed(lowered) == 0
     assert lowered.lowered(said, []) is None
+
+
+def test_two_who_asked_the_same_model_know_together_what_each_found() -> None:
+    one = Abilities.unknown().but(form="json_object", refused=("seed",), proved=True)
+    other = Abilities.unknown().but(limit="max_tokens", refused=("seed", "top_p"), tight=True)
+    for both in (one.with_taught(other), other.with_taught(one)):
+        assert (both.form, both.proved) == ("json_object", True)
+        assert both.limit == "max_tokens"
+        assert sorted(both.refused) == ["seed", "top_p"]
+        assert both.tight

@@ -1,7 +1,7 @@
 """One contract for all executors: the same jobs, the same outcomes, cache and books."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from pipeline.cache import AnswerCache
 from pipeline.errors import BatchRunning
 from pipeline.exchange import Executor, Outcome
 from pipeline.executors.batch import Batch
+from pipeline.executors.cluster import Cluster
 from pipeline.executors.embedded import Embedded
 from pipeline.executors.online import Online
 from pipeline.glossary import Glossary
@@ -22,6 +23,7 @@ from pipeline.settings import BudgetSettings, ModelSettings
 from tests.batch_server import BatchServer
 from tests.jobs import KEY, fingerprint_of, job
 from tests.model_server import ModelServer
+from tests.ray_cluster import Nodes
 
 JOBS = 7
 
@@ -29,10 +31,11 @@ JOBS = 7
 class Bench:
     """Every executor, over the same server and cache."""
 
-    def __init__(self, folder: Path, httpserver: HTTPServer) -> None:
+    def __init__(self, folder: Path, httpserver: HTTPServer, nodes: Callable[[], Nodes]) -> None:
         self.online = ModelServer(httpserver)
         self.batches = BatchServer(httpserver)
         self.cache = AnswerCache(folder / "cache")
+        self._nodes = nodes
         self._outputs = Outputs(folder / "outputs")
         self._settings = ModelSettings(
             name="test-model",
@@ -47,6 +50,9 @@ class Bench:
         if name == "embedded":
             return Embedded(Glossary({"paper": "论文"}), datetime(2026, 1, 1, tzinfo=UTC))
         budget = Budget(BudgetSettings(), lambda: 0.0)
+        if name == "cluster":
+            settings = self._nodes().settings()
+            return Cluster(settings, [(self._settings, KEY)], self.cache, budget)
         online = Online([(self._settings, KEY)], self.cache, budget)
         if name == "online":
             return online
@@ -79,14 +85,16 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, httpserver: HTTPServer) -> Iterator[Bench]:
-    made = Bench(tmp_path, httpserver)
+def bench(
+    tmp_path: Path, httpserver: HTTPServer, request: pytest.FixtureRequest
+) -> Iterator[Bench]:
+    made = Bench(tmp_path, httpserver, lambda: request.getfixturevalue("ray_nodes"))
     yield made
     made.cache.close()
 
 
-every = pytest.mark.parametrize("name", ["online", "batch", "embedded"])
-asking = pytest.mark.parametrize("name", ["online", "batch"])
+every = pytest.mark.parametrize("name", ["online", "batch", "cluster", "embedded"])
+asking = pytest.mark.parametrize("name", ["online", "batch", "cluster"])
 
 
 @every
@@ -115,8 +123,17 @@ def test_every_answer_is_in_the_cache_and_in_the_books(bench: Bench, name: str) 
         assert answer.usage in [spend.usage for spend in spent]
 
 
-@asking
-@pytest.mark.parametrize("before", ["online", "batch"])
+@pytest.mark.parametrize(
+    ("before", "name"),
+    [
+        ("online", "online"),
+        ("online", "batch"),
+        ("batch", "online"),
+        ("batch", "batch"),
+        ("online", "cluster"),
+        pytest.param("cluster", "online", marks=pytest.mark.prove),
+    ],
+)
 def test_an_answer_serves_every_executor_and_is_paid_once(
     bench: Bench, name: str, before: str
 ) -> None:
@@ -127,9 +144,10 @@ def test_an_answer_serves_every_executor_and_is_paid_once(
     assert all(outcome.from_cache for outcome in second)
 
 
-def test_redo_asks_anew_and_keeps_the_old_answers(bench: Bench) -> None:
+@pytest.mark.parametrize("name", ["online", pytest.param("cluster", marks=pytest.mark.prove)])
+def test_redo_asks_anew_and_keeps_the_old_answers(bench: Bench, name: str) -> None:
     bench.run("online")
-    _, spent = bench.run("online", redo=True)
+    _, spent = bench.run(name, redo=True)
     assert len(spent) == JOBS
     assert len(bench.cache.answers(fingerprint_of(job(1)))) == 2
 

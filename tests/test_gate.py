@@ -284,3 +284,33 @@ async def test_a_turn_that_came_to_a_request_that_was_cancelled_goes_to_the_next
     second.cancel()
     await asyncio.gather(ending, third)
     assert third.done()
+
+
+async def test_a_smaller_gate_is_in_force_when_it_has_drained():
+    gate = Gate(4)
+    async with requests_through(gate) as requests:
+        await requests.begin("a", "b", "c", "d", "e")
+        gate.resize(2)
+        draining = asyncio.create_task(gate.drained())
+        await requests.end("a")
+        assert not draining.done()
+        await requests.end("b")
+        assert draining.done()
+        assert requests.under_way == ["c", "d"]
+
+
+async def test_a_larger_gate_lets_those_through_who_wait():
+    gate = Gate(2)
+    async with requests_through(gate) as requests:
+        await requests.begin("a", "b", "c", "d")
+        gate.resize(3)
+        await gate.drained()
+        await all_waiting()
+        assert requests.under_way == ["a", "b", "c"]
+
+
+def test_what_an_overload_taught_holds_in_proportion_in_a_gate_of_another_size(clock):
+    gate = Gate(100, clock)
+    overload(gate, clock)
+    gate.resize(50)
+    assert gate.allowed == 35

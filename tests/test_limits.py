@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.llm import limits
-from pipeline.llm.limits import LONGEST_WAIT, MINUTE, Bucket, Limiter, retry_after
+from pipeline.llm.limits import LONGEST_WAIT, LOOK_AGAIN, MINUTE, Bucket, Limiter, retry_after
 
 SHIPPED_MARGIN = limits.MARGIN
 BURST, MARGIN = 1.0, 0.98
@@ -391,3 +391,58 @@ async def test_a_pause_is_not_made_up(clock):
     after = [at for at in sent if at >= begun + 30]
     assert len(after) == 40
     assert after[-1] - after[0] >= (40 - 1 - 10) / 10 - 0.001
+
+
+def test_a_bucket_that_is_resized_keeps_what_was_earned_at_the_old_rate(clock):
+    bucket = emptied(Bucket(6000, clock))
+    clock.now += 0.5
+    bucket.resize(600)
+    assert bucket.delay(9.8) == 0
+    bucket.take(9.8)
+    assert bucket.delay(9.8) == pytest.approx(1)
+
+
+def test_a_bucket_that_grows_earns_nothing_for_the_time_before(clock):
+    bucket = emptied(Bucket(600, clock))
+    clock.now += 1
+    bucket.resize(6000)
+    bucket.take(9.8)
+    assert bucket.delay(98) == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(("limit", "shares"), [(500, 4), (250, 4), (240, 3), (6000, 7)])
+async def test_no_minute_of_all_shares_together_has_more_requests_than_the_limit(
+    limit, shares, as_shipped, monkeypatch
+):
+    sent = []
+    for _ in range(shares):
+        clock = Clock()
+        monkeypatch.setattr(asyncio, "sleep", clock.sleep)
+        limiter = Limiter(limit, 1e12, clock, shares=shares)
+        for _ in range(2 * limit // shares):
+            await limiter.wait(1)
+            sent.append(clock())
+    sent.sort()
+    assert all(later - first > MINUTE for first, later in zip(sent, sent[limit:], strict=False))
+
+
+@pytest.mark.parametrize("shares", [2, 4])
+def test_what_the_providers_headers_say_is_parted_too(clock, shares):
+    limiter = Limiter(12_000, 1e12, clock, shares=shares)
+    limiter.heed({"x-ratelimit-limit-requests": "6000", "x-ratelimit-remaining-requests": "0"})
+    assert limiter.delay(1) == pytest.approx(shares / 98)
+
+
+async def test_whoever_waits_notices_that_its_share_has_grown(clock, monkeypatch):
+    limiter = Limiter(4, 1e12, clock, shares=4)
+    await limiter.wait(1)
+    begun = clock()
+    slow = clock.sleep
+
+    async def growing(seconds: float) -> None:
+        await slow(seconds)
+        limiter.share(1)
+
+    monkeypatch.setattr(asyncio, "sleep", growing)
+    await limiter.wait(1)
+    assert clock() - begun <= LOOK_AGAIN + MINUTE / 4 / MARGIN

@@ -1,5 +1,6 @@
 """The online executor against a real HTTP server."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pipeline.errors import OutputError
 from pipeline.exchange import Job, Outcome
 from pipeline.executors.online import Online
 from pipeline.llm import limits, provider
-from pipeline.llm.asking import ASKS, READY
+from pipeline.llm.asking import ASKS, READY, Keeper
 from pipeline.llm.budget import Budget
 from pipeline.llm.provider import MOST_REJECTED, TRIES
 from pipeline.settings import BudgetSettings, ModelSettings, ProviderSettings
@@ -604,3 +605,34 @@ def test_braces_without_end_hold_nothing_up(
 ) -> None:
     server.queue.append(completion(content))
     assert execute(server, cache, [job(1)])["2601.00001"].lines
+
+
+def test_an_error_of_one_ends_all_that_are_at_work_at_once_and_leaves_no_gap(
+    server: ModelServer, cache: AnswerCache
+) -> None:
+    settings = settings_for(server, concurrency=4)
+    executor = Online([(settings, KEY)], cache, Budget(BudgetSettings(), lambda: 0.0))
+    delivered: list[Outcome] = []
+
+    def full(_: Outcome) -> None:
+        raise OutputError("No space left on device", where="2-summaries.jsonl")
+
+    async def both() -> list[BaseException | None]:
+        keeper = Keeper(cache, lambda _: None)
+        halves = (iter([job(n) for n in range(20)]), iter([job(n) for n in range(20, 400)]))
+        works = (
+            executor.work(halves[0], full, keeper),
+            executor.work(halves[1], delivered.append, keeper),
+        )
+        ended = await asyncio.gather(*works, return_exceptions=True)
+        more = iter([job(n) for n in range(400, 410)])
+        await executor.work(more, delivered.append, keeper)
+        keeper.close()
+        await executor.end()
+        return ended
+
+    ended = asyncio.run(both())
+    assert [type(error) for error in ended] == [OutputError, OutputError]
+    assert len(server.bodies) < 60
+    assert all(outcome.lines for outcome in delivered)
+    assert len(delivered) >= 10, "what follows is asked again"

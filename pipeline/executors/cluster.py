@@ -8,116 +8,55 @@ wire: that is asked for again, and its share goes to the others until another ta
 
 import asyncio
 import contextlib
-import functools
 import logging
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from pipeline.cache import AnswerCache
 from pipeline.errors import BudgetReached, ClusterUnavailable
 from pipeline.exchange import Answer, Request
-from pipeline.llm.abilities import Abilities, Known
-from pipeline.llm.asking import Asking
-from pipeline.llm.budget import UNLIMITED, Budget
+from pipeline.llm.abilities import Known
+from pipeline.llm.asker import Asker, Told
+from pipeline.llm.asking import READY, Asking
+from pipeline.llm.budget import Budget
 from pipeline.llm.expectation import Expectation
+from pipeline.llm.gate import share_of
 from pipeline.llm.keys import Secret
-from pipeline.ray_session import joined
+from pipeline.ray_session import as_raised, broken, gone, joined, told
 from pipeline.records import Failure
 from pipeline.settings import ClusterSettings, ProviderSettings
-from pipeline.text import amount, one_line
-
-if TYPE_CHECKING:
-    from pipeline.llm.provider import Provider
+from pipeline.text import amount
+from pipeline.version import VERSION
 
 log = logging.getLogger(__name__)
 
 PLACED = 300.0
 """Seconds to wait for a first process: a cluster that grows takes minutes to have a node more."""
 
+TOGETHER = 10.0
+"""Seconds for which those that begin first leave the others' shares to them."""
+
+A_SECOND = 60
+"""Requests a minute for which a process more is worth it; below, the limits would be crumbs."""
+
 MOST_CALLS = 20_000
 """Calls that an actor takes at once: more than the largest `concurrency`, and what waits."""
 
 MOST_LOST = 3
-"""Times that whoever asks about one paper may be lost; then it is taken to be the paper."""
-
-
-class Told(NamedTuple):
-    """What came of one request: the answer, or why none.
-
-    `down`: nothing more can be had there. `taught`: what the model was found to take.
-    """
-
-    said: Answer | Failure
-    down: bool
-    taught: Abilities | None
-
-
-class _Notes:
-    """What is known of models, in memory: the driver has it on disk."""
-
-    def __init__(self, notes: dict[str, str]) -> None:
-        self._notes = notes
-
-    def recall(self, key: str) -> str | None:
-        return self._notes.get(key)
-
-    def remember(self, key: str, text: str) -> None:
-        self._notes[key] = text
-
-
-class Asker:
-    """A Ray actor: the clients of all providers, each with one of `shares` parts of its limits.
-
-    It is made without a key; `connect` brings the keys from the driver to this process alone,
-    as arguments of a call, which Ray keeps in neither its object store nor its logs.
-    """
-
-    def __init__(self) -> None:
-        self._providers: list[Provider] = []
-
-    async def ready(self) -> None:
-        """Return once the process is there."""
-
-    async def connect(
-        self, keyed: list[tuple[ProviderSettings, Secret]], notes: dict[str, str], shares: int
-    ) -> None:
-        """Be ready to ask, knowing what `notes` say of the models."""
-        from pipeline.llm.provider import Provider  # the SDK, which the driver does not need
-
-        self._known = Known(_Notes(notes))
-        self._providers = [
-            # The driver holds the budget of all.
-            Provider(table, secret.key, self._known, Budget(UNLIMITED, float), shares=shares)
-            for table, secret in keyed
-        ]
-
-    async def ask(self, which: int, request: Request, room: int) -> Told:
-        """What the provider of that number answers; see `Provider.ask`."""
-        provider = self._providers[which]
-        before = self._known.of(provider.settings, request.model)
-        said = await provider.ask(request, room=room)
-        after = self._known.of(provider.settings, request.model)
-        taught = not before.asks_as(after) or after.reasoning > before.reasoning
-        return Told(said, provider.down is not None, after if taught else None)
-
-    async def share(self, shares: int) -> None:
-        """Use one of so many parts of the limits from now on."""
-        for provider in self._providers:
-            provider.share(shares)
-
-    async def stop(self, *, stop: bool) -> None:
-        """Send nothing more of what waits here, or send again."""
-        for provider in self._providers:
-            provider.stopped = stop
+"""Times that whoever asks about one paper may be lost; then it is taken to be the paper. So many
+times all may be lost with nothing told in between; then none begins in their place."""
 
 
 @dataclass(eq=False)
 class _Member:
-    """An actor that asks; so many requests are with it, and these providers are down there."""
+    """An actor that asks: by provider its share, what is under way with it, and why it is down."""
 
     actor: Any
-    under_way: int = 0
+    shares: list[int] = field(default_factory=list)
+    under_way: Counter[int] = field(default_factory=Counter)
     down: dict[int, Failure] = field(default_factory=dict)
 
 
@@ -130,13 +69,17 @@ class Cluster(Asking):
         keyed: Sequence[tuple[ProviderSettings, str]],
         cache: AnswerCache,
         budget: Budget,
+        hidden: Collection[str] = (),
     ) -> None:
-        """`keyed`: the model's table and its fallbacks, each with its own key."""
+        """`keyed`: the model's table and its fallbacks, each with its own key.
+
+        `hidden`: environment variables that a Ray of its own does not inherit; see `joined`.
+        """
         self._session = contextlib.ExitStack()
         tables, known = [table for table, _ in keyed], Known(cache)
 
         def connect() -> list[_Remote]:
-            self._session.enter_context(joined(settings))
+            self._session.enter_context(joined(settings, hidden=hidden))
             pool = Pool(settings, keyed, known)
             return [_Remote(pool, which, table, budget) for which, table in enumerate(tables)]
 
@@ -144,8 +87,8 @@ class Cluster(Asking):
 
     def close(self) -> None:
         """End the actors, and Ray where it was started for this."""
-        super().close()
-        self._session.close()
+        with self._session:
+            super().close()
 
 
 class _Remote:
@@ -193,42 +136,51 @@ class Pool:
         keyed: Sequence[tuple[ProviderSettings, str]],
         known: Known,
     ) -> None:
-        """Ray is joined. As many actors begin as `settings` says, or as can ask at once."""
+        """Ray is joined. As many actors begin as `settings` says, or as have something to do."""
         self.stopped = False
         self._settings = settings
-        self._keyed = [(table, Secret(key)) for table, key in keyed]
+        self._tables = [table for table, _ in keyed]
+        self._keys = [Secret(key) for _, key in keyed]
         self._known = known
         self._members: list[_Member] = []
         self._sharing = asyncio.Lock()
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._joining = 0
+        self._wanted = min(settings.actors, max(map(_most_shares, self._tables)))
+        self._awaited = self._wanted
+        self._lost_since_told = self._not_begun = 0
         self._trouble = "none has begun"
-        for _ in range(min(settings.actors, *(table.concurrency for table, _ in keyed))):
+        for _ in range(self._wanted):
             self._begin()
+        self._spawn(self._await_no_more())
 
     async def ask(self, which: int, request: Request, room: int) -> Answer | Failure:
         """What a provider answers, by whichever member has the least under way.
 
         Raises `ClusterUnavailable` where no member is left and none comes.
         """
-        for _ in range(MOST_LOST):
+        lost = 0
+        while lost < MOST_LOST:
             member = await self._freest(which)
             if isinstance(member, Failure):
                 return member
-            member.under_way += 1
+            member.under_way[which] += 1
             try:
-                told: Told = await member.actor.ask.remote(which, request, room)
-            except _lost() as error:
+                with as_raised():
+                    came: Told = await member.actor.ask.remote(which, request, room)
+            except gone() as error:
                 self._lose(member, error)
+                lost += 1
                 continue
             finally:
-                member.under_way -= 1
-            if told.taught is not None:
-                self._known.learn(self._keyed[which][0], request.model, told.taught)
-            if isinstance(told.said, Answer) or not told.down:
-                return told.said
-            self._leave(member, which, told.said)
+                member.under_way[which] -= 1
+                self._changed.set()
+            self._lost_since_told = 0
+            self._learn(which, request.model, came)
+            if isinstance(came.said, Answer) or not came.down:
+                return came.said
+            self._leave(member, which, came.said)
         reason = f"whoever asked about it was lost, {MOST_LOST} times"
         return Failure(kind="content", reason=reason)
 
@@ -237,93 +189,176 @@ class Pool:
         if stop != self.stopped:
             self.stopped = stop
             for member in self._members:
-                member.actor.stop.remote(stop=stop)
+                self._spawn(self._tell(member))
 
     async def close(self) -> None:
         """End all actors."""
-        import ray
-
         for task in self._tasks:
             task.cancel()
         for member in self._members:
-            ray.kill(member.actor)
+            self._end(member.actor)
         self._members = []
 
+    def _learn(self, which: int, model: str, came: Told) -> None:
+        """The driver knows what every member found out, and keeps it."""
+        table = self._tables[which]
+        known = self._known.of(table, model)
+        after = known if came.taught is None else known.with_taught(came.taught)
+        if isinstance(came.said, Answer):
+            after = after.after(came.said.usage.reasoning_tokens)
+        if after is not known:
+            self._known.learn(table, model, after)
+
+    def _serving(self, which: int, members: list[_Member]) -> list[_Member]:
+        """Those who ask a provider: for whom it is up, and no more than share its limits."""
+        up = [member for member in members if which not in member.down]
+        return up[: _most_shares(self._tables[which])]
+
     async def _freest(self, which: int) -> _Member | Failure:
-        """The member with the least to do, or why none can ask the provider; waits for a first."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PLACED):
-                while not self._members and self._joining:
-                    self._changed.clear()
+        """The member with the least to do, or why none can ask the provider.
+
+        Waits for a first member, and for one with room: what waits with a member is lost with it,
+        and no other can take it over.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + PLACED
+        while True:
+            if serving := self._serving(which, self._members):
+                freest = min(serving, key=lambda member: member.under_way[which])
+                if freest.under_way[which] < self._room(which, freest):
+                    return freest
+            elif self._members:
+                return self._members[0].down[which]
+            elif not self._joining or clock() >= deadline:
+                raise self._nobody()
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(None if serving else deadline):
                     await self._changed.wait()
-        up = [member for member in self._members if which not in member.down]
-        if up:
-            return min(up, key=lambda member: member.under_way)
-        if self._members:
-            return self._members[0].down[which]
+
+    def _room(self, which: int, member: _Member) -> int:
+        """Requests to hand to a member: those that it may have on the wire, and some that wait."""
+        wire = share_of(self._tables[which].concurrency, member.shares[which])
+        return math.ceil(READY * wire)
+
+    def _nobody(self) -> ClusterUnavailable:
         reserved = self._settings.resources or "nothing"
-        raise ClusterUnavailable(
+        return ClusterUnavailable(
             f"no process that could ask is left: {self._trouble}",
             where=f"[cluster] address = {self._settings.address}, reserving {reserved}",
             next_step="Compare [cluster] resources with what `ray status` shows as free, then run "
-            "the same command again",
+            "the same command again: every answer that came is kept",
         )
 
     def _leave(self, member: _Member, which: int, failure: Failure) -> None:
-        """A provider is down as one member sees it; where it refuses the key, it is for all."""
-        everywhere = self._members if failure.kind == "refused" else [member]
-        for each in everywhere:
-            each.down[which] = failure
-        log.warning("a process asks no more: %s", failure.reason)
+        """A provider is down as one member sees it: its share goes to those that still ask."""
+        if which not in member.down:
+            member.down[which] = failure
+            log.warning("a process asks no more: %s", failure.reason)
+            self._spawn(self._share())
 
     def _lose(self, member: _Member, error: Exception) -> None:
         """A member is gone: its share goes to the others, and another begins in its place."""
-        if member in self._members:
-            self._members.remove(member)
-            self._trouble = one_line(str(error))[:200]
-            log.warning(
-                "a process was lost with %s on its wire, asked for again: %s",
-                amount(member.under_way, "request"),
-                self._trouble,
-            )
+        if member not in self._members:
+            return
+        self._members.remove(member)
+        self._end(member.actor)  # which may be out of reach only
+        self._trouble = told(error)
+        log.warning(
+            "a process was lost with %s, asked for again: %s",
+            amount(member.under_way.total(), "request"),
+            self._trouble,
+        )
+        self._lost_since_told += 1
+        if self._lost_since_told <= MOST_LOST * self._wanted:
             self._begin()
+        self._spawn(self._share())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _begin(self) -> None:
         """Have one actor more, as soon as Ray has room for it."""
         self._joining += 1
-        task = asyncio.get_running_loop().create_task(self._join())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self._join())
 
     async def _join(self) -> None:
+        actor = self._actor()
+        failed: tuple[type[Exception], ...] = (*gone(), ClusterUnavailable)
         try:
-            await self._share()  # what was lost is theirs until the other one is there
-            actor = self._actor()
-            await actor.ready.remote()
-            async with self._sharing:
-                shares = len(self._members) + 1
-                await self._resize(shares)  # before there is one more
-                await actor.connect.remote(self._keyed, self._known.notes(), shares)
-                await actor.stop.remote(stop=self.stopped)
-                self._members.append(_Member(actor))
-        except _lost() as error:
-            self._trouble = one_line(str(error))[:200]
+            with as_raised():
+                await actor.ready.remote(VERSION)
+                await self._connect(actor)
+        except failed as error:
+            self._end(actor)
+            self._trouble = told(error)
             log.warning("a process of the cluster did not begin: %s", self._trouble)
+            self._not_begun += 1
+            # Ray may have chosen a node of which it did not yet know that it is lost.
+            if not broken(error) and self._not_begun <= MOST_LOST * self._wanted:
+                self._begin()
+            self._spawn(self._share())
         finally:
             self._joining -= 1
             self._changed.set()
 
+    async def _connect(self, actor: Any) -> None:
+        """The actor becomes a member, after the others have made room in the limits."""
+        async with self._sharing:
+            member = _Member(actor)
+            member.shares = self._shares([*self._members, member])
+            await self._resize(member.shares)
+            await actor.connect.remote(self._tables, self._keys, self._known.notes(), member.shares)
+            self._members.append(member)
+        self._changed.set()
+        if len(self._members) >= self._awaited:
+            self._awaited = 0
+        if self.stopped:
+            self._spawn(self._tell(member))
+
+    async def _await_no_more(self) -> None:
+        """After a time those that are there share all."""
+        await asyncio.sleep(TOGETHER)
+        if self._awaited:
+            self._awaited = 0
+            log.warning(
+                "%s of %s processes have begun: what the cluster has no room for waits",
+                len(self._members),
+                self._wanted,
+            )
+            await self._share()
+
+    def _shares(self, members: list[_Member]) -> list[int]:
+        """Into how many parts the limits of each provider go."""
+        return [
+            max(1, len(self._serving(which, members)), min(self._awaited, _most_shares(table)))
+            for which, table in enumerate(self._tables)
+        ]
+
     async def _share(self) -> None:
         async with self._sharing:
-            await self._resize(max(1, len(self._members)))
+            await self._resize(self._shares(self._members))
 
-    async def _resize(self, shares: int) -> None:
-        """Give each member one of so many parts. Hold `_sharing`."""
-        for member in list(self._members):
-            try:
+    async def _resize(self, shares: list[int]) -> None:
+        """Return when no member uses more than one of so many parts. Hold `_sharing`."""
+        await asyncio.gather(*(self._told_share(member, shares) for member in self._members))
+        self._changed.set()
+
+    async def _told_share(self, member: _Member, shares: list[int]) -> None:
+        if member.shares == shares:
+            return
+        try:
+            with as_raised():
                 await member.actor.share.remote(shares)
-            except _lost() as error:
-                self._lose(member, error)
+            member.shares = shares
+        except gone() as error:
+            self._lose(member, error)
+
+    async def _tell(self, member: _Member) -> None:
+        with contextlib.suppress(*gone()):  # whoever asks it finds out
+            await member.actor.stop.remote(stop=self.stopped)
 
     def _actor(self) -> Any:
         import ray
@@ -344,18 +379,16 @@ class Pool:
             .remote()
         )
 
+    def _end(self, actor: Any) -> None:
+        import ray
 
-@functools.cache
-def _lost() -> tuple[type[Exception], ...]:
-    """How Ray says that a process or its node is gone; our own errors come otherwise."""
-    from ray import exceptions
+        with contextlib.suppress(*gone()):
+            ray.kill(actor)
 
-    return (
-        exceptions.RayActorError,
-        exceptions.WorkerCrashedError,
-        exceptions.NodeDiedError,
-        exceptions.LocalRayletDiedError,
-        exceptions.OutOfMemoryError,
-        exceptions.ObjectLostError,
-        exceptions.RaySystemError,
-    )
+
+def _most_shares(table: ProviderSettings) -> int:
+    """Processes among which the limits of a provider can be shared: each has one request at least.
+
+    Fewer where its requests a minute are few, since each process may begin with one.
+    """
+    return max(1, min(table.concurrency, table.requests_per_minute // A_SECOND))

@@ -11,24 +11,25 @@ from pipeline.settings import Settings
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[Executor]:
+def opened(settings: Settings, *, embedded_at: datetime | None = None) -> Iterator[Executor]:
     """The executor for all that one command asks, so that limits and budget hold for it all.
 
-    Costs that a killed run left unbooked are booked first. Raises `SettingsError` where a
+    The embedded model's lines are as of `embedded_at`, or now. Costs that a killed run left
+    unbooked are booked first. Raises `SettingsError` where a
     key is missing, `PromptError` where the glossary cannot be used.
     """
     if settings.model.embedded:
         from pipeline import glossary
         from pipeline.executors.embedded import Embedded
 
-        yield Embedded(glossary.load(settings.prompts), utc(datetime.now(UTC)))
+        yield Embedded(glossary.load(settings.prompts), utc(embedded_at or datetime.now(UTC)))
         return
     from pipeline.cache import AnswerCache
     from pipeline.executors.batch import Batch
     from pipeline.executors.online import Online
     from pipeline.llm.asking import ASKS
     from pipeline.llm.budget import Budget
-    from pipeline.llm.keys import api_key
+    from pipeline.llm.keys import api_key, secret_variables
 
     keyed = [(provider, api_key(provider)) for provider in settings.model.providers]
     outputs = Outputs(settings.outputs)
@@ -39,7 +40,8 @@ def opened(settings: Settings) -> Iterator[Executor]:
         if settings.model.executor == "cluster":
             from pipeline.executors.cluster import Cluster
 
-            asking: Executor = Cluster(settings.cluster, keyed, cache, budget)
+            hidden = secret_variables(settings)
+            asking: Executor = Cluster(settings.cluster, keyed, cache, budget, hidden)
         else:
             asking = Online(keyed, cache, budget, asks=ASKS - 1 if submit else ASKS)
         first, key = keyed[0]

@@ -101,6 +101,19 @@ class Abilities(Record, frozen=True, kw_only=True):
             answers=self.answers + 1,
         )
 
+    def with_taught(self, other: "Abilities") -> "Abilities":
+        """With what another who asked the same model found that it does not take."""
+        forms: list[Form] = ["json_schema", *LOWER.values()]
+        lower = max(self.form, other.form, key=forms.index)
+        refused = (name for name in other.refused if name not in self.refused)
+        return self.but(
+            form=lower,
+            proved=(self if lower == self.form else other).proved,
+            limit=min(self.limit, other.limit, key=lambda limit: limit == "max_completion_tokens"),
+            refused=(*self.refused, *refused),
+            tight=self.tight or other.tight,
+        )
+
     def taken(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Those of the parameters that the model takes."""
         return {name: value for name, value in parameters.items() if name not in self.refused}

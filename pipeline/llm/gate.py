@@ -16,6 +16,11 @@ NEAR = 0.9
 """Share of the number at the last overload up to which it recovers fast."""
 
 
+def share_of(concurrency: int, shares: int) -> int:
+    """Requests under way at once in one of so many equal parts; 1 at least."""
+    return max(1, concurrency // shares)
+
+
 class Gate:
     """Lets at most `most` requests through at once; `clock` gives seconds."""
 
@@ -28,12 +33,23 @@ class Gate:
         self._answered = True
         self._under_way = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._ended = asyncio.Event()
 
     def resize(self, most: int) -> None:
-        """Let at most `most` through from now on; those under way are left alone."""
+        """Let at most `most` through from now on; those under way are left alone.
+
+        What overloads taught holds in proportion.
+        """
+        self._allowed *= most / self._most
+        self._trouble *= most / self._most
         self._most = most
-        self._allowed = self._trouble = float(most)
         self._wake()
+
+    async def drained(self) -> None:
+        """Return when no more are under way than may be: a smaller size has come into force."""
+        while self._under_way > self._most:
+            self._ended.clear()
+            await self._ended.wait()
 
     @property
     def allowed(self) -> int:
@@ -57,6 +73,7 @@ class Gate:
             yield self._clock()
         finally:
             self._under_way -= 1
+            self._ended.set()
             self._wake()
 
     def overloaded(self, since: float) -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from pipeline.errors import SettingsError
-from pipeline.settings import ProviderSettings
+from pipeline.settings import ProviderSettings, Settings
 
 OPENAI_HOST = "api.openai.com"
 PLACEHOLDER_KEY = "no-key-needed"
@@ -42,3 +42,11 @@ def api_key(settings: ProviderSettings, environ: Mapping[str, str] = os.environ)
             next_step="Set it again, to the key alone",
         )
     return key or PLACEHOLDER_KEY
+
+
+def secret_variables(settings: Settings) -> set[str]:
+    """The environment variables that hold keys, or addresses with passwords in them."""
+    told = settings.notify
+    channels = (*told.published, *told.waiting, *told.gaps, *told.failed)
+    keys = {provider.api_key_env for provider in settings.model.providers}
+    return keys | {channel[1:] for channel in channels if channel.startswith("$")}

@@ -25,6 +25,9 @@ LEAST = 0.01
 LONGEST_WAIT = 60.0
 """Seconds that a provider may ask to wait; one that asks for more is left alone in this run."""
 
+LOOK_AGAIN = 5.0
+"""Seconds after which whoever waits looks again: its share of the limits may have grown."""
+
 Clock = Callable[[], float]
 
 
@@ -40,6 +43,7 @@ class Bucket:
 
     def resize(self, per_minute: float) -> None:
         """Refill `per_minute` from now on; what is there stays, as far as there is room."""
+        self.delay(0, demand=True)
         self._configured = per_minute
         self._set_rate(per_minute)
         self._level = min(self._level, self._size)
@@ -79,7 +83,8 @@ class Limiter:
     """Both limits of one provider, shared by all requests of a process.
 
     Where several processes ask, each has one of `shares` equal parts of the limits, of what the
-    provider says of them too.
+    provider says of them too. Whole requests are shared out, so that no minute has more of them
+    than the limit, whenever each process begins.
     """
 
     def __init__(
@@ -92,9 +97,7 @@ class Limiter:
     ) -> None:
         self._whole = {"requests": requests_per_minute, "tokens": tokens_per_minute}
         self._shares = shares
-        self._buckets = {
-            kind: Bucket(per_minute / shares, clock) for kind, per_minute in self._whole.items()
-        }
+        self._buckets = {kind: Bucket(self._part(kind), clock) for kind in self._whole}
         self._clock = clock
         self._pause_until = self._asked_at = 0.0
         self._turn = asyncio.Lock()
@@ -103,7 +106,12 @@ class Limiter:
         """Use one of so many parts of the limits from now on."""
         self._shares = shares
         for kind, bucket in self._buckets.items():
-            bucket.resize(self._whole[kind] / shares)
+            bucket.resize(self._part(kind))
+
+    def _part(self, kind: str) -> float:
+        if kind == "requests" and self._shares > 1:
+            return max(1.0, self._whole[kind] // self._shares)
+        return self._whole[kind] / self._shares
 
     def delay(self, tokens: float, *, demand: bool = False) -> float:
         """Seconds until one request of about `tokens` tokens may be sent.
@@ -123,7 +131,7 @@ class Limiter:
         demand = self._turn.locked()
         async with self._turn:
             while (seconds := self.delay(tokens, demand=demand)) > 0:
-                await asyncio.sleep(seconds)
+                await asyncio.sleep(min(seconds, LOOK_AGAIN))
                 demand = True
             self._buckets["requests"].take(1)
             self._buckets["tokens"].take(tokens)

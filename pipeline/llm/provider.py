@@ -21,7 +21,7 @@ from pipeline.llm.abilities import LOWER, Abilities, Known, body_of
 from pipeline.llm.budget import Budget
 from pipeline.llm.client import ModelClient
 from pipeline.llm.expectation import MOST_WEIGHT, Expectation
-from pipeline.llm.gate import Gate
+from pipeline.llm.gate import Gate, share_of
 from pipeline.llm.limits import Limiter
 from pipeline.llm.prices import priced
 from pipeline.records import Failure, FailureKind, Usage
@@ -35,11 +35,6 @@ BACKOFF = tenacity.wait_random_exponential(multiplier=1.0, max=20.0)
 
 MOST_REJECTED = 5
 """Papers that may be rejected one after the other before anything succeeds."""
-
-
-def share_of(concurrency: int, shares: int) -> int:
-    """Requests under way at once in one of so many equal parts; 1 at least."""
-    return max(1, concurrency // shares)
 
 
 class Provider:
@@ -77,9 +72,10 @@ class Provider:
         """Close all connections."""
         await self._client.close()
 
-    def share(self, shares: int) -> None:
-        """Use one of so many parts of the limits from now on."""
+    async def share(self, shares: int) -> None:
+        """Use one of so many parts of the limits; returns when no more than that is in use."""
         self._gate.resize(share_of(self.settings.concurrency, shares))
+        await self._gate.drained()
         self._limiter.share(shares)
 
     async def ask(self, request: Request, *, room: int = 1) -> Answer | Failure:
