@@ -16,6 +16,7 @@ from pipeline.outputs import Outputs
 from pipeline.records import utc_text
 from pipeline.settings import Settings
 from pipeline.stages.judge import judging_prompt
+from pipeline.text import amount
 
 
 class Finding(NamedTuple):
@@ -27,7 +28,7 @@ class Finding(NamedTuple):
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at folders, prompts, time zone, token tables, notices, arXiv, key and model.
+    """Look at folders, prompts, time zone, token tables, notices, arXiv, key, model and cluster.
 
     In this order; nobody is told anything.
     """
@@ -45,6 +46,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     else:
         yield _key(settings)
         yield _model(settings)
+        if settings.model.executor == "cluster":
+            yield _cluster(settings)
 
 
 def _folder(name: str, path: Path) -> Finding:
@@ -166,3 +169,26 @@ def _model(settings: Settings) -> Finding:
             f"{', '.join(sorted(offered)[:5])}. Check [model] name",
         )
     return Finding("model", True, f"{settings.model.host} offers {settings.model.name}")
+
+
+def _cluster(settings: Settings) -> Finding:
+    from pipeline.llm.keys import secret_variables
+    from pipeline.ray_session import capacity, joined  # with Ray a second, and its processes
+
+    cluster = settings.cluster
+    try:
+        with joined(cluster, hidden=secret_variables(settings)):
+            found = capacity()
+    except PaperlineError as error:
+        return Finding("cluster", False, str(error))
+    cores = found.resources.get("CPU", 0.0)
+    what = f"Ray {found.version} at {cluster.address}: {amount(found.nodes, 'node')}, {cores:g} CPU"
+    places = found.places(cluster)
+    if places < cluster.actors:
+        return Finding(
+            "cluster",
+            False,
+            f"{what}; room for {places} of {cluster.actors} processes that ask. Lower [cluster] "
+            "actors or resources, or give the nodes more (ray start --resources)",
+        )
+    return Finding("cluster", True, f"{what}; room for all {cluster.actors} processes that ask")

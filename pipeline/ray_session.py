@@ -13,6 +13,7 @@ import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import NamedTuple
 
 from pipeline.errors import ClusterUnavailable, PaperlineError, SettingsError
 from pipeline.settings import ClusterSettings
@@ -78,6 +79,31 @@ def joined(settings: ClusterSettings, *, hidden: Collection[str] = ()) -> Iterat
             yield
         finally:
             ray.shutdown()
+
+
+class Capacity(NamedTuple):
+    """What a cluster has: Ray's version, nodes that are up, and the whole of each resource."""
+
+    version: str
+    nodes: int
+    resources: dict[str, float]
+
+    def places(self, settings: ClusterSettings) -> int:
+        """Of the processes that are to ask, so many have room where nothing else is at work."""
+        fit = [int(self.resources.get(name, 0.0) // wanted) for name, wanted in _reserved(settings)]
+        return min([settings.actors, *fit])
+
+
+def _reserved(settings: ClusterSettings) -> list[tuple[str, float]]:
+    return [(name, wanted) for name, wanted in settings.resources.items() if wanted > 0]
+
+
+def capacity() -> Capacity:
+    """What the cluster has that was joined."""
+    import ray
+
+    up = [node for node in ray.nodes() if node["Alive"]]
+    return Capacity(ray.__version__, len(up), ray.cluster_resources())
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import errors
+from pipeline import doctor, errors
 from pipeline.books import Spend
 from pipeline.cache import AnswerCache
 from pipeline.errors import ClusterUnavailable, PaperlineError, SettingsError
@@ -21,7 +21,13 @@ from pipeline.executors.online import Online
 from pipeline.llm.budget import Budget
 from pipeline.llm.keys import Secret
 from pipeline.ray_session import as_raised, joined, ours
-from pipeline.settings import BudgetSettings, ClusterSettings, ModelSettings, ProviderSettings
+from pipeline.settings import (
+    BudgetSettings,
+    ClusterSettings,
+    ModelSettings,
+    ProviderSettings,
+    Settings,
+)
 from tests import processes
 from tests.crowd import PATIENCE, Crowd
 from tests.jobs import KEY, job
@@ -347,3 +353,17 @@ def test_an_address_at_which_nobody_is_is_an_error_at_once(
     assert raised.value.where == f"[cluster] address = {address}"
     assert "Connection refused" in raised.value.what
     assert "ray status" in raised.value.next_step
+
+
+def test_the_doctor_says_whether_all_that_ask_have_room(ray_nodes: Nodes, tmp_path: Path) -> None:
+    def found(wanted: ClusterSettings) -> doctor.Finding:
+        table = ModelSettings(name="test-model", executor="cluster")
+        folders = {"outputs": tmp_path / "outputs", "cache": tmp_path / "cache"}
+        return doctor._cluster(Settings(model=table, cluster=wanted, **folders))
+
+    enough = found(ray_nodes.settings(2, asking=1))
+    assert enough.well
+    assert "room for all 2 processes that ask" in enough.what
+    scarce = found(ray_nodes.settings(3, made_up=1))
+    assert not scarce.well
+    assert "room for 0 of 3 processes that ask. Lower [cluster] actors" in scarce.what
