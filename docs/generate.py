@@ -21,6 +21,9 @@ if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
 from pipeline import backfill, books, cache, estimate, records, report, sections, settings, status  # noqa: E402  works from a plain checkout
+from pipeline.bulk import folder as bulk_folder  # noqa: E402
+from pipeline.bulk.report import BulkReport  # noqa: E402
+from pipeline.bulk.rows import Row  # noqa: E402
 from pipeline.checks import codes  # noqa: E402
 from pipeline.comparison.answer import Comparison  # noqa: E402
 from pipeline.llm import answers, failures, mending  # noqa: E402
@@ -44,6 +47,10 @@ SCHEMAS: dict[str, Any] = {
     "notice": books.Notice,
     "run-answer": list[report.Report],
     "backfill-answer": backfill.Filled,
+    "bulk-answer": BulkReport,
+    "bulk-row": Row,
+    "bulk-partition": bulk_folder.Partition,
+    "bulk-manifest": bulk_folder.Manifest,
     "dry-run-answer": list[estimate.Forecast],
     "cache-answer": cache.Stats,
     "status-answer": list[status.SnapshotStatus],

@@ -358,8 +358,10 @@ def test_an_address_at_which_nobody_is_is_an_error_at_once(
 def test_the_doctor_says_whether_all_that_ask_have_room(ray_nodes: Nodes, tmp_path: Path) -> None:
     def found(wanted: ClusterSettings) -> doctor.Finding:
         table = ModelSettings(name="test-model", executor="cluster")
-        folders = {"outputs": tmp_path / "outputs", "cache": tmp_path / "cache"}
-        return doctor._cluster(Settings(model=table, cluster=wanted, **folders))
+        settings = Settings(
+            model=table, cluster=wanted, outputs=tmp_path / "outputs", cache=tmp_path / "cache"
+        )
+        return doctor._cluster(settings)
 
     enough = found(ray_nodes.settings(2, asking=1))
     assert enough.well

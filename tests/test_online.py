@@ -624,7 +624,7 @@ def test_an_error_of_one_ends_all_that_are_at_work_at_once_and_leaves_no_gap(
             executor.work(halves[0], full, keeper),
             executor.work(halves[1], delivered.append, keeper),
         )
-        ended = await asyncio.gather(*works, return_exceptions=True)
+        ended = [*await asyncio.gather(*works, return_exceptions=True)]
         more = iter([job(n) for n in range(400, 410)])
         await executor.work(more, delivered.append, keeper)
         keeper.close()

@@ -3,9 +3,9 @@
     parts of the dump ─▶ Sorter ─▶ shuffle by month ─▶ Maker ─▶ what became of each month
 
 Ray Data bounds what is in memory, spills the shuffle to its nodes' disks, and holds parts back
-while months are slow. Months ask through one actor on the driver's node, the `Desk`: it has the
-cache, the books and the budget, and the actors of `executors/cluster.py` send what it asks. A
-month whose node is lost is made again elsewhere, from the cache.
+while months are slow. Months ask through one actor on the driver's node, the `Desk`, for which
+the actors of `executors/cluster.py` send. A month whose node is lost is made again elsewhere,
+from the cache.
 """
 
 import atexit
@@ -14,41 +14,34 @@ import functools
 import logging
 import pickle
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from pipeline import glossary as glossaries
+from pipeline.bulk.desk import Desk, ThroughDesk
 from pipeline.bulk.folder import BulkFolder
 from pipeline.bulk.months import Made, Maker, Plan
 from pipeline.bulk.report import Account, told
-from pipeline.bulk.sorting import BOOKS, Part, Sorted, Sorter, keep_books, parts_of
-from pipeline.cache import AnswerCache
-from pipeline.errors import ClusterUnavailable, OutputError, PaperlineError
-from pipeline.exchange import Deliver, Executor, Job, Outcome, Paid
-from pipeline.executors.cluster import MOST_CALLS, Cluster
+from pipeline.bulk.sorting import BOOKS, Part, Sorted, Sorter, keep_books
+from pipeline.errors import ClusterUnavailable, OutputError
+from pipeline.exchange import Executor
+from pipeline.executors.cluster import MOST_CALLS
 from pipeline.executors.embedded import Embedded
-from pipeline.llm.asking import READY, Keeper
-from pipeline.llm.budget import Budget
 from pipeline.llm.keys import Secret, api_key
-from pipeline.outputs import Outputs
 from pipeline.ray_session import joined, ours
+from pipeline.ray_session import told as ray_told
 from pipeline.records import Record, Usage
 from pipeline.settings import ProviderSettings, Settings
-from pipeline.text import one_line
 
 if TYPE_CHECKING:
     from ray.data import Dataset
 
 log = logging.getLogger(__name__)
-
-TOGETHER = 16
-"""Jobs that are handed to the desk at once."""
 
 LINES = pa.schema(
     [
@@ -61,106 +54,32 @@ LINES = pa.schema(
 BLOCK = 2_000
 """Lines that travel together: some 4 MB."""
 
+GROUP = 8 * 2**20
+"""Bytes of the dump for which the shuffle has a group more; a month is in one, of many months."""
+
+MOST_GROUPS = 200
+
 CAME = pa.schema([pa.field("came", pa.binary())])
 
 
-class Desk:
-    """A Ray actor on the driver's node: cache, books and budget of a pass, asked by all months."""
-
-    async def open(self, settings: Settings, keyed: list[tuple[ProviderSettings, Secret]]) -> None:
-        """Be ready to ask; costs that a killed run left unbooked are booked first."""
-        outputs = Outputs(settings.outputs)
-        self._spent = Usage()
-        self._failed: PaperlineError | None = None
-
-        def paid(spends: list[Any]) -> None:
-            outputs.append_spend(spends)
-            for spend in spends:
-                self._spent = self._spent.plus(spend.usage)
-
-        self._cache = AnswerCache(settings.cache)
-        self._cache.rebook(outputs.append_spend)
-        budget = Budget(settings.budget, lambda: outputs.spent_on(datetime.now(UTC)))
-        pairs = [(table, secret.key) for table, secret in keyed]
-        self._asking = Cluster(settings.cluster, pairs, self._cache, budget)
-        self._keeper = Keeper(self._cache, paid)
-
-    async def outcomes(self, jobs: list[Job]) -> list[Outcome]:
-        """One outcome for each job; what the cache has is not asked for."""
-        if self._failed is not None:
-            raise self._failed
-        found: list[Outcome] = []
-        to_ask = list(self._asking.not_remembered(jobs, found.append))
-        try:
-            work = self._asking.work(iter(to_ask), found.append, self._keeper, width=len(to_ask))
-            await work
-        except PaperlineError as error:
-            self._failed = error  # nothing more is sent, whichever month asks
-            raise
-        return found
-
-    async def spent(self) -> Usage:
-        """What was paid so far."""
-        return self._spent
-
-    async def close(self) -> None:
-        """End what asks, and keep what was learned."""
-        self._keeper.close()
-        await self._asking.end()
-        self._cache.close()
-
-
-class _ThroughDesk:
-    """The executor of a month: hands jobs to the desk, some at once, as it has room."""
-
-    def __init__(self, desk: Any, concurrency: int) -> None:
-        self._desk = desk
-        self._most = max(1, round(READY * concurrency / TOGETHER))
-
-    def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
-        """Deliver one outcome for each job; the desk tells the books."""
-        del paid, redo
-        import ray
-
-        waiting: list[Any] = []
-
-        def bring_home(least: int) -> None:
-            nonlocal waiting
-            ready, waiting = ray.wait(waiting, num_returns=least)
-            for outcomes in ray.get(ready):
-                for outcome in outcomes:
-                    deliver(outcome)
-
-        jobs = iter(jobs)
-        while chunk := list(islice(jobs, TOGETHER)):
-            waiting.append(self._desk.outcomes.remote(chunk))
-            if len(waiting) >= self._most:
-                bring_home(1)
-        while waiting:
-            bring_home(1)
-
-    def collect(self, topic: str, snapshot: str, *, paid: Paid) -> None:
-        """Nothing is under way once a run has ended."""
-
-    def close(self) -> None:
-        """The driver closes the desk."""
-
-
-def distribute(plan: Plan, out: BulkFolder) -> tuple[Account, Usage]:
+def distribute(plan: Plan) -> tuple[Account, Usage]:
     """Bring OUT up to date with the dump; also what was paid.
 
-    Hold OUT's lock. Raises as `stream` does, and `ClusterUnavailable`.
+    Hold OUT's lock; its manifest is that of this pass. Raises as `stream` does, and
+    `ClusterUnavailable`.
     """
-    parts, account = parts_of(plan.dump), Account()
-    with joined(plan.settings.cluster), _paying(plan.settings) as (desk, spent):
-        for row in _pipeline(plan, parts, desk).iter_rows():
+    account, model = Account(), plan.settings.model
+    # A missing key is told before Ray starts.
+    keyed = [(each, Secret(api_key(each))) for each in model.providers if not model.embedded]
+    hidden = {each.api_key_env for each in model.providers}
+    with joined(plan.settings.cluster, hidden=hidden), _paying(plan.settings, keyed) as desk:
+        for row in _pipeline(plan, desk.handle).iter_rows():
             came = msgspec.json.decode(row["came"], type=_Came)
             account.counts.update(came.books)
             if came.made is not None:
                 account.add(came.made)
-                _check_shared(out, came.made)
                 log.info("%s", told(came.made))
-        return account, spent()
+        return account, desk.spent()
 
 
 class _Came(Record, frozen=True, kw_only=True):
@@ -170,20 +89,22 @@ class _Came(Record, frozen=True, kw_only=True):
     books: dict[str, int] = {}
 
 
-def _pipeline(plan: Plan, parts: list[Part], desk: Any) -> "Dataset":
+def _pipeline(plan: Plan, desk: Any) -> "Dataset":
     """Rows with one `_Came` each, in the order in which months are done."""
     import ray.data
     from ray.data import DataContext
 
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # bars are meant off
+    # What it tells stands in the session's logs; an operator is told our errors, in a line.
+    its_own = logging.getLogger("ray.data")
+    its_own.handlers = [h for h in its_own.handlers if not isinstance(h, logging.StreamHandler)]
     DataContext.get_current().enable_progress_bars = False
     packed = pickle.dumps(plan)
-    items = [{"part": pickle.dumps(part)} for part in parts]
+    items = [{"part": pickle.dumps(part)} for part in plan.parts]
     lines = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
         _sort, batch_size=1, batch_format="pyarrow", fn_args=(packed,)
     )
-    months = lines.groupby("month")
+    size = sum({part.path: part.size for part in plan.parts}.values())
+    months = lines.groupby("month", num_partitions=min(MOST_GROUPS, 2 + size // GROUP))
     return months.map_groups(_make, batch_format="pyarrow", fn_args=(packed, desk))
 
 
@@ -202,14 +123,27 @@ def _make(group: pa.Table, packed: bytes, desk: Any) -> pa.Table:
     plan: Plan = pickle.loads(packed)  # noqa: S301  the driver's own
     columns = (group[name].to_pylist() for name in LINES.names)
     found = [Sorted(*row) for row in zip(*columns, strict=True)]
+    out = BulkFolder(plan.out)
+    _check_shared(out, plan)
     if found[0].month == BOOKS:
-        came = _Came(books=dict(keep_books(BulkFolder(plan.out), found)))
+        came = _Came(books=dict(keep_books(out, found)))
     else:
         folder = _prompts(packed)
-        executor = _executor(plan, folder, desk)
-        maker = Maker(plan, folder, executor, lambda _: None)
+        maker = Maker(plan, folder, _executor(plan, folder, desk), lambda _: None)
         came = _Came(made=maker.make(found[0].month, found))
     return pa.table([[came.to_json().encode()]], CAME)
+
+
+def _check_shared(out: BulkFolder, plan: Plan) -> None:
+    """Another node's disk is not OUT: the driver has written the manifest there."""
+    manifest = out.manifest()
+    if manifest is None or manifest.started != plan.started:
+        raise OutputError(
+            "another node of the cluster does not see what is written there",
+            where=out.name,
+            next_step="On a cluster, give a folder that all nodes share, or an address such as "
+            "s3://bucket/folder",
+        )
 
 
 @functools.lru_cache(maxsize=1)
@@ -226,39 +160,34 @@ def _prompts(packed: bytes) -> Path:
 def _executor(plan: Plan, folder: Path, desk: Any) -> Executor:
     if desk is None:
         return Embedded(glossaries.load(folder), plan.started)
-    return _ThroughDesk(desk, max(each.concurrency for each in plan.settings.model.providers))
+    return ThroughDesk(desk)
 
 
-def _check_shared(out: BulkFolder, made: Made) -> None:
-    """Another node's disk is not OUT: what it says it has written must be here, too."""
-    if made.stopped is None and out.partition(made.month) is None:
-        raise OutputError(
-            f"month {made.month} was written on another node, and is not here",
-            where=out.name,
-            next_step="On a cluster, give a folder that all nodes share, or an address such as "
-            "s3://bucket/folder",
-        )
+class _Paying(NamedTuple):
+    """The desk, if a model is asked, and what tells what was paid through it."""
+
+    handle: Any
+    spent: Callable[[], Usage]
 
 
 @contextlib.contextmanager
-def _paying(settings: Settings) -> Iterator[tuple[Any, Callable[[], Usage]]]:
-    """The desk, where a model is asked, and what was paid through it; Ray's errors become ours."""
+def _paying(settings: Settings, keyed: list[tuple[ProviderSettings, Secret]]) -> Iterator[_Paying]:
+    """The desk, where there are providers to ask; Ray's errors in the block become ours."""
     import ray
     from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     try:
-        if settings.model.embedded:
-            yield None, Usage
+        if not keyed:
+            yield _Paying(None, Usage)
             return
-        keyed = [(table, Secret(api_key(table))) for table in settings.model.providers]
         here = ray.get_runtime_context().get_node_id()
         affinity = NodeAffinitySchedulingStrategy(here, soft=False)
         options = {"num_cpus": 0, "max_concurrency": MOST_CALLS, "scheduling_strategy": affinity}
         desk = ray.remote(Desk).options(**options).remote()
         ray.get(desk.open.remote(settings, keyed))
         try:
-            yield desk, lambda: ray.get(desk.spent.remote())
+            yield _Paying(desk, lambda: ray.get(desk.spent.remote()))
         finally:
             ray.get(desk.close.remote())
     except RayError as error:
@@ -267,7 +196,7 @@ def _paying(settings: Settings) -> Iterator[tuple[Any, Callable[[], Usage]]]:
 
 def _given_up(error: Exception) -> ClusterUnavailable:
     return ClusterUnavailable(
-        f"Ray gave the pipeline up: {one_line(str(error))[-300:]}",
+        f"Ray gave the pipeline up: {ray_told(error)}",
         next_step="Look at ray status and at the session's logs, then run the same command again: "
         "it goes on where it was",
     )

@@ -1,19 +1,22 @@
-"""Sole owner of OUT, on any file system that Arrow knows: partitions, markers, the manifest.
+"""Sole owner of OUT, on any file system that Arrow knows: rows, markers, the manifest.
 
-    OUT/_bulk.json                       what is selected, and when the present pass began
-    OUT/_books/0-FILE-0.jsonl ...        lines of the dump that are no papers, with the reason
-    OUT/month=2024-05/papers-1.parquet   rows in the order of their ids
-    OUT/month=2024-05/_SUCCESS           the marker: which file counts, and what is in it
+    OUT/_bulk.json                     what is selected, and when the present pass began
+    OUT/_books/0-0.jsonl ...           lines of the dump that are no papers, with the reason
+    OUT/month=2024-05/papers.parquet   rows in the order of their ids
+    OUT/month=2024-05/_SUCCESS         the marker, written last: what is in the rows
 
-A file that no marker names is a killed run's; readers go by the markers, or read when no run
-is at work. Names that begin with an underscore are passed over by Parquet's readers.
+Every file is written under a name of its own, `_NAME-....part`, and takes its place when it is
+whole; what killed runs left is swept. Parquet's readers pass over names that begin with an
+underscore, so at any time they see each paper once.
 """
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,12 +29,15 @@ from pipeline.errors import DamagedFile, OutputError, UsageError
 from pipeline.records import FORMAT, Count, Record, Usage, Utc
 from pipeline.text import one_line
 
-MANIFEST, MARKER, BOOKS = "_bulk.json", "_SUCCESS", "_books"
+MANIFEST, MARKER, BOOKS, PAPERS = "_bulk.json", "_SUCCESS", "_books", "papers.parquet"
+
+HALF = re.compile(r"_.+-[0-9a-f]{32}\.part")
+"""How a file is named that is not whole yet."""
 
 ROWS = 1_000
 """Rows that are written, and read, at once: some 4 MB."""
 
-Month = Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$(?!\n)")]
 Kind = TypeVar("Kind", bound=Record)
 
 
@@ -53,26 +59,32 @@ class Manifest(Record, frozen=True, kw_only=True):
 
 
 class Partition(Record, frozen=True, kw_only=True):
-    """`_SUCCESS`: the `papers` of a month, in `file`, and what they were made of.
+    """`_SUCCESS`: the `papers` of a month, and what they were made of; `inputs` is as in `Origin`.
 
-    `inputs` is the SHA-256 of the dump's lines and of all that decides on the rows, `rules` that
-    of what the lines are held to. `lines` are by model; of the embedded model's, `gaps` are for
-    want of another's. `withdrawn` papers have none. `findings` by severity. `usage` is what the
-    lines cost when they were made.
+    `lines` are by model; of the embedded model's, `gaps` are for want of another's. `withdrawn`
+    papers have none. `findings` by severity. `usage` is what the lines cost when they were made.
     """
 
     format: Annotated[int, Meta(ge=1, le=FORMAT)] = FORMAT
     month: Month
-    generation: Annotated[int, Meta(ge=1)]
-    file: str
     papers: Count
     lines: dict[str, int]
     gaps: Count
     withdrawn: Count
     findings: dict[str, int]
     inputs: str
-    rules: str
     usage: Usage
+
+
+class Origin(NamedTuple):
+    """What the rows of a file were made of; the file itself says it.
+
+    `inputs` is the SHA-256 of the dump's lines and of all that decides on the rows, `rules` that
+    of what the lines are held to.
+    """
+
+    inputs: str
+    rules: str
 
 
 class BulkFolder:
@@ -86,16 +98,17 @@ class BulkFolder:
         """Raises `UsageError` where `out` is no address that Arrow knows."""
         self.name = out
         self._fs, self._root = located(out)
-        self.local = Path(self._root) if isinstance(self._fs, fs.LocalFileSystem) else None
+        self._local = Path(self._root) if isinstance(self._fs, fs.LocalFileSystem) else None
 
     @contextlib.contextmanager
     def working(self, beside: Path) -> Iterator[None]:
         """Hold the lock of OUT; on another file system one of this machine, kept `beside` a path.
 
-        Raises `Busy` at once where it is taken.
+        What killed runs left half-written is removed. Raises `Busy` at once where it is taken.
         """
-        path = self.local / "_lock" if self.local else beside.with_suffix(".lock")
+        path = self._local / "_lock" if self._local else beside.with_suffix(".lock")
         with files.locked(path, timeout=0.0, holder=self.name):
+            self._sweep()
             yield
 
     def manifest(self) -> Manifest | None:
@@ -110,104 +123,145 @@ class BulkFolder:
         """The marker of a month, or None where none was finished."""
         return self._record(f"month={month}/{MARKER}", Partition)
 
-    def months(self) -> list[str]:
-        """The months that have a folder, oldest first."""
-        with self._translated(""):
-            found = self._fs.get_file_info(fs.FileSelector(self._root, allow_not_found=True))
-        return sorted(each.base_name[6:] for each in found if each.base_name[:6] == "month=")
+    def origin(self, month: str) -> Origin | None:
+        """What the rows of a month were made of, or None where there are none."""
+        path = f"month={month}/{PAPERS}"
+        with self._translated(path):
+            if self._fs.get_file_info(f"{self._root}/{path}").type == fs.FileType.NotFound:
+                return None
+        with self._read(path) as parquet:
+            said = parquet.schema_arrow.metadata or {}
+        return Origin(*(said.get(name.encode(), b"").decode() for name in Origin._fields))
 
-    def rows(self, partition: Partition) -> Iterator[Row]:
-        """The rows of a partition, in the order of their ids, read as they are asked for."""
-        path = f"{self._root}/month={partition.month}/{partition.file}"
+    def rows(self, month: str) -> Iterator[Row]:
+        """The rows of a month, in the order of their ids, read as they are asked for."""
+        with self._read(f"month={month}/{PAPERS}") as parquet:
+            for batch in parquet.iter_batches(ROWS):
+                yield from rows(batch)
+
+    @contextlib.contextmanager
+    def writing(self, month: str, origin: Origin) -> Iterator[Callable[[Row], None]]:
+        """What adds a row; all take the place of the month's when the block ends.
+
+        Where it raises, the month's stay as they were.
+        """
+        waiting: list[Row] = []
+        path = f"month={month}/{PAPERS}"
+        schema = SCHEMA.with_metadata(origin._asdict())
+        with self._replacing(path) as stream:
+            writer = pq.ParquetWriter(stream, schema, compression="zstd")
+
+            def write() -> None:
+                with self._translated(path):
+                    writer.write_table(table(waiting))
+                waiting.clear()
+
+            def add(row: Row) -> None:
+                waiting.append(row)
+                if len(waiting) == ROWS:
+                    write()
+
+            try:
+                yield add
+                write()
+            finally:
+                with self._translated(path):
+                    writer.close()
+
+    def commit(self, partition: Partition) -> None:
+        """Say that a month is finished."""
+        self._put(f"month={partition.month}/{MARKER}", partition.to_json())
+
+    def write_books(self, books: Mapping[str, str]) -> None:
+        """Keep what was left out of each part of the dump, in place of an earlier dump's."""
+        with self._translated(BOOKS):
+            selector = fs.FileSelector(f"{self._root}/{BOOKS}", allow_not_found=True)
+            for each in self._fs.get_file_info(selector):
+                if each.base_name.removesuffix(".jsonl") not in books:
+                    self._fs.delete_file(each.path)
+        for part, text in books.items():
+            name = f"{BOOKS}/{part}.jsonl"
+            if self._text(name) != text:
+                self._put(name, text)
+
+    def _sweep(self) -> None:
+        with self._translated(""):
+            selector = fs.FileSelector(self._root, recursive=True, allow_not_found=True)
+            for each in self._fs.get_file_info(selector):
+                if HALF.fullmatch(each.base_name):
+                    self._fs.delete_file(each.path)
+
+    @contextlib.contextmanager
+    def _read(self, name: str) -> Iterator[pq.ParquetFile]:
+        path = f"{self._root}/{name}"
         try:
             with self._fs.open_input_file(path) as file, pq.ParquetFile(file) as parquet:
-                for batch in parquet.iter_batches(ROWS):
-                    yield from rows(batch)
+                yield parquet
         except (ValueError, KeyError, TypeError, pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise files.output_error(error, Path(path)) from error
             raise DamagedFile(
                 f"cannot be read: {one_line(str(error))[:300]}",
                 where=path,
-                next_step=f"Remove {MARKER} beside it; the same command then makes the month anew",
+                next_step="Remove the file; the same command then makes the month anew",
             ) from error
 
-    @contextlib.contextmanager
-    def writing(self, month: str, generation: int) -> Iterator[tuple[str, Callable[[Row], None]]]:
-        """A new file for a month: its name, and what adds a row to it. It counts once committed.
-
-        What killed runs left in the month's folder is removed first.
-        """
-        folder, file = f"{self._root}/month={month}", f"papers-{generation}.parquet"
-        waiting: list[Row] = []
-        self._sweep(month)
-        with self._translated(f"month={month}"):
-            self._fs.create_dir(folder)
-            with (
-                self._fs.open_output_stream(f"{folder}/{file}") as stream,
-                pq.ParquetWriter(stream, SCHEMA, compression="zstd") as writer,
-            ):
-
-                def add(row: Row) -> None:
-                    waiting.append(row)
-                    if len(waiting) == ROWS:
-                        writer.write_table(table(waiting))
-                        waiting.clear()
-
-                yield file, add
-                writer.write_table(table(waiting))
-        self._settle(f"{folder}/{file}")
-
-    def commit(self, partition: Partition) -> None:
-        """Let a partition count from now on, and remove the files that counted before."""
-        self._put(f"month={partition.month}/{MARKER}", partition.to_json())
-        self._sweep(partition.month)
-
-    def clear_books(self) -> None:
-        """Forget what was left out of an earlier dump."""
-        with self._translated(BOOKS):
-            path = f"{self._root}/{BOOKS}"
-            self._fs.delete_dir_contents(path, missing_dir_ok=True)
-
-    def write_books(self, part: str, lines: Iterable[str]) -> None:
-        """Keep what was left out of one part of the dump."""
-        self._put(f"{BOOKS}/{part}.jsonl", "".join(f"{line}\n" for line in lines))
-
-    def _sweep(self, month: str) -> None:
-        """Remove what no marker of the month names."""
-        marker = self.partition(month)
-        with self._translated(f"month={month}"):
-            selector = fs.FileSelector(f"{self._root}/month={month}", allow_not_found=True)
-            for each in self._fs.get_file_info(selector):
-                if each.base_name not in (MARKER, marker and marker.file):
-                    self._fs.delete_file(each.path)
-
     def _record(self, name: str, kind: type[Kind]) -> Kind | None:
-        path = f"{self._root}/{name}"
+        text = self._text(name)
+        remedy = "Remove the file; the same command then writes it anew"
+        where = f"{self._root}/{name}"
+        return None if text is None else kind.from_json(text, where=where, remedy=remedy)
+
+    def _text(self, name: str) -> str | None:
         with self._translated(name):
             try:
-                with self._fs.open_input_stream(path) as stream:
-                    text = stream.read()
+                with self._fs.open_input_stream(f"{self._root}/{name}") as stream:
+                    found: str = stream.read().decode("utf-8", "replace")
             except FileNotFoundError:
                 return None
-        remedy = "Remove the file; the same command then makes anew what it is about"
-        return kind.from_json(text.decode("utf-8", "replace"), where=path, remedy=remedy)
+        return found
 
     def _put(self, name: str, text: str) -> None:
-        """Replace a small file, whole or not at all."""
+        with self._replacing(name) as stream, self._translated(name):
+            stream.write(text.encode("utf-8"))
+
+    @contextlib.contextmanager
+    def _replacing(self, name: str) -> Iterator[pa.NativeFile]:
+        """A stream to a file that takes the place of the one of that name, whole or not at all."""
         path = f"{self._root}/{name}"
         folder, _, base = path.rpartition("/")
-        part = f"{folder}/_{base.removeprefix('_')}.part"
+        part = f"{folder}/_{base.removeprefix('_')}-{uuid.uuid4().hex}.part"
         with self._translated(name):
             self._fs.create_dir(folder)
-            with self._fs.open_output_stream(part) as stream:
-                stream.write(text.encode("utf-8"))
-            self._settle(part)
-            self._fs.move(part, path)
+            stream = self._fs.open_output_stream(part)
+        done = False
+        try:
+            yield stream
+            done = True
+        finally:
+            with self._translated(name):
+                try:
+                    stream.close()
+                    if done:
+                        self._synced(part)
+                        self._fs.move(part, path)
+                        self._synced(folder)
+                finally:
+                    self._remove(part)
 
-    def _settle(self, path: str) -> None:
+    def _remove(self, part: str) -> None:
+        with contextlib.suppress(OSError):  # a later run sweeps it
+            if self._fs.get_file_info(part).type == fs.FileType.File:
+                self._fs.delete_file(part)
+
+    def _synced(self, path: str) -> None:
         """On a disk of this machine a file is on it before anything says that it is."""
-        if self.local:
-            with Path(path).open("rb") as file:
-                os.fsync(file.fileno())
+        if self._local:
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
     @contextlib.contextmanager
     def _translated(self, name: str) -> Iterator[None]:
@@ -236,7 +290,7 @@ def located(address: str) -> tuple[fs.FileSystem, str]:
     except (ValueError, OSError, pa.ArrowException) as error:
         raise UsageError(
             f"no file system is found at this address: {one_line(str(error))[:300]}",
-            where=address,
+            where=one_line(address),
             next_step="Give a folder, or an address such as s3://bucket/folder",
         ) from None
     return system, path.rstrip("/")

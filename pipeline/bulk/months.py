@@ -14,9 +14,9 @@ from typing import Any
 
 from pipeline import glossary as glossaries
 from pipeline import prompts, rulebook
-from pipeline.bulk.folder import BulkFolder, Partition, Selection
+from pipeline.bulk.folder import BulkFolder, Origin, Partition, Selection
 from pipeline.bulk.rows import Row
-from pipeline.bulk.sorting import Sorted
+from pipeline.bulk.sorting import Part, Sorted
 from pipeline.checks import suite
 from pipeline.exchange import Executor, Job, Outcome, Paid
 from pipeline.executors.embedded import lines as embedded_lines
@@ -52,7 +52,8 @@ class Plan:
     """What one pass is to do, as every process of it must know it.
 
     `prompts` are the texts in prompts/ by file name; `prompt` is the name of the one that is
-    used. `started` is when the pass began, whoever goes on with it.
+    used. `parts` are of the file or folder `dump`. `started` is when the pass began, whoever
+    goes on with it.
     """
 
     settings: Settings
@@ -60,6 +61,7 @@ class Plan:
     prompt: str
     selection: Selection
     dump: str
+    parts: tuple[Part, ...]
     out: str
     started: datetime
 
@@ -73,11 +75,13 @@ class Made(Record, frozen=True, kw_only=True):
     """What became of a month.
 
     Of its `papers`, `new` and `revised` ones were not there before, and `asked` were given to
-    the executor, which had `from_cache` answers; `unchanged`: nothing was written. `duplicates`
-    are lines that a later one with the same id replaced. `stopped` is why it was left as it was.
+    the executor, which had `from_cache` answers; `unchanged`: nothing was written. The dump has
+    `found` papers of it, and `duplicates` are lines that a later one with the same id replaced.
+    `stopped` is why it was left as it was.
     """
 
     month: str
+    found: Count
     papers: Count = 0
     new: Count = 0
     revised: Count = 0
@@ -129,59 +133,55 @@ class Maker:
         Raises `OutputError`, `DamagedFile`, `ClusterUnavailable`.
         """
         lines, duplicates = _newest(found)
-        before = self.out.partition(month)
-        inputs = self._inputs(lines)
-        if before and before.inputs == inputs and not before.gaps:
-            for _ in range(before.papers):
+        came: dict[str, Any] = {"found": len(lines), "duplicates": duplicates}
+        origin, stood = self._origin(lines), self.out.origin(month)
+        if (marker := self._unchanged(month, origin, stood)) is not None:
+            for _ in range(marker.papers):
                 self.advance()
-            return _told(before, duplicates=duplicates, unchanged=True)
-        generation = before.generation + 1 if before else 1
-        stood = self.out.rows(before) if before else iter(())
-        trusted = before is not None and before.rules == self.rules_mark
+            return _told(marker, **came, unchanged=True)
+        trusted = stood is not None and stood.rules == origin.rules
         try:
-            with self.out.writing(month, generation) as (file, add):
+            with self.out.writing(month, origin) as add:
                 making = _Making(self, add, trusted=trusted)
-                making.work(_merged((DumpEntry(line).paper() for line in lines), stood))
+                making.work(self._merged(month, lines, stood))
         except _StoppedError as stop:
-            return Made(month=month, duplicates=duplicates, stopped=stop.failure)
-        partition = Partition(
-            month=month,
-            generation=generation,
-            file=file,
-            inputs=inputs,
-            rules=self.rules_mark,
-            **making.tally.counted(),
-        )
-        self.out.commit(partition)
-        return _told(
-            partition,
-            duplicates=duplicates,
-            new=making.news["new"],
-            revised=making.news["revised"],
-            asked=making.asked,
-            from_cache=making.from_cache,
-        )
+            return Made(month=month, **came, stopped=stop.failure)
+        marker = Partition(month=month, inputs=origin.inputs, **making.tally.counted())
+        self.out.commit(marker)
+        return _told(marker, **came, **making.done)
 
     def to_ask(self, month: str, found: Iterable[Sorted]) -> Iterator[Paper]:
         """The papers that `make` would ask about, in the order of their ids. Raises as it does."""
         lines, _ = _newest(found)
-        before = self.out.partition(month)
-        if before is None or before.inputs != self._inputs(lines) or before.gaps:
-            stood = self.out.rows(before) if before else iter(())
-            papers = (DumpEntry(line).paper() for line in lines)
-            yield from _Making(self, lambda _: None, trusted=True).to_ask(_merged(papers, stood))
+        stood = self.out.origin(month)
+        if self._unchanged(month, self._origin(lines), stood) is None:
+            making = _Making(self, lambda _: None, trusted=True)
+            yield from making.to_ask(self._merged(month, lines, stood))
 
     def job(self, paper: Paper) -> Job:
         """The question about a paper. Raises `PromptError` where the prompt fails on it."""
         plan = self.plan
         return job_for(plan.settings, TOPIC, plan.name, self.prompt, paper)
 
-    def _inputs(self, lines: Iterable[bytes]) -> str:
+    def _origin(self, lines: Iterable[bytes]) -> Origin:
         wanted = [self.wanted.name, self.wanted.fingerprint, self.wanted.model, self.rules_mark]
         digest = hashlib.sha256(fingerprint(wanted).encode())
         for line in lines:
-            digest.update(line)
-        return digest.hexdigest()
+            digest.update(line + b"\n")
+        return Origin(digest.hexdigest(), self.rules_mark)
+
+    def _unchanged(self, month: str, origin: Origin, stood: Origin | None) -> Partition | None:
+        """The marker of a month whose rows would be made just as they stand."""
+        marker = self.out.partition(month)
+        if marker is None or stood != origin or marker.inputs != origin.inputs or marker.gaps:
+            return None
+        return marker
+
+    def _merged(
+        self, month: str, lines: list[bytes], stood: Origin | None
+    ) -> Iterator[tuple[Paper | None, Row | None]]:
+        papers = (DumpEntry(line).paper() for line in lines)
+        return _merged(papers, self.out.rows(month) if stood else iter(()))
 
 
 class _StoppedError(Exception):
@@ -232,8 +232,7 @@ class _Making:
         self._under_way: dict[str, tuple[int, Paper]] = {}
         self._stopped: Failure | None = None
         self.tally = _Tally()
-        self.news: Counter[str] = Counter()
-        self.asked = self.from_cache = 0
+        self.done: Counter[str] = Counter()
 
     def work(self, merged: Iterable[tuple[Paper | None, Row | None]]) -> None:
         """Have all rows put. Raises `_StoppedError`."""
@@ -251,7 +250,7 @@ class _Making:
                 self._in_order.put(position, standing)
             else:
                 self._under_way[paper.id] = position, paper
-                self.asked += 1
+                self.done["asked"] += 1
                 yield self._maker.job(paper)
 
     def to_ask(self, merged: Iterable[tuple[Paper | None, Row | None]]) -> Iterator[Paper]:
@@ -277,10 +276,10 @@ class _Making:
         if is_withdrawn(found):
             return found.but(status="withdrawn")
         if row is None:
-            self.news["new"] += 1
+            self.done["new"] += 1
             return found
-        if row.paper.version < found.version:
-            self.news["revised"] += 1
+        if row.paper.version < found.version or row.paper.status == "withdrawn":
+            self.done["revised"] += 1
             return found.but(status="revised")
         return found.but(status=row.paper.status)
 
@@ -304,7 +303,7 @@ class _Making:
         if failure is not None and failure.kind in STOPS:
             self._stopped = failure
             return
-        self.from_cache += outcome.from_cache
+        self.done["from_cache"] += outcome.from_cache
         if outcome.lines is None:
             stand_in, failure = self._maker.stand_in, failure or NO_LINE
             made = outcome.but(model=EMBEDDED, created=self._maker.plan.started)
@@ -335,9 +334,14 @@ def _newest(found: Iterable[Sorted]) -> tuple[list[bytes], int]:
 
     Lines are kept rather than what is in them, which takes three times the memory.
     """
-    ordered = sorted(found, key=lambda each: (each.number, each.place))
-    lines = {DumpEntry(each.line).record.id: each.line for each in ordered}
-    return [lines[id_] for id_ in sorted(lines)], len(ordered) - len(lines)
+    newest: dict[str, Sorted] = {}
+    read = 0
+    for each in found:
+        read += 1
+        id_ = DumpEntry(each.line).record.id
+        known = newest.get(id_, each)
+        newest[id_] = max(known, each, key=lambda one: (one.number, one.place))
+    return [newest[id_].line for id_ in sorted(newest)], read - len(newest)
 
 
 def _merged(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pipeline.bulk.months import Made
+from pipeline.errors import UnbalancedBooks
 from pipeline.records import Count, Failure, Record, Usage
 from pipeline.text import amount
 
@@ -13,11 +14,12 @@ class BulkReport(Record, frozen=True, kw_only=True):
     """What is in OUT now, and what this run did for it.
 
     Of the dump's `read` lines, `rejected` ones are no papers (`_books` in OUT names them),
-    `left_out` ones are not asked for, and `duplicates` came again later; the others are among
-    the `papers` of the `months` that the dump touches, of which `unchanged` ones stood as they
-    were. `asked` papers went to the model or the cache, `from_cache` were there. `gaps` are for
-    want of a model's line, `withdrawn` papers have none. `findings` by severity. `usage` is what
-    was paid now. `stopped`: why `left` months were not finished; the same command goes on.
+    `left_out` ones are not asked for, and `duplicates` came again later; the others are
+    `found`, and among the `papers` of the `months` that the dump touches, of which `unchanged`
+    ones stood as they were. `asked` papers went to the model or the cache, `from_cache` were
+    there. `gaps` are for want of a model's line, `withdrawn` papers have none. `findings` by
+    severity. `usage` is what was paid now. `stopped`: why `left` months were not finished; the
+    same command goes on.
     """
 
     out: str
@@ -25,6 +27,7 @@ class BulkReport(Record, frozen=True, kw_only=True):
     rejected: Count
     left_out: Count
     duplicates: Count
+    found: Count
     months: Count
     unchanged: Count
     left: Count
@@ -46,6 +49,13 @@ class BulkReport(Record, frozen=True, kw_only=True):
         return self.stopped is None and not self.gaps and not self.rejected
 
 
+SUMMED = (
+    *("found", "duplicates", "papers", "new", "revised"),
+    *("asked", "from_cache", "gaps", "withdrawn"),
+)
+"""What a month and the report count alike."""
+
+
 @dataclass
 class Account:
     """What is summed up while months and parts of the dump are done."""
@@ -60,9 +70,8 @@ class Account:
         self.counts["unchanged"] += made.unchanged
         self.counts["left"] += made.stopped is not None
         self.stopped = self.stopped or made.stopped
-        for name in ("papers", "new", "revised", "asked", "from_cache", "gaps", "withdrawn"):
+        for name in SUMMED:
             self.counts[name] += getattr(made, name)
-        self.counts["duplicates"] += made.duplicates
         self.findings.update(made.findings)
 
     def leave(self, months: Iterable[str]) -> None:
@@ -70,15 +79,23 @@ class Account:
         count = len(list(months))
         self.counts.update(months=count, left=count)
 
+    def balance(self) -> None:
+        """Raise `UnbalancedBooks` where a line that was read is in no month."""
+        read, counts = self.counts["read"], self.counts
+        others = {name: counts[name] for name in ("found", "duplicates", "left_out", "rejected")}
+        if read != sum(others.values()):
+            told = " + ".join(f"{count} {name}" for name, count in others.items())
+            raise UnbalancedBooks(
+                f"the books do not balance: {read} lines read, but {told}",
+                next_step="Run the same command again: what is finished stays",
+            )
+
     def report(self, out: str, usage: Usage, seconds: float) -> BulkReport:
         """The whole."""
-        names = (
-            *("read", "rejected", "left_out", "duplicates", "months", "unchanged", "left"),
-            *("papers", "new", "revised", "asked", "from_cache", "gaps", "withdrawn"),
-        )
         return BulkReport(
             out=out,
-            **{name: self.counts[name] for name in names},
+            **{name: self.counts[name] for name in ("read", "rejected", "left_out", *SUMMED)},
+            **{name: self.counts[name] for name in ("months", "unchanged", "left")},
             findings=dict(sorted(self.findings.items())),
             usage=usage,
             seconds=round(seconds, 1),

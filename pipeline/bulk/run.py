@@ -8,20 +8,22 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline import prompts
+from pipeline import files, prompts
 from pipeline.bulk.folder import BulkFolder, Manifest, Selection
 from pipeline.bulk.months import TOPIC, Maker, Plan
 from pipeline.bulk.report import BulkReport
+from pipeline.bulk.sorting import Part, parts_of
 from pipeline.bulk.streaming import spooled, stream
 from pipeline.errors import UsageError
 from pipeline.estimate import Forecast, Question, of_questions
 from pipeline.executors.embedded import Embedded
 from pipeline.executors.selection import opened
+from pipeline.gate_settings import ReviewSettings
 from pipeline.glossary import Glossary
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
 from pipeline.records import Paper, Usage, utc
-from pipeline.settings import Settings
+from pipeline.settings import NotifySettings, Settings
 
 SAMPLE = 500
 """Papers whose questions are looked at for what all will take."""
@@ -41,19 +43,21 @@ def bulk(  # noqa: PLR0913  what the command names
     `PromptError`, `QueryRefused`, `ClusterUnavailable`.
     """
     clock, folder = time.monotonic(), BulkFolder(_whole(out))
-    prompts.load(settings.prompts, prompt)  # before anything is read
+    prompts.load(settings.prompts, prompt)
+    parts = _parts(dump, folder)  # before OUT is touched
     with folder.working(scratch := _scratch(settings, folder)):
         manifest = _begun(folder, selection)
-        plan = _plan(settings, dump, folder, manifest, prompt)
+        plan = _plan(settings, dump, parts, folder, manifest, prompt)
         if settings.model.executor == "cluster":
             from pipeline.bulk.distributed import distribute  # Ray is an extra
 
-            account, usage = distribute(plan, folder)
+            account, usage = distribute(plan)
         else:
             paid = Outputs(settings.outputs).append_spend
             with opened(settings, embedded_at=manifest.started) as executor:
                 account, usage = stream(plan, settings.prompts, executor, paid, scratch, progress)
         if account.stopped is None:
+            account.balance()
             folder.write_manifest(manifest.but(finished=utc(datetime.now(UTC))))
     return account.report(folder.name, usage, time.monotonic() - clock)
 
@@ -67,13 +71,14 @@ def forecast(
     """
     folder = BulkFolder(_whole(out))
     manifest = _checked(folder, selection) or _new(selection)
-    plan = _plan(settings, dump, folder, manifest, prompt)
+    plan = _plan(settings, dump, _parts(dump, folder), folder, manifest, prompt)
     nobody = Embedded(Glossary({}), manifest.started)  # is asked
     maker = Maker(plan, settings.prompts, nobody, lambda _: None)
     chance = random.Random(0)  # noqa: S311  a sample, the same each time
     count, sample = 0, list[Paper]()
-    scratch = _scratch(settings, folder)
-    with folder.working(scratch), spooled(plan, scratch) as (spool, _):
+    scratch = _scratch(settings, folder, "forecast")
+    lock = files.locked(scratch.with_suffix(".lock"), timeout=0.0, holder="the forecast")
+    with lock, spooled(plan, scratch) as (spool, _):
         for month in sorted(spool.papers):
             for paper in maker.to_ask(month, spool.lines(month)):
                 count += 1
@@ -97,20 +102,37 @@ def _times(usage: Usage, times: float) -> Usage:
     )
 
 
-def _plan(
-    settings: Settings, dump: str, folder: BulkFolder, manifest: Manifest, prompt: str
+def _plan(  # noqa: PLR0913  what the command names, and what was found there
+    settings: Settings,
+    dump: str,
+    parts: tuple[Part, ...],
+    folder: BulkFolder,
+    manifest: Manifest,
+    prompt: str,
 ) -> Plan:
-    """The same for every process: paths are whole, since others work in other folders."""
+    """The same for every process: paths are whole, since others work in other folders.
+
+    Addresses of people, which hold passwords, stay here.
+    """
     whole = {name: getattr(settings, name).absolute() for name in ("outputs", "cache", "prompts")}
+    apart = {"notify": NotifySettings(), "review": ReviewSettings()}
     return Plan(
-        settings=msgspec.structs.replace(settings, **whole),
+        settings=msgspec.structs.replace(settings, **whole, **apart),
         prompts=prompts.texts(settings.prompts),
         prompt=prompt,
         selection=manifest.selection,
         dump=_whole(dump),
+        parts=parts,
         out=folder.name,
         started=manifest.started,
     )
+
+
+def _parts(dump: str, folder: BulkFolder) -> tuple[Part, ...]:
+    """The parts of the dump. Raises `UsageError`, also where it would come to hold OUT."""
+    if f"{folder.name}/".startswith(f"{_whole(dump)}/"):
+        raise UsageError("OUT is in DUMP", where=folder.name, next_step="Give another folder")
+    return parts_of(_whole(dump))
 
 
 def _begun(folder: BulkFolder, selection: Selection) -> Manifest:
@@ -118,7 +140,6 @@ def _begun(folder: BulkFolder, selection: Selection) -> Manifest:
     manifest = _checked(folder, selection)
     if manifest is None or manifest.finished is not None:
         manifest = _new(selection)
-        folder.clear_books()
         folder.write_manifest(manifest)
     return manifest
 
@@ -139,12 +160,12 @@ def _new(selection: Selection) -> Manifest:
     return Manifest(selection=selection, started=utc(datetime.now(UTC)))
 
 
-def _scratch(settings: Settings, folder: BulkFolder) -> Path:
+def _scratch(settings: Settings, folder: BulkFolder, use: str = "") -> Path:
     """A folder of this machine for one OUT."""
-    mark = hashlib.sha256(folder.name.encode()).hexdigest()[:16]
+    mark = hashlib.sha256(f"{folder.name}\n{use}".encode()).hexdigest()[:16]
     return settings.cache.absolute() / "bulk" / mark
 
 
 def _whole(address: str) -> str:
-    """An address as it is, a path from the root on."""
-    return address if "://" in address else str(Path(address).absolute())
+    """An address without a slash at its end, a path from the root on."""
+    return address.rstrip("/") if "://" in address else str(Path(address).absolute())

@@ -12,7 +12,7 @@ from pyarrow import fs
 
 from pipeline.bulk.folder import BulkFolder, Selection, located
 from pipeline.choice import left_out_by
-from pipeline.errors import UsageError
+from pipeline.errors import OutputError, UsageError
 from pipeline.files import output_error
 from pipeline.sources.dump_entry import DumpEntry
 from pipeline.sources.dump_lines import UNPACKED, each_line, is_packed
@@ -25,29 +25,36 @@ PART = 64 * 2**20
 BOOKS = ""
 """What stands in place of a month for what is no paper."""
 
+MOST_NAMED = 1_000
+"""Lines of one part that are no papers and are named; further ones are only counted."""
+
+END = 2**62
+"""A place behind all lines."""
+
 
 class Part(NamedTuple):
     """The lines of a file that begin from byte `start` on and before `end`, None: all of them.
 
-    `number` counts the files in the order of their names.
+    `number` counts the files in the order of their names; the whole file has `size` bytes.
     """
 
     number: int
     path: str
+    size: int
     start: int = 0
     end: int | None = None
 
     @property
     def name(self) -> str:
         """Under which what was left out of it is kept."""
-        return f"{self.number}-{self.path.rpartition('/')[2]}-{self.start}"
+        return f"{self.number}-{self.start}"
 
 
 class Sorted(NamedTuple):
     """A line of the dump under the month of its paper's first version; later places count.
 
-    Under `BOOKS` it is JSON instead, about a `part`: what was `rejected` of it and why, or how
-    many lines of it were `read` and `left_out`.
+    Under `BOOKS` it is JSON instead, about a `part`: why a line of it is `rejected`, or at its
+    end how many `counts` there are.
     """
 
     month: str
@@ -56,7 +63,7 @@ class Sorted(NamedTuple):
     line: bytes
 
 
-def parts_of(dump: str) -> list[Part]:
+def parts_of(dump: str) -> tuple[Part, ...]:
     """The parts of a file, or of all files in a folder and below it but hidden ones.
 
     Raises `UsageError` where there is none, `OutputError`.
@@ -72,15 +79,15 @@ def parts_of(dump: str) -> list[Part]:
             listed = [here] if here.type == fs.FileType.File else []
         files = sorted(listed, key=lambda each: each.path)
         parts = [part for number, each in enumerate(files) for part in _parts(system, number, each)]
-    except OSError as error:
-        raise output_error(error, Path(path)) from error
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+        raise _unreadable(error, path) from error
     if not parts:
         raise UsageError(
             "there is no file with arXiv's bulk metadata",
             where=dump,
             next_step="Give the file, or a folder of such files",
         )
-    return parts
+    return tuple(parts)
 
 
 def _is_hidden(below: str) -> bool:
@@ -91,14 +98,20 @@ def _parts(system: fs.FileSystem, number: int, info: fs.FileInfo) -> Iterator[Pa
     with _opened(system, info.path) as file:
         packed = is_packed(file)
     if packed or info.size <= PART:
-        yield Part(number, info.path)
+        yield Part(number, info.path, info.size)
         return
     for start in range(0, info.size, PART):
-        yield Part(number, info.path, start, min(start + PART, info.size))
+        yield Part(number, info.path, info.size, start, min(start + PART, info.size))
 
 
 def _opened(system: fs.FileSystem, path: str) -> io.BufferedReader:
     return io.BufferedReader(system.open_input_file(path), UNPACKED)
+
+
+def _unreadable(error: Exception, path: str) -> OutputError:
+    """What cannot be read, whichever file system says it."""
+    told = error if isinstance(error, OSError) else OSError(one_line(str(error))[:300])
+    return output_error(told, Path(path))
 
 
 class Sorter:
@@ -115,27 +128,39 @@ class Sorter:
 
         Raises `OutputError`, `DamagedFile`.
         """
-        read = left_out = 0
+        counts = Counter(read=0, left_out=0, rejected=0)
+        for place, line in self._lines(part):
+            if line.isspace():
+                continue
+            counts["read"] += 1
+            try:
+                entry = DumpEntry(line)
+            except (ValueError, RecursionError) as error:
+                counts["rejected"] += 1
+                if counts["rejected"] <= MOST_NAMED:
+                    why = f"{part.path}, byte {place}: {one_line(str(error))[:200]}"
+                    yield _noted(part, place, {"rejected": why})
+                continue
+            if self._selects(entry):
+                yield Sorted(f"{entry.first:%Y-%m}", part.number, place, line.strip())
+            else:
+                counts["left_out"] += 1
+        yield _noted(part, END, {"counts": counts})
+
+    def _lines(self, part: Part) -> Iterator[tuple[int, bytes]]:
         try:
             with _opened(self._fs, part.path) as file:
-                lines = each_line(file, part.path, start=part.start, end=part.end)
-                for place, line in lines:
-                    if line.isspace():
-                        continue
-                    read += 1
-                    try:
-                        entry = DumpEntry(line)
-                    except (ValueError, RecursionError) as error:
-                        why = f"{part.path}, byte {place}: {one_line(str(error))[:200]}"
-                        yield _noted(part, place, {"rejected": why})
-                        continue
-                    if self._selects(entry):
-                        yield Sorted(f"{entry.first:%Y-%m}", part.number, place, line)
-                    else:
-                        left_out += 1
+                if file.seek(0, io.SEEK_END) != part.size:
+                    raise OutputError(
+                        "is another file than when the command began, or on this node",
+                        where=part.path,
+                        next_step="Let all nodes see the same file, then run the same command "
+                        "again",
+                    )
+                file.seek(0)
+                yield from each_line(file, part.path, start=part.start, end=part.end)
         except (OSError, pa.ArrowException) as error:
-            raise output_error(OSError(str(error)), Path(part.path)) from error
-        yield _noted(part, part.end or 2**62, {"read": read, "left_out": left_out})
+            raise _unreadable(error, part.path) from error
 
     def _selects(self, entry: DumpEntry) -> bool:
         if self._query is not None and not entry.matches(self._query):
@@ -151,18 +176,15 @@ def _noted(part: Part, place: int, what: dict[str, object]) -> Sorted:
     return Sorted(BOOKS, part.number, place, text.encode())
 
 
-def keep_books(out: BulkFolder, books: Iterable[Sorted]) -> Counter[str]:
+def keep_books(out: BulkFolder, notes: Iterable[Sorted]) -> Counter[str]:
     """Keep in OUT what was rejected of each part; how many lines were read, left out, rejected."""
     counts: Counter[str] = Counter()
-    rejected: dict[str, list[str]] = defaultdict(list)
-    for each in sorted(books, key=lambda each: (each.number, each.place)):
+    rejected: dict[str, str] = defaultdict(str)
+    for each in sorted(notes, key=lambda each: (each.number, each.place)):
         said = json.loads(each.line)
         part = said.pop("part")
-        if "rejected" in said:
-            counts["rejected"] += 1
-            rejected[part].append(json.dumps(said, ensure_ascii=False))
-        else:
-            counts.update(said)
-    for part, lines in rejected.items():
-        out.write_books(part, lines)
+        counts.update(said.pop("counts", {}))
+        if said:
+            rejected[part] += json.dumps(said, ensure_ascii=False) + "\n"
+    out.write_books(rejected)
     return counts

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.books import Spend
 from pipeline.bulk.months import Maker, Plan
 from pipeline.bulk.report import Account
-from pipeline.bulk.sorting import BOOKS, Sorted, Sorter, keep_books, parts_of
+from pipeline.bulk.sorting import BOOKS, Sorted, Sorter, keep_books
 from pipeline.exchange import Executor, Paid
 from pipeline.files import ensure_folder, translated
 from pipeline.progress import Progress
@@ -26,7 +26,8 @@ class Spool:
         """Empties the folder: what is in it is a killed run's. Raises `OutputError`."""
         self._folder = folder
         with translated(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.exists():
+                shutil.rmtree(folder)
         ensure_folder(folder)
         self.papers: dict[str, int] = defaultdict(int)
         self._waiting: dict[str, bytearray] = defaultdict(bytearray)
@@ -102,7 +103,7 @@ def spooled(plan: Plan, scratch: Path) -> Iterator[tuple[Spool, list[Sorted]]]:
     """The dump's lines by month, and the books of its parts, while the block lasts."""
     sorter, spool, books = Sorter(plan.dump, plan.selection), Spool(scratch), list[Sorted]()
     try:
-        for part in parts_of(plan.dump):
+        for part in plan.parts:
             for each in sorter.sorted_out(part):
                 if each.month == BOOKS:
                     books.append(each)

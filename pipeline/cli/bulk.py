@@ -57,7 +57,7 @@ def bulk(
     chosen = dump, out, selection, prompt or usual
     if dry_run:
         found = run.forecast(settings, *chosen)
-        click.echo(msgspec.json.encode(found).decode() if as_json else _foretold(found))
+        click.echo(msgspec.json.encode([found]).decode() if as_json else _foretold(found))
         return
     report = run.bulk(settings, *chosen, progress())
     click.echo(msgspec.json.encode(report).decode() if as_json else _account(report))
@@ -119,7 +119,7 @@ def _account(report: "BulkReport") -> str:
         f"{report.asked} asked about, {report.from_cache} of them in the cache",
         amount(report.gaps, "gap") if report.gaps else "",
         f"{report.withdrawn} withdrawn" if report.withdrawn else "",
-        f"{report.rejected} lines that are no papers, named in _books" if report.rejected else "",
+        f"{amount(report.rejected, 'line')} no paper's, named in _books" if report.rejected else "",
         cost(report.usage),
         duration(report.seconds),
     ]
