@@ -39,7 +39,9 @@ def before(names: Sequence[str], name: str, instant: Instant) -> Iterator[str]:
 
 
 def after(names: Sequence[str], name: str, instant: Instant) -> str | None:
-    """The one of the sorted names that comes next after `name`, if there is any."""
+    """The one of the sorted names that comes next after `name`, which is one of them, if any."""
+    if name not in names:
+        return None
     beyond = _beyond(names, name)
     # The first one that surely comes later; what may come before it is all that matters.
     end = _beyond(names, names[beyond]) if beyond < len(names) else len(names)
@@ -63,6 +65,6 @@ def _told(name: str) -> datetime:
     parts = name[:4], name[4:6], name[6:8], name[9:11], name[11:]
     try:
         year, month, day, hour, minute = map(int, parts)
-        return datetime(year, month, day, hour, minute, tzinfo=UTC)
+        return min(datetime(year, month, day, hour, minute, tzinfo=UTC), NEVER)
     except ValueError:  # a folder that somebody gave such a name
         return NEVER

@@ -240,7 +240,7 @@ class Ledger:
 
     def _take_in(self, snapshot: Snapshot, stamp: str) -> None:
         """Put what a snapshot shows in place of what was known of it."""
-        instant = utc_text(snapshot.run().instant)
+        instant = utc_text(snapshot.instant())
         rows = [
             (
                 paper.id,

@@ -353,4 +353,4 @@ def _known_names(folder: Path, _listing: str) -> Sequence[str]:
 @functools.lru_cache(maxsize=100_000)
 def _instant(folder: Path, _inode: int) -> datetime:
     """The snapshot's instant, which never changes, read once in a process."""
-    return Snapshot(folder).run().instant
+    return Snapshot(folder).instant()

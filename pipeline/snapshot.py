@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -231,6 +232,17 @@ class Snapshot:
                 next_step="Restore it from a backup, or move the snapshot's folder away",
             )
         return Run.from_json(files.read_text(self._run), where=str(self._run))
+
+    def instant(self) -> datetime:
+        """When it was made. Raises `DamagedFile`, also where its folder has another's name."""
+        run = self.run()
+        if run.snapshot != self.name:
+            raise DamagedFile(
+                f"is that of {run.snapshot}, and the folder has another name",
+                where=str(self._run),
+                next_step=f"Name the folder {run.snapshot} again, or move it out of the topic's",
+            )
+        return run.instant
 
     def stamps(self) -> dict[str, str]:
         """By the names of the files that others than a desk write, what changes when they do."""

@@ -55,7 +55,7 @@ class DaySpending:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._start: datetime | None = None
+        self._start: datetime | None = None  # of the day of which all up to `_read` is counted
         self._read = 0
         self._total = 0.0
         self._met = _Met()
@@ -65,22 +65,24 @@ class DaySpending:
         start = utc(day).replace(hour=0, minute=0, second=0)
         with files.translated(self._path):
             size = self._path.stat().st_size if self._path.exists() else 0
-            if start == self._start and size >= self._read:
-                self._go_on()
+            going_on = start == self._start and size >= self._read
+            self._start = None  # until all is read: a damaged line is met again at every call
+            if going_on:
+                self._go_on(start)
             else:
                 self._begin(start, size)
         return self._total
 
     def _begin(self, start: datetime, size: int) -> None:
-        self._start, self._read, self._total = start, size, 0.0
+        self._read, self._total = size, 0.0
         newest: list[str] = []
         for spend in since(self._path, start):
             if len(newest) < REMEMBERED:
                 newest.append(spend.id)
-            self._count(spend)
+            self._count(spend, start)
         self._met = _Met(reversed(newest))
-        if not self._is_whole(size):
-            self._start = None  # a line is being written, or torn: next time all is read again
+        if self._is_whole(size):  # else a line is being written, or torn
+            self._start = start
 
     def _is_whole(self, size: int) -> bool:
         """Whether a line ends at byte `size`."""
@@ -90,7 +92,7 @@ class DaySpending:
             file.seek(size - 1)
             return file.read(1) == b"\n"
 
-    def _go_on(self) -> None:
+    def _go_on(self, start: datetime) -> None:
         """Count the lines that were appended; one that was met, when this began, counts once."""
         with self._path.open("rb") as file:
             file.seek(self._read)
@@ -100,8 +102,9 @@ class DaySpending:
                 self._read += len(line)
                 spend = Spend.from_json(line.decode("utf-8", "replace"), where=str(self._path))
                 if self._met.is_new(spend.id):
-                    self._count(spend)
+                    self._count(spend, start)
+        self._start = start
 
-    def _count(self, spend: Spend) -> None:
-        if self._start is not None and self._start <= spend.at < self._start + timedelta(days=1):
+    def _count(self, spend: Spend, start: datetime) -> None:
+        if start <= spend.at < start + timedelta(days=1):
             self._total += spend.usage.usd or 0.0

@@ -59,7 +59,7 @@ A soft hyphen or a joiner may stand for a hyphen or hold an emoji together, and 
 
 QUOTATION = re.compile(r"“[^“”]*”|\"[^\"]*\"|「[^「」]*」|‘[^‘’]*’|``[^`']*''|(?<!\w)'[^']*'(?!\w)")
 
-WORD = re.compile(r"[a-z']+")
+WORD = re.compile(r"[a-z]+(?:'[a-z]+)*")
 
 
 @functools.lru_cache(maxsize=4)

@@ -279,6 +279,7 @@ def test_a_failure_is_one_also_where_the_paper_quotes_another():
         ("en", f"English sentence: {EN}"),
         ("en", f"(Translation) {EN}"),
         ("en", f"{EN} I hope this helps!"),
+        ("en", "'Hope this helps"),
         ("en", f"{EN[:-1]} (note: the abstract gives no numbers)."),
         ("en", f"AI-generated, for reference only: {EN}"),
         ("en", "Here is the summary."),

@@ -79,3 +79,14 @@ def test_a_name_that_is_no_date_has_its_place_by_its_instant() -> None:
     history = {named(START): START, "20269999_9999": START - timedelta(days=1)}
     found = chronology.newest_first(sorted(history), history.__getitem__)
     assert [*found] == [named(START), "20269999_9999"]
+
+
+def test_names_at_the_end_of_all_dates_are_names_like_others() -> None:
+    history = {named(START): START, "99991231_2359": START - timedelta(days=1)}
+    found = chronology.newest_first(sorted(history), history.__getitem__)
+    assert [*found] == [named(START), "99991231_2359"]
+
+
+def test_nothing_comes_after_one_that_is_not_there() -> None:
+    assert chronology.after(NAMES, named(START + timedelta(days=2_000)), NIGHTS.__getitem__) is None
+    assert chronology.after(NAMES, "20260310_0000", NIGHTS.__getitem__) is None

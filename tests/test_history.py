@@ -218,6 +218,13 @@ class TestLedger:
         settle(topic_of(one), ago=40.0)
         assert self.places(one) == [NAME]
 
+    def test_refuses_a_snapshot_whose_folder_was_given_anothers_name(self, one) -> None:
+        folder = copied(one, 3)
+        folder.rename(folder.with_name("20250101_0000"))
+        settle(topic_of(one))
+        with pytest.raises(DamagedFile, match=f"Name the folder {folder.name} again"):
+            self.places(one)
+
     def test_takes_in_a_damaged_snapshot_once_it_is_whole_again(self, one) -> None:
         other = copied(one, 3)
         papers = other / "1-papers.jsonl"

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import files, spending
 from pipeline.books import Spend
+from pipeline.errors import DamagedFile
 from pipeline.records import Usage
 from pipeline.spending import DaySpending
 
@@ -90,6 +91,20 @@ def test_a_line_that_is_being_written_counts_when_it_is_whole(path):
                 file.write(part)
             assert day.on(NOON) == sum_
         path.write_text(a_spend("a").to_json() + "\n")
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["found at first", "appended later"])
+def test_a_damaged_line_is_told_at_every_call_and_never_counted_as_nothing(path, before):
+    append(path, a_spend("a"))
+    day = DaySpending(path)
+    if not before:
+        assert day.on(NOON) == 0.25
+    with path.open("a") as file:
+        file.write("damaged\n")
+    append(path, a_spend("b"))
+    for _ in range(3):
+        with pytest.raises(DamagedFile):
+            day.on(NOON)
 
 
 def test_ids_are_remembered_only_as_far_back_as_an_answer_may_be_booked_again(path, monkeypatch):
