@@ -1,5 +1,6 @@
 """What was spent: the lines of `spend.jsonl`, each answer once, without reading it all again."""
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +24,7 @@ class _Met:
     """The ids of the last `REMEMBERED` answers."""
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
-        self._ids = dict.fromkeys(ids)
+        self._ids = OrderedDict.fromkeys(ids)  # a dict finds its first key ever more slowly
 
     def is_new(self, id_: str) -> bool:
         """Whether this one was not met lately; it is from now on."""
@@ -31,7 +32,7 @@ class _Met:
             return False
         self._ids[id_] = None
         if len(self._ids) > REMEMBERED:
-            del self._ids[next(iter(self._ids))]
+            self._ids.popitem(last=False)
         return True
 
 
