@@ -98,6 +98,39 @@ class TestANewerDump:
         assert (report.withdrawn, report.gaps, asked(model)) == (1, 0, [])
         assert marker(bulk.out).withdrawn == 1
 
+    @pytest.mark.parametrize(
+        "notice",
+        [
+            "This paper has been withdrawn by the author.",
+            "This paper has been withdrawn by the authors due to an error in Lemma 2. A new proof "
+            "is in math/0501234.",
+            "Withdrawn",
+            "withdrawn: the lamp was out",
+            "The author has withdrawn this paper, which A. B. Lumen has superseded.",
+        ],
+    )
+    def test_has_papers_whose_abstract_is_the_notice_as_withdrawn(
+        self, bulk, model, notice
+    ) -> None:
+        report = bulk.run(entry(abstract=f"  {notice}\n"))
+        assert (statuses(bulk), report.withdrawn) == ({"2405.00001": "withdrawn"}, 1)
+        assert asked(model) == []
+
+    @pytest.mark.parametrize(
+        "abstract",
+        [
+            "Socially withdrawn moths fly to lanterns.",
+            "Withdrawn lanterns are dim. We count them.",
+            "This paper has been withdrawn from a library in 1901, and we tell why.",
+            "We study why papers are withdrawn. This paper is about moths.",
+            "This paper is withdrawn. " + "We teach lanterns to dim. " * 2,
+            "This work was withdrawn by its author, of whom we tell the life" + " and more" * 50,
+        ],
+    )
+    def test_has_papers_asked_about_that_merely_speak_of_it(self, bulk, model, abstract) -> None:
+        bulk.run(entry(abstract=abstract))
+        assert len(asked(model)) == 1
+
     def test_that_brings_a_withdrawn_paper_back_has_it_asked_about(self, bulk, model) -> None:
         gone = "This paper has been withdrawn"
         bulk.run(entry(version=2, comments=gone))

@@ -1,6 +1,7 @@
 """A bulk run on a real Ray cluster: the same content, and the same errors, as in one process."""
 
 import pickle
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,12 @@ from pipeline.bulk.folder import BulkFolder
 from pipeline.bulk.months import Plan
 from pipeline.bulk.report import BulkReport
 from pipeline.bulk.run import bulk as run
-from pipeline.bulk.sorting import parts_of
-from pipeline.errors import DamagedFile, OutputError
+from pipeline.bulk.sorting import Sorted, parts_of
+from pipeline.errors import DamagedFile, OutputError, SettingsError
 from pipeline.progress import Plain
 from pipeline.ray_session import joined
 from pipeline.settings import BudgetSettings, ModelSettings
+from pipeline.version import VERSION
 from tests import processes
 from tests.crowd import PATIENCE, Crowd
 from tests.dumps import ALL, Bulk, entries, entry, line, undated
@@ -107,7 +109,7 @@ def test_addresses_with_a_scheme_are_read_and_written_by_all_nodes(on_ray: Bulk)
 
 @pytest.mark.prove
 def test_what_stops_it_leaves_months_as_they_were_and_it_goes_on(
-    on_ray: Bulk, crowd: Crowd
+    on_ray: Bulk, crowd: Crowd, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = on_ray.having(budget=BudgetSettings(tokens_per_run=1_000)).run(*PAPERS)
     assert (report.stopped and report.stopped.kind, report.complete) == ("budget", False)
@@ -117,6 +119,8 @@ def test_what_stops_it_leaves_months_as_they_were_and_it_goes_on(
     refused = on_ray.run()
     assert refused.stopped is not None
     assert refused.stopped.kind == "refused"
+    assert (refused.months, refused.left) == (3, 3)
+    assert "left as it was" not in caplog.text
     crowd.answer = good_lines
     assert on_ray.run().stopped is None
     assert crowd.answered == len(on_ray.spent()) == 30
@@ -168,11 +172,49 @@ def test_an_out_that_another_node_does_not_see_is_refused(tmp_path: Path) -> Non
     bulk.run(*PAPERS)
     plan = plan_of(bulk)
     group = pa.table([["2024-05"], [0], [0], [line(entry())]], distributed.LINES)
-    assert distributed._make(group, pickle.dumps(plan), None).num_rows == 1
+    assert distributed._make(group, VERSION, pickle.dumps(plan), None).num_rows == 1
     (bulk.out / "_bulk.json").unlink()
     with pytest.raises(OutputError, match="another node of the cluster does not see") as refused:
-        distributed._make(group, pickle.dumps(plan), None)
+        distributed._make(group, VERSION, pickle.dumps(plan), None)
     assert "a folder that all nodes share" in refused.value.next_step
+
+
+def test_a_node_with_another_paperline_is_named(tmp_path: Path) -> None:
+    bulk = Bulk(tmp_path)
+    bulk.run(*PAPERS)
+    packed = pickle.dumps(plan_of(bulk))
+    with pytest.raises(SettingsError, match=f"paperline {VERSION}, and the command is of 9.9"):
+        next(distributed._sort(pa.table({"part": [b"x"]}), "9.9", packed))
+    with pytest.raises(SettingsError, match=f"node {socket.gethostname()}: ") as refused:
+        distributed._make(pa.table({}), "9.9", b"not even read", None)
+    assert "Install the same paperline" in refused.value.next_step
+
+
+@pytest.mark.parametrize("module", ["pipeline", "pipeline.bulk", "pyarrow"])
+def test_a_node_without_paperline_is_named(module: str) -> None:
+    from ray.exceptions import RaySystemError
+
+    told = (
+        "ray::MapBatches(_sort)() (pid=11214, ip=192.0.2.7)\nray.exceptions.RaySystemError: "
+        f"System error: No module named '{module}'\ntraceback: Traceback (most recent call last):"
+    )
+    error = distributed._given_up(RaySystemError(told))
+    assert (type(error), error.where) == (SettingsError, "node 192.0.2.7")
+    assert f"No module named '{module}'" in error.what
+    assert "Install the same paperline" in error.next_step
+
+
+def test_what_a_node_needs_of_prompts_leaves_no_folder_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bulk = Bulk(tmp_path)
+    bulk.run(*PAPERS)
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    maker = distributed._maker(pickle.dumps(plan_of(bulk)))
+    assert not list(scratch.iterdir())
+    assert maker.make("2024-07", [Sorted("2024-07", 0, 0, line(entry("2024-07")))]).new == 1
 
 
 def plan_of(bulk: Bulk) -> Plan:

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pytest_httpserver import HTTPServer
 from pipeline.bulk.report import BulkReport
 from pipeline.bulk.run import forecast
 from pipeline.cli.main import cli
-from pipeline.errors import PaperlineError
+from pipeline.errors import PaperlineError, QueryRefused
 from pipeline.estimate import Forecast
 from tests.dumps import ALL, Bulk, entries, entry
 from tests.model_server import ModelServer, completion
@@ -103,6 +104,16 @@ class TestWhatIsAskedFor:
         assert (error.exit_code, said in str(error)) == (code, True)
         assert not (terminal.folder / "out").exists()
 
+    def test_by_a_query_that_is_none_is_told_of_the_option(self, terminal: Terminal) -> None:
+        error = answered("dump.json", "out", "--query", "cat:cs.LG AND").exception
+        assert isinstance(error, QueryRefused)
+        assert (error.where, "paperline.toml" in str(error)) == ("--query", False)
+
+    def test_of_the_file_itself_as_out_is_refused(self, terminal: Terminal) -> None:
+        error = answered("dump.json", "dump.json").exception
+        assert isinstance(error, PaperlineError)
+        assert (error.exit_code, error.what) == (2, "DUMP and OUT are the same")
+
     def test_of_a_batch_is_refused(self, tmp_path: Path) -> None:
         Terminal(tmp_path, '[model]\nexecutor = "batch"\n')
         error = answered("dump.json", "out").exception
@@ -124,6 +135,17 @@ def test_without_what_it_needs_it_says_how_to_install_it(
     error = answered("dump.json", "out", *words).exception
     assert isinstance(error, PaperlineError)
     assert (error.exit_code, install in str(error)) == (2, True)
+
+
+def test_ended_by_sigterm_it_says_so_and_that_the_same_command_goes_on(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Ray is, SIGTERM comes as this."""
+    monkeypatch.setattr("pipeline.bulk.run.bulk", lambda *_: sys.exit(143))
+    result = answered("dump.json", "out")
+    assert result.exit_code == 143
+    assert "ended by SIGTERM; the same command goes on" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_help_says_what_dump_and_out_are() -> None:

@@ -15,7 +15,7 @@ from pipeline.bulk.folder import Selection
 from pipeline.bulk.sorting import BOOKS, MOST_NAMED, Part, Sorter, parts_of
 from pipeline.errors import DamagedFile, OutputError, UnbalancedBooks, UsageError
 from pipeline.sources import dump_lines
-from pipeline.sources.dump_lines import each_line
+from pipeline.sources.dump_lines import ARCHIVES, MARK, each_line
 from pipeline.sources.source import GZIP
 from tests.dumps import ALL, Bulk, entries, entry, line
 
@@ -72,6 +72,23 @@ class TestAFolder:
             bulk.run()
         assert not bulk.out.exists()
 
+    def test_may_hold_files_that_are_no_metadata_which_are_told_once(self, bulk, caplog) -> None:
+        bulk.write(MARK + b" \n" + line(entry()), name="1.json")
+        bulk.write(b"# Lanterns\n", name="README.md")
+        bulk.write(name="empty.json")
+        for number in range(6):
+            bulk.write(b"PK\3\4", name=f"zips/{number}.zip")
+        assert bulk.run().complete
+        (told,) = [each.getMessage() for each in caplog.records if "passed over" in each.msg]
+        assert f"{bulk.dump}/README.md, {bulk.dump}/zips/0.zip" in told
+        assert told.endswith(" and 2 more")
+        assert list(bulk.rows()) == ["2405.00001"]
+
+    def test_with_an_archive_alone_says_that_it_is_one(self, bulk) -> None:
+        bulk.write(b"PK\3\4", name="arxiv.zip")
+        with pytest.raises(UsageError, match=r"arxiv\.zip: is a zip archive"):
+            bulk.run()
+
     def test_with_a_name_that_is_no_text_is_an_error(self, bulk) -> None:
         bulk.write(entry(), name="1.json")
         (bulk.dump / os.fsdecode(b"\xff.json")).write_bytes(b"")
@@ -87,6 +104,28 @@ class TestAFolder:
         bulk.write(name="1.json.gz").write_bytes(gzip.compress(line(entry()))[:-9])
         with pytest.raises(DamagedFile, match=r"1\.json\.gz"):
             bulk.run()
+
+
+class TestAFile:
+    @pytest.mark.parametrize(("beginning", "what"), ARCHIVES.items())
+    def test_that_is_packed_otherwise_than_by_gzip_is_refused(self, bulk, beginning, what) -> None:
+        bulk.write(beginning + b"\n", entry())
+        with pytest.raises(UsageError, match=rf"dump\.json: is {what}.*Unpack it first") as refused:
+            bulk.run()
+        assert (refused.value.exit_code, bulk.out.exists()) == (2, False)
+
+    def test_that_begins_with_a_byte_order_mark_loses_no_paper(self, bulk) -> None:
+        report = bulk.run(MARK + line(entry()), entry(number=2))
+        assert (report.found, report.rejected) == (2, 0)
+
+    @pytest.mark.parametrize("records", [[], [b" \n"], [b"[\n", *[b"{}\n"] * 999, entry()]])
+    def test_whose_first_lines_are_no_papers_is_refused_before_anything_is_done(
+        self, bulk, records
+    ) -> None:
+        bulk.write(*records)
+        with pytest.raises(UsageError, match="this is not arXiv's bulk metadata") as refused:
+            bulk.run()
+        assert (refused.value.exit_code, bulk.out.exists()) == (2, False)
 
 
 class TestTheSelection:
@@ -126,7 +165,7 @@ class TestWhatIsNoPaper:
         assert not report.complete
 
     def test_is_counted_where_there_is_too_much_to_name(self, bulk) -> None:
-        report = bulk.run(*([b"x\n"] * (MOST_NAMED + 5)), entry())
+        report = bulk.run(entry(), *([b"x\n"] * (MOST_NAMED + 5)))
         assert report.rejected == MOST_NAMED + 5
         assert len(bulk.reasons()) == MOST_NAMED
 
@@ -171,7 +210,7 @@ FILE = st.builds(
     lambda parts, last: b"".join(text + end for text, end in parts) + last,
     st.lists(st.tuples(SHORT | LONG, NEWLINES), max_size=12),
     SHORT,
-).filter(lambda file: not file.startswith(GZIP))
+).filter(lambda file: not file.startswith((GZIP, *ARCHIVES)))
 
 
 @settings(max_examples=200)

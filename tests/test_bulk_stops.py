@@ -1,5 +1,6 @@
 """What stops a bulk run, and how it goes on: budget, models, disks, damage, other runs."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import msgspec
 import pytest
 from pytest_httpserver import HTTPServer
 
-from pipeline.bulk.folder import BulkFolder
+from pipeline.bulk.folder import SECRET, BulkFolder
 from pipeline.bulk.run import bulk as run
 from pipeline.errors import Busy, DamagedFile, OutputError, UsageError
 from pipeline.progress import Plain
@@ -75,6 +76,11 @@ class TestARunThatIsStopped:
         model.always = good_lines
         assert bulk.run().complete
         assert len(bulk.spent()) == len(PAPERS) == answered + 6
+
+    def test_before_a_first_row_makes_no_folder_for_a_month(self, bulk, model) -> None:
+        model.always = lambda body: error(401)
+        assert bulk.run(*PAPERS).left == 2
+        assert not list(bulk.out.glob("month=*"))
 
     def test_midway_has_the_content_of_one_that_was_not(self, bulk, model, tmp_path) -> None:
         other = tmp_path / "other"
@@ -193,6 +199,35 @@ def test_an_address_of_no_file_system_is_a_usage_error(bulk, address) -> None:
         with pytest.raises(UsageError) as refused:
             run_on(bulk, dump, out)
         assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://AKIA:SESAME@127.0.0.1/lines",
+        "s3://AKIA:SES/AME@bucket/lines",
+        "abfss://:SESAME@account.blob.core.windows.net/lines",
+        "s3://bucket/lines?region=x&session_token=SESAME",
+    ],
+)
+def test_an_address_with_a_secret_is_refused_without_telling_it(bulk, address) -> None:
+    for dump, out in ((address, str(bulk.out)), (str(bulk.dump), address)):
+        bulk.write(*PAPERS)
+        with pytest.raises(UsageError, match="by the environment") as refused:
+            run_on(bulk, dump, out)
+        assert not {"SES", "AME", "AKIA"} & set(re.findall("SES|AME|AKIA", str(refused.value)))
+        assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("s3://bucket/a@b", "abfss://box@account.dfs.core.windows.net/x", "gs://anonymous@b/x"),
+        *("hdfs://host:9000/home/me@work", "s3://bucket/x?region=eu-west-1&scheme=https"),
+    ],
+)
+def test_an_address_with_a_name_alone_holds_no_secret(address) -> None:
+    assert SECRET.search(address) is None
 
 
 def run_on(bulk: Bulk, dump: str, out: str) -> None:

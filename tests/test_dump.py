@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import DamagedFile, OutputError, QueryRefused
+from pipeline.errors import DamagedFile, OutputError, QueryRefused, UsageError
 from pipeline.records import Paper
 from pipeline.sources import dump, dump_entry, dump_lines
 from pipeline.sources.document import Document
@@ -444,6 +444,15 @@ class TestFiles:
         path.write_bytes(data[:10] + bytes(reversed(data[10:])))
         with pytest.raises(DamagedFile, match="not a whole gzip file"):
             Dump(path).by_id(["2604.00001"])
+
+    def test_that_are_archives_are_refused(self, holding) -> None:
+        with pytest.raises(UsageError, match=r"dump\.json: is a zip archive.*Unpack it first"):
+            list(holding(b"PK\3\4\n", record(1)).papers("lantern"))
+
+    def test_may_begin_with_a_byte_order_mark(self, holding) -> None:
+        source = holding(b"\xef\xbb\xbf" + as_bytes(record(1)), record(2))
+        assert numbers(source.papers("lantern")) == [1, 2]
+        assert source.rejected == []
 
     def test_that_are_absent_or_folders_are_told(self, tmp_path) -> None:
         with pytest.raises(OutputError, match="No such file") as caught:

@@ -8,11 +8,12 @@ the actors of `executors/cluster.py` send. A month whose node is lost is made ag
 from the cache.
 """
 
-import atexit
 import contextlib
 import functools
 import logging
 import pickle
+import re
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -28,8 +29,7 @@ from pipeline.bulk.folder import BulkFolder
 from pipeline.bulk.months import Made, Maker, Plan
 from pipeline.bulk.report import Account, told
 from pipeline.bulk.sorting import BOOKS, Part, Sorted, Sorter, keep_books
-from pipeline.errors import ClusterUnavailable, OutputError
-from pipeline.exchange import Executor
+from pipeline.errors import ClusterUnavailable, OutputError, PaperlineError, SettingsError
 from pipeline.executors.cluster import MOST_CALLS
 from pipeline.executors.embedded import Embedded
 from pipeline.llm.keys import Secret, api_key
@@ -37,6 +37,7 @@ from pipeline.ray_session import joined, ours
 from pipeline.ray_session import told as ray_told
 from pipeline.records import Record, Usage
 from pipeline.settings import ProviderSettings, Settings
+from pipeline.version import VERSION
 
 if TYPE_CHECKING:
     from ray.data import Dataset
@@ -59,14 +60,23 @@ GROUP = 8 * 2**20
 
 MOST_GROUPS = 200
 
+MISSING = re.compile(r"No module named '[\w.]+'")
+"""What Ray tells, in words alone, of a node on which a task cannot even be unpickled."""
+
+NODE = re.compile(r"\bip=([^,)\s]+)")
+
+SAME_EVERYWHERE = (
+    "Install the same paperline with the extra ray on every node, in the Python that Ray runs there"
+)
+
 CAME = pa.schema([pa.field("came", pa.binary())])
 
 
 def distribute(plan: Plan) -> tuple[Account, Usage]:
     """Bring OUT up to date with the dump; also what was paid.
 
-    Hold OUT's lock; its manifest is that of this pass. Raises as `stream` does, and
-    `ClusterUnavailable`.
+    Hold OUT's lock; its manifest is that of this pass. Raises as `stream` does,
+    `ClusterUnavailable`, and `SettingsError` where a node has not the same paperline.
     """
     account, model = Account(), plan.settings.model
     # A missing key is told before Ray starts.
@@ -78,7 +88,8 @@ def distribute(plan: Plan) -> tuple[Account, Usage]:
             account.counts.update(came.books)
             if came.made is not None:
                 account.add(came.made)
-                log.info("%s", told(came.made))
+                if came.made.stopped is None:
+                    log.info("%s", told(came.made))
         return account, desk.spent()
 
 
@@ -101,15 +112,16 @@ def _pipeline(plan: Plan, desk: Any) -> "Dataset":
     packed = pickle.dumps(plan)
     items = [{"part": pickle.dumps(part)} for part in plan.parts]
     lines = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
-        _sort, batch_size=1, batch_format="pyarrow", fn_args=(packed,)
+        _sort, batch_size=1, batch_format="pyarrow", fn_args=(VERSION, packed)
     )
     size = sum({part.path: part.size for part in plan.parts}.values())
     months = lines.groupby("month", num_partitions=min(MOST_GROUPS, 2 + size // GROUP))
-    return months.map_groups(_make, batch_format="pyarrow", fn_args=(packed, desk))
+    return months.map_groups(_make, batch_format="pyarrow", fn_args=(VERSION, packed, desk))
 
 
-def _sort(batch: pa.Table, packed: bytes) -> Iterator[pa.Table]:
+def _sort(batch: pa.Table, version: str, packed: bytes) -> Iterator[pa.Table]:
     """The lines of one part, some at a time."""
+    _check_version(version)
     plan: Plan = pickle.loads(packed)  # noqa: S301  the driver's own
     part = Part(*pickle.loads(batch["part"][0].as_py()))  # noqa: S301  as above
     found = Sorter(plan.dump, plan.selection).sorted_out(part)
@@ -118,20 +130,36 @@ def _sort(batch: pa.Table, packed: bytes) -> Iterator[pa.Table]:
         yield pa.table([pa.array(c, f.type) for c, f in zip(columns, LINES, strict=True)], LINES)
 
 
-def _make(group: pa.Table, packed: bytes, desk: Any) -> pa.Table:
+def _make(group: pa.Table, version: str, packed: bytes, desk: Any) -> pa.Table:
     """One month, whole; or the books."""
-    plan: Plan = pickle.loads(packed)  # noqa: S301  the driver's own
+    _check_version(version)
+    maker = _maker(packed)
+    _check_shared(maker.out, maker.plan)
     columns = (group[name].to_pylist() for name in LINES.names)
     found = [Sorted(*row) for row in zip(*columns, strict=True)]
-    out = BulkFolder(plan.out)
-    _check_shared(out, plan)
-    if found[0].month == BOOKS:
-        came = _Came(books=dict(keep_books(out, found)))
+    month = found[0].month
+    if month == BOOKS:
+        came = _Came(books=dict(keep_books(maker.out, found)))
+    elif desk is None:
+        came = _Came(made=maker.make(month, found))
     else:
-        folder = _prompts(packed)
-        maker = Maker(plan, folder, _executor(plan, folder, desk), lambda _: None)
-        came = _Came(made=maker.make(found[0].month, found))
+        executor = ThroughDesk(desk, month)
+        if (stopped := executor.stopped()) is not None:
+            came = _Came(made=Made(month=month, found=0, stopped=stopped))
+        else:
+            maker.executor = executor
+            came = _Came(made=maker.make(month, found))
     return pa.table([[came.to_json().encode()]], CAME)
+
+
+def _check_version(version: str) -> None:
+    """What the driver pickled is for the same program. Raises `SettingsError`."""
+    if version != VERSION:
+        raise SettingsError(
+            f"it has paperline {VERSION}, and the command is of {version}",
+            where=f"node {socket.gethostname()}",
+            next_step=SAME_EVERYWHERE,
+        )
 
 
 def _check_shared(out: BulkFolder, plan: Plan) -> None:
@@ -147,20 +175,15 @@ def _check_shared(out: BulkFolder, plan: Plan) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _prompts(packed: bytes) -> Path:
-    """A folder on this node with the plan's prompts, as long as this process lives."""
+def _maker(packed: bytes) -> Maker:
+    """What makes months in this process, by the embedded model where no other executor is set."""
     plan: Plan = pickle.loads(packed)  # noqa: S301  the driver's own
-    folder = tempfile.TemporaryDirectory(prefix="paperline-")
-    atexit.register(folder.cleanup)
-    for name, text in plan.prompts.items():
-        Path(folder.name, name).write_text(text, encoding="utf-8")
-    return Path(folder.name)
-
-
-def _executor(plan: Plan, folder: Path, desk: Any) -> Executor:
-    if desk is None:
-        return Embedded(glossaries.load(folder), plan.started)
-    return ThroughDesk(desk)
+    with tempfile.TemporaryDirectory(prefix="paperline-") as name:
+        folder = Path(name)
+        for file_name, text in plan.prompts.items():
+            (folder / file_name).write_text(text, encoding="utf-8")
+        embedded = Embedded(glossaries.load(folder), plan.started)
+        return Maker(plan, folder, embedded, lambda _: None)
 
 
 class _Paying(NamedTuple):
@@ -194,7 +217,14 @@ def _paying(settings: Settings, keyed: list[tuple[ProviderSettings, Secret]]) ->
         raise ours(error) or _given_up(error) from error
 
 
-def _given_up(error: Exception) -> ClusterUnavailable:
+def _given_up(error: Exception) -> PaperlineError:
+    if (missing := MISSING.search(str(error))) is not None:
+        node = NODE.search(str(error))
+        return SettingsError(
+            f"it does not find what paperline needs: {missing[0]}",
+            where=f"node {node[1]}" if node else "a node of the cluster",
+            next_step=SAME_EVERYWHERE,
+        )
     return ClusterUnavailable(
         f"Ray gave the pipeline up: {ray_told(error)}",
         next_step="Look at ray status and at the session's logs, then run the same command again: "

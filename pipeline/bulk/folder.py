@@ -7,7 +7,7 @@
 
 Every file is written under a name of its own, `_NAME-....part`, and takes its place when it is
 whole; what killed runs left is swept. Parquet's readers pass over names that begin with an
-underscore, so at any time they see each paper once.
+underscore, so at any time they see each paper of a month once.
 """
 
 import contextlib
@@ -33,6 +33,12 @@ MANIFEST, MARKER, BOOKS, PAPERS = "_bulk.json", "_SUCCESS", "_books", "papers.pa
 
 HALF = re.compile(r"_.+-[0-9a-f]{32}\.part")
 """How a file is named that is not whole yet."""
+
+SECRET = re.compile(
+    r"://[^/?#@]*:(?!\d*/)[^?#]*@ | [?&][^=&#]*(?:secret|password|token|key|sig)[^=&#]*=",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""In an address: NAME:SECRET@HOST, the secret perhaps with slashes, or a parameter of that name."""
 
 ROWS = 1_000
 """Rows that are written, and read, at once: some 4 MB."""
@@ -62,7 +68,8 @@ class Partition(Record, frozen=True, kw_only=True):
     """`_SUCCESS`: the `papers` of a month, and what they were made of; `inputs` is as in `Origin`.
 
     `lines` are by model; of the embedded model's, `gaps` are for want of another's. `withdrawn`
-    papers have none. `findings` by severity. `usage` is what the lines cost when they were made.
+    papers have none. `findings` by severity. `usage` is what the answers cost from which the lines
+    are; what answers cost that were asked for again is in the books alone.
     """
 
     format: Annotated[int, Meta(ge=1, le=FORMAT)] = FORMAT
@@ -143,30 +150,36 @@ class BulkFolder:
     def writing(self, month: str, origin: Origin) -> Iterator[Callable[[Row], None]]:
         """What adds a row; all take the place of the month's when the block ends.
 
-        Where it raises, the month's stay as they were.
+        Where it raises, the month's stay as they were; there is no file before the first rows.
         """
         waiting: list[Row] = []
         path = f"month={month}/{PAPERS}"
         schema = SCHEMA.with_metadata(origin._asdict())
-        with self._replacing(path) as stream:
-            writer = pq.ParquetWriter(stream, schema, compression="zstd")
+        writer: pq.ParquetWriter | None = None
+        with contextlib.ExitStack() as opened:
 
             def write() -> None:
+                nonlocal writer
+                if writer is None:
+                    stream = opened.enter_context(self._replacing(path))
+                    with self._translated(path):
+                        writer = pq.ParquetWriter(stream, schema, compression="zstd")
+                    opened.callback(close, writer)
                 with self._translated(path):
                     writer.write_table(table(waiting))
                 waiting.clear()
+
+            def close(writer: pq.ParquetWriter) -> None:
+                with self._translated(path):
+                    writer.close()
 
             def add(row: Row) -> None:
                 waiting.append(row)
                 if len(waiting) == ROWS:
                     write()
 
-            try:
-                yield add
-                write()
-            finally:
-                with self._translated(path):
-                    writer.close()
+            yield add
+            write()
 
     def commit(self, partition: Partition) -> None:
         """Say that a month is finished."""
@@ -281,10 +294,17 @@ class BulkFolder:
 def located(address: str) -> tuple[fs.FileSystem, str]:
     """The file system of a path or an address, and the path on it, without a slash at its end.
 
-    Raises `UsageError`.
+    Raises `UsageError`, also for an address with a secret in it, which would be shown and logged.
     """
     if "://" not in address:
         return fs.LocalFileSystem(), str(Path(address).absolute())
+    if SECRET.search(address):
+        raise UsageError(
+            "an address is shown and logged, and this one holds a password or key",
+            where=f"{one_line(address.partition('://')[0])}://...",
+            next_step="Leave it out, and give it by the environment, such as AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY",
+        )
     try:
         system, path = fs.FileSystem.from_uri(address)
     except (ValueError, OSError, pa.ArrowException) as error:

@@ -17,6 +17,7 @@ from pipeline import prompts, rulebook
 from pipeline.bulk.folder import BulkFolder, Origin, Partition, Selection
 from pipeline.bulk.rows import Row
 from pipeline.bulk.sorting import Part, Sorted
+from pipeline.bulk.withdrawal import says_withdrawn
 from pipeline.checks import suite
 from pipeline.exchange import Executor, Job, Outcome, Paid
 from pipeline.executors.embedded import lines as embedded_lines
@@ -273,7 +274,7 @@ class _Making:
         if found is None or (row is not None and row.paper.version > found.version):
             assert row is not None  # noqa: S101  one of the two is there
             return row.paper
-        if is_withdrawn(found):
+        if is_withdrawn(found) or says_withdrawn(found.abstract):
             return found.but(status="withdrawn")
         if row is None:
             self.done["new"] += 1

@@ -104,9 +104,7 @@ class Account:
 
 
 def told(made: Made) -> str:
-    """A month in a line."""
-    if made.stopped is not None:
-        return f"{made.month}: left as it was: {made.stopped.reason}"
+    """A month that was finished, in a line."""
     if made.unchanged:
         return f"{made.month}: {amount(made.papers, 'paper')}, nothing new"
     parts = [

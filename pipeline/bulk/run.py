@@ -12,7 +12,7 @@ from pipeline import files, prompts
 from pipeline.bulk.folder import BulkFolder, Manifest, Selection
 from pipeline.bulk.months import TOPIC, Maker, Plan
 from pipeline.bulk.report import BulkReport
-from pipeline.bulk.sorting import Part, parts_of
+from pipeline.bulk.sorting import Part, check_papers, parts_of
 from pipeline.bulk.streaming import spooled, stream
 from pipeline.errors import UsageError
 from pipeline.estimate import Forecast, Question, of_questions
@@ -130,9 +130,13 @@ def _plan(  # noqa: PLR0913  what the command names, and what was found there
 
 def _parts(dump: str, folder: BulkFolder) -> tuple[Part, ...]:
     """The parts of the dump. Raises `UsageError`, also where it would come to hold OUT."""
-    if f"{folder.name}/".startswith(f"{_whole(dump)}/"):
-        raise UsageError("OUT is in DUMP", where=folder.name, next_step="Give another folder")
-    return parts_of(_whole(dump))
+    whole = _whole(dump)
+    if f"{folder.name}/".startswith(f"{whole}/"):
+        what = "DUMP and OUT are the same" if folder.name == whole else "OUT is in DUMP"
+        raise UsageError(what, where=folder.name, next_step="Give another folder as OUT")
+    parts = parts_of(whole)
+    check_papers(whole, parts)
+    return parts
 
 
 def _begun(folder: BulkFolder, selection: Selection) -> Manifest:

@@ -2,8 +2,10 @@
 
 import io
 import json
+import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,9 +17,17 @@ from pipeline.choice import left_out_by
 from pipeline.errors import OutputError, UsageError
 from pipeline.files import output_error
 from pipeline.sources.dump_entry import DumpEntry
-from pipeline.sources.dump_lines import UNPACKED, each_line, is_packed
+from pipeline.sources.dump_lines import (
+    UNPACKED,
+    check_unpacked,
+    each_line,
+    is_metadata,
+    is_packed,
+)
 from pipeline.sources.query import parse
-from pipeline.text import one_line
+from pipeline.text import amount, one_line
+
+log = logging.getLogger(__name__)
 
 PART = 64 * 2**20
 """Bytes of a part, so that one large file is read by many; a packed file is one part."""
@@ -27,6 +37,12 @@ BOOKS = ""
 
 MOST_NAMED = 1_000
 """Lines of one part that are no papers and are named; further ones are only counted."""
+
+FIRST_LINES = 1_000
+"""Lines of a dump of which one at least is a paper."""
+
+MOST_TOLD = 5
+"""Files of a folder that are passed over and named; further ones are counted."""
 
 END = 2**62
 """A place behind all lines."""
@@ -64,9 +80,10 @@ class Sorted(NamedTuple):
 
 
 def parts_of(dump: str) -> tuple[Part, ...]:
-    """The parts of a file, or of all files in a folder and below it but hidden ones.
+    """The parts of a file, or of all files in a folder and below it that hold metadata.
 
-    Raises `UsageError` where there is none, `OutputError`.
+    Hidden files are passed over, and others that begin neither with a record nor as gzip; these
+    are told in a warning. Raises `UsageError` where none is left, `OutputError`.
     """
     system, path = located(dump)
     try:
@@ -75,9 +92,9 @@ def parts_of(dump: str) -> tuple[Part, ...]:
             found = system.get_file_info(fs.FileSelector(path, recursive=True))
             below = [each for each in found if each.type == fs.FileType.File]
             listed = [each for each in below if not _is_hidden(each.path[len(path) :])]
+            files = _of_metadata(system, sorted(listed, key=lambda each: each.path))
         else:
-            listed = [here] if here.type == fs.FileType.File else []
-        files = sorted(listed, key=lambda each: each.path)
+            files = [here] if here.type == fs.FileType.File else []
         parts = [part for number, each in enumerate(files) for part in _parts(system, number, each)]
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise _unreadable(error, path) from error
@@ -90,12 +107,51 @@ def parts_of(dump: str) -> tuple[Part, ...]:
     return tuple(parts)
 
 
+def _of_metadata(system: fs.FileSystem, files: Sequence[fs.FileInfo]) -> list[fs.FileInfo]:
+    kept, others = list[fs.FileInfo](), list[str]()
+    for each in files:
+        with _opened(system, each.path) as file:
+            if is_metadata(file):
+                kept.append(each)
+            elif each.size:
+                others.append(each.path)
+                if len(files) == 1:
+                    check_unpacked(file, each.path)
+    if others:
+        more = f" and {len(others) - MOST_TOLD} more" if len(others) > MOST_TOLD else ""
+        told = one_line(", ".join(others[:MOST_TOLD]))
+        log.warning("passed over, since no record stands at the beginning: %s%s", told, more)
+    return kept
+
+
+def check_papers(dump: str, parts: Sequence[Part]) -> None:
+    """Raise `UsageError` where none of the first lines is a paper, and as `Sorter` does."""
+    sorter, reasons = Sorter(dump, Selection()), list[str]()
+    lines = (line for part in parts for _, line in sorter.lines(part))
+    for line in islice((line for line in lines if not line.isspace()), FIRST_LINES):
+        try:
+            DumpEntry(line)
+        except (ValueError, RecursionError) as error:
+            reasons.append(one_line(str(error))[:200])
+        else:
+            return
+    what = "it holds no line"
+    if reasons:
+        what = f"none of its first {amount(len(reasons), 'line')} is a paper: {reasons[0]}"
+    raise UsageError(
+        f"this is not arXiv's bulk metadata: {what}",
+        where=dump,
+        next_step="Give the file with one JSON object a line, or a folder of such files",
+    )
+
+
 def _is_hidden(below: str) -> bool:
     return any(name.startswith((".", "_")) for name in below.split("/"))
 
 
 def _parts(system: fs.FileSystem, number: int, info: fs.FileInfo) -> Iterator[Part]:
     with _opened(system, info.path) as file:
+        check_unpacked(file, info.path)
         packed = is_packed(file)
     if packed or info.size <= PART:
         yield Part(number, info.path, info.size)
@@ -129,7 +185,7 @@ class Sorter:
         Raises `OutputError`, `DamagedFile`.
         """
         counts = Counter(read=0, left_out=0, rejected=0)
-        for place, line in self._lines(part):
+        for place, line in self.lines(part):
             if line.isspace():
                 continue
             counts["read"] += 1
@@ -147,7 +203,8 @@ class Sorter:
                 counts["left_out"] += 1
         yield _noted(part, END, {"counts": counts})
 
-    def _lines(self, part: Part) -> Iterator[tuple[int, bytes]]:
+    def lines(self, part: Part) -> Iterator[tuple[int, bytes]]:
+        """The part's lines, each with where it begins. Raises as `sorted_out` does."""
         try:
             with _opened(self._fs, part.path) as file:
                 if file.seek(0, io.SEEK_END) != part.size:

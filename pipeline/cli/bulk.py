@@ -1,6 +1,7 @@
 """bulk: the whole of arXiv."""
 
 import importlib.util
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from pipeline.bulk.report import BulkReport
     from pipeline.estimate import Forecast
     from pipeline.settings import Settings
+
+SIGTERMED = 128 + signal.SIGTERM
+ENDED = "warning: ended by SIGTERM; the same command goes on, and what was paid for is kept"
 
 EXECUTORS = click.Choice(["online", "cluster", "embedded"])
 
@@ -59,7 +63,12 @@ def bulk(
         found = run.forecast(settings, *chosen)
         click.echo(msgspec.json.encode([found]).decode() if as_json else _foretold(found))
         return
-    report = run.bulk(settings, *chosen, progress())
+    try:
+        report = run.bulk(settings, *chosen, progress())
+    except SystemExit as ended:
+        if ended.code == SIGTERMED:
+            click.echo(ENDED, err=True)
+        raise
     click.echo(msgspec.json.encode(report).decode() if as_json else _account(report))
     if report.stopped is not None:
         why = f"{report.stopped.kind}: {report.stopped.reason}"
@@ -88,7 +97,7 @@ def _selection(
 ) -> "tuple[Selection, str]":
     """Which papers, and the prompt unless another is named."""
     from pipeline.bulk.folder import Selection
-    from pipeline.errors import UsageError
+    from pipeline.errors import QueryRefused, UsageError
     from pipeline.settings import TopicSettings
     from pipeline.sources.query import parse
 
@@ -102,7 +111,10 @@ def _selection(
         )
         return selection, chosen.prompt
     if query is not None:
-        parse(query)
+        try:
+            parse(query)
+        except QueryRefused as error:
+            raise QueryRefused(error.what, where="--query", next_step="Correct it") from None
     return Selection(query=query or ""), TopicSettings(name="bulk", query="all").prompt
 
 
@@ -131,5 +143,5 @@ def _foretold(found: "Forecast") -> str:
 
     return (
         f"bulk would ask about {found.papers:,} papers, of which some {found.cached:,} are in the "
-        f"cache; about {cost(found.usage)}"
+        f"cache; about {cost(found.usage)}, without answers that have to be asked for again"
     )

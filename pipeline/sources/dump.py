@@ -52,7 +52,7 @@ class Dump:
 
         The whole file is read before the first paper comes; memory grows by some 300 bytes
         for each match. Raises `QueryRefused` at once, and while reading `OutputError`, or
-        `DamagedFile` where a packed file is not whole.
+        `DamagedFile` where a packed file is not whole, or `UsageError` where it is an archive.
         """
         return self._found(parse(query), since, order)
 
