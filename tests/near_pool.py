@@ -6,9 +6,9 @@ from typing import Any
 
 from ray.exceptions import ActorDiedError
 
-from pipeline.executors.cluster import Pool
 from pipeline.llm.abilities import Known
 from pipeline.llm.asker import Asker
+from pipeline.ray_pool import Pool
 from pipeline.settings import ClusterSettings, ProviderSettings
 
 
@@ -72,7 +72,7 @@ class NearPool(Pool):
 
     async def all_joined(self) -> None:
         """Return when as many ask as shall."""
-        while self._joining:
+        while self._attendance.joining:
             self._changed.clear()
             await self._changed.wait()
 

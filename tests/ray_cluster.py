@@ -84,6 +84,10 @@ class Nodes:
         """All processes of the node end at once, with nothing said."""
         self._cluster.remove_node(node, allow_graceful=False)
 
+    def remove(self, node: Any) -> None:
+        """The node leaves, and says so: nothing is sent there any more."""
+        self._cluster.remove_node(node, allow_graceful=True)
+
     def settings(self, actors: int = 2, **resources: float) -> ClusterSettings:
         """For so many processes that ask, which take those places."""
         return ClusterSettings(address=self.address, actors=actors, resources=resources)

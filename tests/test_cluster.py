@@ -15,9 +15,9 @@ from pipeline.books import Spend
 from pipeline.cache import AnswerCache
 from pipeline.errors import ClusterUnavailable, PaperlineError, SettingsError
 from pipeline.exchange import Job, Outcome
-from pipeline.executors import cluster
 from pipeline.executors.cluster import Cluster
 from pipeline.executors.online import Online
+from pipeline.llm import attendance
 from pipeline.llm.budget import Budget
 from pipeline.llm.keys import Secret
 from pipeline.ray_session import as_raised, joined, ours
@@ -135,7 +135,7 @@ def test_a_node_that_is_lost_costs_what_was_on_its_wire_and_another_takes_its_pl
     assert len(run.paid) == count
     assert crowd.most <= 12
     for node in (second, third):
-        ray_nodes.kill(node)
+        ray_nodes.remove(node)
 
 
 def test_a_process_that_is_killed_costs_what_was_on_its_wire(
@@ -170,7 +170,7 @@ def test_where_all_are_lost_it_is_said_and_the_same_command_pays_for_nothing_twi
     run = Run(settings, table, cache).start(jobs(12))
     crowd.until(lambda: crowd.answered >= 4 and crowd.under_way == 4)
     with monkeypatch.context() as patch:
-        patch.setattr(cluster, "PLACED", 0.1)
+        patch.setattr(attendance, "PLACED", 0.1)
         ray_nodes.kill(only)
         with pytest.raises(ClusterUnavailable) as raised:
             run.end()

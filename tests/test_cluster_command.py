@@ -85,6 +85,8 @@ def test_summarize_asks_through_a_ray_of_its_own_that_knows_no_secret_and_leaves
         assert RARE_KEY not in said
         assert RARE_ADDRESS not in said
     assert not [port for pid in family for port in processes.listening_beyond_loopback(pid)]
+    assert list(ray_folder.iterdir()), "its files are there, as long as it runs"
+    assert not processes.files_with(ray_folder, "5f1c0ffee")
     crowd.let_go()
     out, err = command.communicate(timeout=120)
     assert command.returncode == 0
@@ -93,20 +95,16 @@ def test_summarize_asks_through_a_ray_of_its_own_that_knows_no_secret_and_leaves
     assert len(bench.lines()) == PAPERS
     assert len(bench.spent()) == PAPERS
     assert not gone(family)
-    assert not processes.files_with(ray_folder, "5f1c0ffee")
+    assert not list(ray_folder.iterdir())
 
 
 @pytest.mark.prove
 @pytest.mark.parametrize(
-    "end",
-    [
-        signal.SIGINT,
-        signal.SIGTERM,
-        signal.SIGKILL,
-    ],
+    ("end", "code"),
+    [(signal.SIGINT, 1), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
 )
 def test_a_command_that_is_ended_leaves_no_process_and_keeps_every_answer_that_came(
-    crowd: Crowd, tmp_path: Path, start: Start, end: signal.Signals
+    crowd: Crowd, tmp_path: Path, start: Start, end: signal.Signals, code: int
 ) -> None:
     bench = made(tmp_path, crowd)
 
@@ -122,7 +120,7 @@ def test_a_command_that_is_ended_leaves_no_process_and_keeps_every_answer_that_c
     answered = crowd.answered
     command.send_signal(end)
     out, err = command.communicate(timeout=120)
-    assert command.returncode != 0
+    assert command.returncode == code
     assert "Traceback" not in err
     assert out == ""
     assert not gone(family)
@@ -133,6 +131,37 @@ def test_a_command_that_is_ended_leaves_no_process_and_keeps_every_answer_that_c
     assert len(bench.lines()) == PAPERS
     assert len(crowd.bodies) - before <= PAPERS - answered
     assert len({record["id"] for record in bench.spent()}) == PAPERS
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_is_ended_while_ray_begins_leaves_nothing(
+    crowd: Crowd, tmp_path: Path, ray_folder: Path, start: Start, end: signal.Signals
+) -> None:
+    command = start(made(tmp_path, crowd))
+    family: list[int] = []
+    while not any("gcs_server" in processes.title(pid) for pid in family):
+        family = processes.below(command.pid)
+    command.send_signal(end)
+    out, err = command.communicate(timeout=120)
+    assert command.returncode == {signal.SIGINT: 1, signal.SIGTERM: 143}[end]
+    told = [line for line in err.splitlines() if "token counts are estimates" not in line]
+    assert (out, "".join(told).replace("Aborted!", "")) == ("", "")
+    assert not gone(family)
+    assert not list(ray_folder.iterdir())
+    assert not crowd.bodies
+
+
+def test_where_ray_does_not_begin_its_files_are_kept_and_named(
+    crowd: Crowd, tmp_path: Path, ray_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = ray_folder / ("longer-than-a-socket-may-be-named-" * 3)
+    monkeypatch.setenv("RAY_TMPDIR", str(long))
+    bench = made(tmp_path, crowd)
+    assert bench.summarize() == 1
+    (kept,) = long.iterdir()
+    assert "Ray does not start: " in bench.errors
+    assert bench.errors.endswith(f"at {kept}/session_latest/logs\n")
 
 
 def test_an_address_at_which_nobody_is_is_told_in_one_line(crowd: Crowd, tmp_path: Path) -> None:

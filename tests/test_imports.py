@@ -24,7 +24,9 @@ ORDER = [
     ["configuration", "sources", "ledger", "site"],
     ["site_folder", "topic_pages", "search_index", "sources_of_pages"],
     ["choice", "composition", "wanted", "rulebook", "preferences", "promotion", "exports"],
+    ["ray_address"],
     ["ray_session"],
+    ["ray_pool"],
     ["executors", "passes"],
     ["stages"],
     ["staleness", "estimate"],
@@ -46,7 +48,7 @@ APART = {"executors", "stages"}
 ABOVE_ITS_OWN = {"pipeline.executors.selection", "pipeline.stages.check"}
 """Use their neighbours, and are imported by none of them."""
 OWNERS = {
-    "ray": {"ray_session", "executors", "bulk"},
+    "ray": {"ray_address", "ray_session", "ray_pool", "executors", "bulk"},
     "pyarrow": {"bulk"},
     "openai": {"llm"},
     "tiktoken": {"llm"},

@@ -11,10 +11,10 @@ import pytest
 from pipeline.cache import AnswerCache
 from pipeline.errors import ClusterUnavailable
 from pipeline.exchange import Answer, Request
-from pipeline.executors import cluster
-from pipeline.executors.cluster import MOST_LOST
+from pipeline.llm import attendance
 from pipeline.llm.abilities import Known
 from pipeline.llm.asker import Asker
+from pipeline.llm.attendance import MOST_LOST
 from pipeline.records import Failure
 from pipeline.settings import ProviderSettings
 from tests.crowd import Crowd
@@ -119,7 +119,7 @@ async def test_one_that_joins_waits_until_the_others_have_made_room(crowd, cache
     keyed = [(crowd.table(concurrency=8), KEY)]
     crowd.hold()
     pool = NearPool(keyed, Known(cache), actors=2, make=lambda number: Near(Late(gates[number])))
-    pool._awaited = 0
+    pool._attendance.wait_no_more()
     async with asyncio.TaskGroup() as group:
         for number in range(24):
             group.create_task(pool.ask(0, request(number), 1))
@@ -204,9 +204,7 @@ async def test_a_paper_that_loses_everybody_who_asks_about_it_is_given_up(crowd,
     assert all(isinstance(each, Answer) for each in said.values())
 
 
-async def test_where_everybody_is_lost_at_once_again_and_again_no_more_begin(
-    crowd, cache, monkeypatch
-):
+async def test_where_everybody_is_lost_at_once_again_and_again_no_more_begin(crowd, cache):
     class Doomed(Asker):
         near: Near
 
@@ -228,7 +226,7 @@ async def test_where_everybody_is_lost_at_once_again_and_again_no_more_begin(
 
 
 async def test_a_cluster_without_room_is_not_waited_for_without_end(crowd, cache, monkeypatch):
-    monkeypatch.setattr(cluster, "PLACED", 0.01)
+    monkeypatch.setattr(attendance, "PLACED", 0.01)
 
     class Never(Asker):
         async def ready(self, version: str) -> None:
@@ -239,7 +237,58 @@ async def test_a_cluster_without_room_is_not_waited_for_without_end(crowd, cache
         await pool.ask(0, request(), 1)
     assert "[cluster] address = local" in raised.value.where
     assert "every answer that came is kept" in raised.value.next_step
+    monkeypatch.setattr(pool._attendance, "_deadline", 0.0)
+    with pytest.raises(ClusterUnavailable):
+        await pool.ask(0, request(), 1)
     await pool.close()
+
+
+async def test_a_cluster_that_has_room_for_fewer_is_told_at_once(crowd, cache, caplog):
+    async with running(crowd, cache) as pool:
+        pool.look_for_room(4)
+        assert not caplog.records
+        pool.look_for_room(0)
+    assert "the cluster has room for 0 of 4 processes that ask" in caplog.text
+
+
+async def test_what_actors_warn_of_is_told_by_the_driver_and_once(crowd, cache, caplog):
+    good = crowd.answer
+    crowd.answer = lambda body: (
+        error(400, message="response_format: no") if "response_format" in body else good(body)
+    )
+    async with running(crowd, cache) as pool:
+        for number in range(8):
+            await pool.ask(0, request(number), 1)
+    told = [record.message for record in caplog.records if record.name == "pipeline.ray_pool"]
+    assert len(told) == len(set(told))
+    assert any("it is asked otherwise from now on" in each for each in told)
+
+
+async def test_an_answer_under_way_to_a_driver_that_is_interrupted_is_taken(crowd, cache):
+    asked, gate = asyncio.Event(), asyncio.Event()
+
+    class Held(Asker):
+        async def ask(self, which: int, request: Request, room: int) -> Any:
+            asked.set()
+            await gate.wait()
+            return await super().ask(which, request, room)
+
+    said: list[Any] = []
+    async with running(crowd, cache, actors=1, make=lambda _: Near(Held())) as pool:
+
+        async def work() -> None:
+            said.append(await pool.ask(0, request(1), 1))
+            said.append(await pool.ask(0, request(2), 1))
+
+        task = asyncio.create_task(work())
+        await asked.wait()
+        task.cancel()
+        gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(said) == 1
+    assert isinstance(said[0], Answer)
+    assert len(crowd.bodies) == 1
 
 
 async def test_another_version_of_paperline_does_not_ask(crowd, cache):

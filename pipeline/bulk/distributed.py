@@ -30,9 +30,9 @@ from pipeline.bulk.months import Made, Maker, Plan
 from pipeline.bulk.report import Account, told
 from pipeline.bulk.sorting import BOOKS, Part, Sorted, Sorter, keep_books
 from pipeline.errors import ClusterUnavailable, OutputError, PaperlineError, SettingsError
-from pipeline.executors.cluster import MOST_CALLS
 from pipeline.executors.embedded import Embedded
 from pipeline.llm.keys import Secret, api_key
+from pipeline.ray_pool import MOST_CALLS
 from pipeline.ray_session import joined, ours
 from pipeline.ray_session import told as ray_told
 from pipeline.records import Record, Usage

@@ -1,5 +1,6 @@
 """Asks in another's name, from a process of its own: who sends it has cache, budget and books."""
 
+import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.errors import ClusterUnavailable
@@ -14,17 +15,41 @@ from pipeline.version import VERSION
 if TYPE_CHECKING:
     from pipeline.llm.provider import Provider
 
+MOST_HEARD = 20
+"""Warnings that wait for an answer to go with."""
+
 
 class Told(NamedTuple):
     """What came of one request: the answer, or why none.
 
     `down`: nothing more can be had there. `taught`: how the model is to be asked from now on,
-    where the request found out.
+    where the request found out. `warned`: what was warned of in the process since it last told.
     """
 
     said: Answer | Failure
     down: bool
     taught: Abilities | None
+    warned: tuple[str, ...]
+
+
+class _Heard(logging.Handler):
+    """Keeps what this process warns of, for the driver to tell: nobody reads an actor's log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._texts: dict[str, None] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if len(self._texts) < MOST_HEARD:
+            self._texts[record.getMessage()] = None
+
+    def taken(self) -> tuple[str, ...]:
+        """What was warned of since this was last called."""
+        texts, self._texts = tuple(self._texts), {}
+        return texts
+
+
+HEARD = _Heard()
 
 
 class _Notes:
@@ -68,6 +93,7 @@ class Asker:
         """Be ready to ask, knowing what `notes` say of the models; `shares` as in `share`."""
         from pipeline.llm.provider import Provider  # the SDK, which the driver does not need
 
+        logging.getLogger("pipeline.llm").addHandler(HEARD)  # once, however often it is called
         self._known = Known(_Notes(notes))
         self._providers = [
             # The driver holds the budget of all.
@@ -82,7 +108,7 @@ class Asker:
         said = await provider.ask(request, room=room)
         after = self._known.of(provider.settings, request.model)
         taught = None if before.asks_as(after) else after
-        return Told(said, provider.down is not None, taught)
+        return Told(said, provider.down is not None, taught, HEARD.taken())
 
     async def share(self, shares: list[int]) -> None:
         """Use one of so many parts of each provider's limits; returns when no more is in use."""
