@@ -33,7 +33,7 @@ lint: $(VENV)/.dev ## ruff and mypy
 prove: $(VENV)/.dev ## the long proofs, against the test bed
 	@$(BIN)/python -m pytest -m prove
 
-bench: $(VENV)/.dev ## every program in benchmarks/, ten minutes
+bench: $(VENV)/.dev ## every program in benchmarks/, half an hour
 	@failed=0; for program in $(BENCHMARKS); do \
 		echo "== $$program"; $(BIN)/python "$$program" || failed=1; done; exit $$failed
 
