@@ -132,7 +132,8 @@ def replace(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _sync_folder(path: Path) -> None:
+def sync(path: Path | str) -> None:
+    """Return when the file or folder at `path` is on the disk. Raises `OSError`."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -164,7 +165,7 @@ def replacing(path: Path) -> Iterator[TextIO]:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
-            _sync_folder(path.parent)
+            sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
 
@@ -189,7 +190,7 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(handle)
                 if is_new:
-                    _sync_folder(path.parent)
+                    sync(path.parent)
             except OSError:
                 os.ftruncate(handle, before)
                 raise

@@ -131,12 +131,11 @@ def _init(thread: ThreadPoolExecutor, **options: Any) -> None:
     # What it tells of itself is no news to an operator.
     logging.getLogger("ray").setLevel(logging.ERROR)
     beginning = thread.submit(begin)
-    try:
+    with contextlib.ExitStack() as undo:
+        undo.callback(ray.shutdown)
+        undo.callback(wait, [beginning])  # first
         beginning.result()
-    except BaseException:
-        wait([beginning])
-        ray.shutdown()
-        raise
+        undo.pop_all()  # all is well: it stays
     logging.getLogger("ray").setLevel(logging.WARNING)
 
 

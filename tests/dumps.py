@@ -66,6 +66,15 @@ def paper(record: dict[str, Any]) -> Paper:
     return DumpEntry(line(record)).paper()
 
 
+TABLE = {
+    "name": "test-model",
+    "requests_per_minute": 10**6,
+    "tokens_per_minute": 10**9,
+    "price": {"input": 1.0, "output": 1.0},
+}
+"""The model's table, but for its address: limits that nothing reaches."""
+
+
 class Bulk:
     """A folder with a dump and an OUT; `model` holds keys of the table [model]."""
 

@@ -12,7 +12,7 @@ from pipeline.bulk.folder import Selection
 from pipeline.errors import UsageError
 from pipeline.gate_settings import CheckSettings
 from pipeline.settings import ProviderSettings
-from tests.dumps import ROOT, Bulk, entries, entry, marker, undated
+from tests.dumps import ROOT, TABLE, Bulk, entries, entry, marker, undated
 from tests.model_server import ModelServer, completion, good_lines
 
 FIRST = entries(6, "2024-05", "2024-06")
@@ -26,14 +26,7 @@ def model(httpserver: HTTPServer) -> ModelServer:
 
 @pytest.fixture
 def bulk(tmp_path, model: ModelServer) -> Bulk:
-    return Bulk(
-        tmp_path,
-        name="test-model",
-        base_url=model.base_url,
-        requests_per_minute=10**6,
-        tokens_per_minute=10**9,
-        price={"input": 1.0, "output": 1.0},
-    )
+    return Bulk(tmp_path, base_url=model.base_url, **TABLE)
 
 
 def asked(model: ModelServer) -> list[str]:

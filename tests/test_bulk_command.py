@@ -18,7 +18,7 @@ from pipeline.bulk.run import forecast
 from pipeline.cli.main import cli
 from pipeline.errors import PaperlineError, QueryRefused
 from pipeline.estimate import Forecast
-from tests.dumps import ALL, Bulk, entries, entry
+from tests.dumps import ALL, TABLE, Bulk, entries, entry
 from tests.model_server import ModelServer, completion
 from tests.terminal import Terminal
 from tests.testbed_servers import serving
@@ -158,16 +158,8 @@ class TestAForecast:
     @pytest.fixture
     def bulk(self, tmp_path: Path, httpserver: HTTPServer) -> Bulk:
         model = ModelServer(httpserver)
-        bulk = Bulk(
-            tmp_path,
-            name="test-model",
-            base_url=model.base_url,
-            requests_per_minute=10**6,
-            tokens_per_minute=10**9,
-            price={"input": 1.0, "output": 1.0},
-        )
         self.model = model
-        return bulk
+        return Bulk(tmp_path, base_url=model.base_url, **TABLE)
 
     def of(self, bulk: Bulk) -> Forecast:
         return forecast(bulk.settings, str(bulk.dump), str(bulk.out), ALL, "one_line")

@@ -14,7 +14,7 @@ from pipeline.bulk.run import bulk as run
 from pipeline.errors import Busy, DamagedFile, OutputError, UsageError
 from pipeline.progress import Plain
 from pipeline.settings import BudgetSettings
-from tests.dumps import ALL, Bulk, content, entries, undated
+from tests.dumps import ALL, TABLE, Bulk, content, entries, undated
 from tests.model_server import ModelServer, error, good_lines
 
 PAPERS = entries(8, "2024-05", "2024-06")
@@ -28,16 +28,7 @@ def model(httpserver: HTTPServer) -> ModelServer:
 
 @pytest.fixture
 def bulk(tmp_path, model: ModelServer) -> Bulk:
-    return Bulk(
-        tmp_path,
-        name="test-model",
-        base_url=model.base_url,
-        requests_per_minute=10**6,
-        tokens_per_minute=10**9,
-        concurrency=1,
-        retry_seconds=0.0,
-        price={"input": 1.0, "output": 1.0},
-    )
+    return Bulk(tmp_path, base_url=model.base_url, concurrency=1, retry_seconds=0.0, **TABLE)
 
 
 class TestARunThatIsStopped:

@@ -11,7 +11,6 @@ underscore, so at any time they see each paper of a month once.
 """
 
 import contextlib
-import os
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -270,11 +269,7 @@ class BulkFolder:
     def _synced(self, path: str) -> None:
         """On a disk of this machine a file is on it before anything says that it is."""
         if self._local:
-            handle = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            files.sync(path)
 
     @contextlib.contextmanager
     def _translated(self, name: str) -> Iterator[None]:
