@@ -3,8 +3,9 @@
 import pickle
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import pyarrow as pa
@@ -17,10 +18,10 @@ from pipeline.bulk.months import Plan
 from pipeline.bulk.report import BulkReport
 from pipeline.bulk.run import bulk as run
 from pipeline.bulk.sorting import Sorted, parts_of
-from pipeline.errors import DamagedFile, OutputError, SettingsError
+from pipeline.errors import ClusterUnavailable, DamagedFile, OutputError, SettingsError
 from pipeline.progress import Plain
 from pipeline.ray_session import joined
-from pipeline.settings import BudgetSettings, ModelSettings
+from pipeline.settings import BudgetSettings, ClusterSettings, ModelSettings, NotifySettings
 from pipeline.version import VERSION
 from tests import processes
 from tests.crowd import PATIENCE, Crowd
@@ -85,6 +86,23 @@ def test_an_error_of_ours_arrives_as_itself_with_its_exit_code(on_ray: Bulk) -> 
         on_ray.run()
     assert (found.value.where, found.value.exit_code) == (str(path), 1)
     assert found.value.next_step.startswith("Remove the file")
+
+
+def test_a_ray_of_its_own_inherits_neither_keys_nor_addresses_of_people(
+    tmp_path: Path, crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    withheld: list[set[str]] = []
+
+    def unavailable(_: ClusterSettings, *, hidden: Collection[str]) -> NoReturn:
+        withheld.append(set(hidden))
+        raise ClusterUnavailable("is looked at no further")
+
+    monkeypatch.setattr(distributed, "joined", unavailable)
+    table = crowd.table(executor="cluster", api_key_env="OUR_KEY")
+    told = NotifySettings(failed=("$OPERATORS",))
+    with pytest.raises(ClusterUnavailable):
+        Bulk(tmp_path).having(model=table, notify=told).run(*PAPERS)
+    assert withheld == [{"OUR_KEY", "OPERATORS"}]
 
 
 @pytest.mark.prove

@@ -15,7 +15,7 @@ import pickle
 import re
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -72,16 +72,16 @@ SAME_EVERYWHERE = (
 CAME = pa.schema([pa.field("came", pa.binary())])
 
 
-def distribute(plan: Plan) -> tuple[Account, Usage]:
+def distribute(plan: Plan, hidden: Collection[str]) -> tuple[Account, Usage]:
     """Bring OUT up to date with the dump; also what was paid.
 
-    Hold OUT's lock; its manifest is that of this pass. Raises as `stream` does,
-    `ClusterUnavailable`, and `SettingsError` where a node has not the same paperline.
+    `hidden`: environment variables that a Ray of its own does not inherit; see `joined`. Hold
+    OUT's lock; its manifest is that of this pass. Raises as `stream` does, `ClusterUnavailable`,
+    and `SettingsError` where a node has not the same paperline.
     """
     account, model = Account(), plan.settings.model
     # A missing key is told before Ray starts.
     keyed = [(each, Secret(api_key(each))) for each in model.providers if not model.embedded]
-    hidden = {each.api_key_env for each in model.providers}
     with joined(plan.settings.cluster, hidden=hidden), _paying(plan.settings, keyed) as desk:
         for row in _pipeline(plan, desk.handle).iter_rows():
             came = msgspec.json.decode(row["came"], type=_Came)

@@ -20,6 +20,7 @@ from pipeline.executors.embedded import Embedded
 from pipeline.executors.selection import opened
 from pipeline.gate_settings import ReviewSettings
 from pipeline.glossary import Glossary
+from pipeline.llm.keys import secret_variables
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
 from pipeline.records import Paper, Usage, utc
@@ -51,7 +52,7 @@ def bulk(  # noqa: PLR0913  what the command names
         if settings.model.executor == "cluster":
             from pipeline.bulk.distributed import distribute  # Ray is an extra
 
-            account, usage = distribute(plan)
+            account, usage = distribute(plan, secret_variables(settings))
         else:
             paid = Outputs(settings.outputs).append_spend
             with opened(settings, embedded_at=manifest.started) as executor:
