@@ -79,6 +79,14 @@ class TestDecide:
         said(decide, NAME, ONE, "edit", "--en", "By hand.", "--zh", "手写。")
         assert last(room).lines == {"en": "By hand.", "zh": "手写。"}
 
+    def test_takes_nothing_on_lines_that_the_digest_has_not_shown_yet(self, room):
+        room.decide("edit", 1, text={"en": "By a hand that was killed.", "zh": "手写。"})
+        refused = error_of(decide, NAME, ONE, "approve")
+        assert "Look at it again" in refused.next_step
+        assert room.digest().papers[0].lines["en"].text == "By a hand that was killed."
+        said(decide, NAME, ONE, "approve")
+        assert last(room).lines == {"en": "By a hand that was killed.", "zh": "手写。"}
+
     def test_takes_another_candidate(self, room):
         room.write(other := room.candidate(1, lines_of(1, flaw="note"), model="tide-2"))
         said(decide, NAME, ONE, "approve", "--summary", other.id)

@@ -1,5 +1,6 @@
 """decide, introduce and unpublish: an editor's word, from a script."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -116,6 +117,7 @@ def _decided(
     from pipeline import configuration
     from pipeline.decisions import waited_for
     from pipeline.desk import Desk
+    from pipeline.errors import Overtaken
     from pipeline.notices import telling
     from pipeline.outputs import Outputs
     from pipeline.releasing import release
@@ -123,7 +125,12 @@ def _decided(
 
     settings, now = configuration.load(config), datetime.now(UTC)
     found = Outputs(settings.outputs).find(snapshot)
-    Desk(settings, found).decide([wish], editor=editor or login_name(), at=now)
+    wish = replace(wish, seen=_seen(found, wish))
+    try:
+        Desk(settings, found).decide([wish], editor=editor or login_name(), at=now)
+    except Overtaken:
+        release(settings, found, now, site=False)  # so that looking again shows what changed
+        raise
     digest = release(settings, found, now, site=False)
     built = build_site(settings)
     telling.published(settings, found.topic, now)
@@ -135,6 +142,20 @@ def _decided(
     else:
         state = f"ready: paperline publish {found}"
     return found, state, built
+
+
+def _seen(snapshot: "Snapshot", wish: "Wish") -> str | None:
+    """What the digest's files show of the paper, which is what the editor can have read.
+
+    They lag behind where whoever decided last was killed before they were written.
+    """
+    from pipeline.decisions import ON_LINES
+    from pipeline.stages.review import Sight
+
+    digest = snapshot.digest() if wish.action in ON_LINES else None
+    shown = (entry for entry in digest.papers if entry.paper.id == wish.paper) if digest else ()
+    entry = next(iter(shown), None)
+    return Sight.of(entry).mark if entry else None
 
 
 def _given(en: str | None, zh: str | None) -> "Lines":
