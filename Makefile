@@ -41,8 +41,9 @@ docs: $(VENV)/.dev ## write the generated documents anew
 	@$(BIN)/python docs/generate.py
 
 lock: ## write requirements*.txt anew from pyproject.toml (needs uv)
-	@$(COMPILE) --output-file requirements.txt
-	@$(COMPILE) --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+	@$(COMPILE) --extra build --output-file requirements.txt
+	@$(COMPILE) --extra build --extra dev --constraints requirements.txt \
+		--output-file requirements-dev.txt
 
 clean: ## remove .venv and what tools left; outputs/ and cache/ stay
 	@rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
@@ -67,8 +68,8 @@ $(VENV)/.dev: requirements-dev.txt | $(VENV)/.made
 	@$(PIP) --requirement requirements-dev.txt
 	@touch $@ $(VENV)/.runtime
 
-# The build's own tools are pinned in the development lock, so no build isolation is needed.
-$(VENV)/.command: pyproject.toml $(VENV)/.dev
+# The build's own tools are pinned in the lock, so no build isolation is needed.
+$(VENV)/.command: pyproject.toml $(VENV)/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps \
 		--no-build-isolation --editable .
 	@touch $@

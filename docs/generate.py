@@ -2,7 +2,7 @@
 
 docs/settings.md from `pipeline.settings`, docs/schema/*.json from `pipeline.records`,
 docs/failures.md from `pipeline.llm`, docs/checks.md from `pipeline.checks`, docs/commands.md
-from the commands' own help.
+from the commands' own help, docs/dependencies.md from the locks and what is installed.
 """
 
 import argparse
@@ -20,12 +20,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))
 
+from docs import dependencies  # noqa: E402  works from a plain checkout
 from pipeline import backfill, books, cache, estimate, records, report, sections, settings, status  # noqa: E402  works from a plain checkout
 from pipeline.bulk import folder as bulk_folder  # noqa: E402
 from pipeline.bulk.report import BulkReport  # noqa: E402
 from pipeline.bulk.rows import Row  # noqa: E402
 from pipeline.checks import codes  # noqa: E402
 from pipeline.comparison.answer import Comparison  # noqa: E402
+from pipeline.diagnosis import Examined  # noqa: E402
 from pipeline.llm import answers, failures, mending  # noqa: E402
 from pipeline.prompting.edits import EditList  # noqa: E402
 from pipeline.prompting.figures import PromptList  # noqa: E402
@@ -45,6 +47,7 @@ SCHEMAS: dict[str, Any] = {
     "fetch": books.Fetch,
     "spend": books.Spend,
     "notice": books.Notice,
+    "invocation": books.Invocation,
     "run-answer": list[report.Report],
     "backfill-answer": backfill.Filled,
     "bulk-answer": BulkReport,
@@ -56,6 +59,7 @@ SCHEMAS: dict[str, Any] = {
     "status-answer": list[status.SnapshotStatus],
     "compare-answer": Comparison,
     "prompts-answer": PromptList,
+    "doctor-answer": list[Examined],
     "prompts-edits-answer": EditList,
     "prompts-render-answer": Rendering,
 }
@@ -79,6 +83,7 @@ def documents() -> dict[str, str]:
         "settings.md": settings_page(),
         "failures.md": failures_page(),
         "checks.md": checks_page(),
+        "dependencies.md": dependencies.page(),
     }
     for name, kind in SCHEMAS.items():
         schema = {"$schema": DIALECT, "$id": f"{name}.json", **msgspec.json.schema(kind)}

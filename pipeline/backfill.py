@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from pipeline import ledger, prompts
+from pipeline import ledger, logs, prompts
 from pipeline.books import Fetch, Waiting
 from pipeline.choice import SHOWN, Choice, Chooser
 from pipeline.errors import QueryRefused
@@ -73,6 +73,7 @@ class _Harvest(NamedTuple):
     unreadable: tuple[str, ...] = ()
 
 
+@logs.stage()
 def backfill(night: Night, topic: TopicSettings, first: date, last: date, source: Source) -> Filled:
     """Make the snapshots of the announcement days from `first` to `last`, dates in the site's zone.
 
@@ -106,7 +107,8 @@ def backfill(night: Night, topic: TopicSettings, first: date, last: date, source
                 break
         else:
             _let_wait(settings, topic, pending)
-        give_notice(settings, topic.name, night.now, since=days[0] if days else night.now)
+        since = days[0] if days else night.now
+        give_notice(settings, topic.name, night.now, since=since, missing=work.missing)
         work.missing += [Missing(reason=f"site: {why}") for why in build_site(settings).troubles]
     if work.trouble is not None:
         raise work.trouble

@@ -10,11 +10,14 @@ from pipeline.records import (
     Failure,
     Filled,
     Paper,
+    Present,
     Record,
     SnapshotName,
     Usage,
     Utc,
+    utc_text,
 )
+from pipeline.text import one_line
 
 
 class Waiting(Record, frozen=True, kw_only=True):
@@ -88,6 +91,43 @@ class Notice(Record, frozen=True, kw_only=True):
     def same(self, other: "Notice") -> bool:
         """Whether both are about the same event and the same channel."""
         return (self.event, self.channel) == (other.event, other.channel)
+
+
+class Invocation(Record, frozen=True, kw_only=True):
+    """One line of `runs.jsonl`: that a run of a topic began, or what came of it.
+
+    Both have the same `run` and `topic`; where the second one lacks, the process was killed, or
+    still works. `at` is what stood for "now", `begun` and `ended` are real times. `exit_code` is
+    the topic's: 0 done, 3 missing, 75 unfinished, 1 or 2 failed; None while it runs, and where
+    it was interrupted. `snapshot` is the topic's newest, which the run may not have `made`;
+    `counts` are of its digest, and of this run: gaps that were asked for again and healed,
+    papers that wait for room. `usage` is what the run paid. `error` says in one line what
+    happened and what to do, `code` which kind of error it is.
+    """
+
+    run: Filled
+    topic: Filled
+    at: Utc
+    begun: Utc
+    ended: Utc | None = None
+    result: Literal["begun", "done", "missing", "failed", "unfinished", "interrupted"] = "begun"
+    exit_code: int | None = None
+    snapshot: SnapshotName | None = None
+    made: bool = False
+    published: bool = False
+    counts: dict[str, Count] = {}
+    usage: Usage = Usage()
+    error: str | None = None
+    code: str | None = None
+    version: str
+
+    def sentence(self) -> str:
+        """What it says, in one line."""
+        if self.ended is None:
+            begun = utc_text(self.begun)
+            return f"last run: begun {begun} and not ended: if it runs no more, run it again"
+        told = f": {self.error}" if self.error else ""
+        return one_line(f"last run: ended {utc_text(self.ended)} {self.result}{told}")
 
 
 class Stage(Record, frozen=True, kw_only=True):
@@ -171,7 +211,7 @@ class Run(Record, frozen=True, kw_only=True):
     `backfilled`: it was made later than its day.
     """
 
-    format: int = FORMAT
+    format: Present = FORMAT
     topic: str
     snapshot: SnapshotName
     instant: Utc

@@ -95,7 +95,7 @@ class AnswerCache:
                     break
                 found.append(Answer.from_json(text, where=f"{self._folder} {key}"))
             except (DamagedFile, _NotTextError) as error:
-                log.warning("a stored answer was left out and will be asked for again: %s", error)
+                log.info("a stored answer was left out and will be asked for again: %s", error)
         return found
 
     def keep(self, kept: Sequence[Kept], paid: Paid) -> None:
@@ -129,11 +129,11 @@ class AnswerCache:
             try:
                 spends = msgspec.json.decode(self.recall(key) or "[]", type=list[Spend])
             except msgspec.DecodeError as error:
-                log.warning("%s: a note of costs is damaged and was dropped: %s", key, error)
+                log.info("%s: a note of costs is damaged and was dropped: %s", key, error)
                 spends = []
             now = utc(datetime.now(UTC))
             if spends:
-                log.warning("the costs of %d answers of a killed run are booked", len(spends))
+                log.info("the costs of %d answers of a killed run are booked", len(spends))
                 paid([spend.but(at=now) for spend in spends])
             self._used(lambda cache, key=key: cache.delete(key))
 
@@ -266,7 +266,7 @@ class AnswerCache:
         aside = self._folder.with_name(f"answers.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
         with files.translated(self._folder):
             self._folder.rename(aside)
-        log.warning("%s is damaged (%s) and was moved to %s", self._folder, error, aside.name)
+        log.info("%s is damaged (%s) and was moved to %s", self._folder, error, aside.name)
 
 
 def _is_answer(key: str) -> bool:

@@ -224,10 +224,13 @@ def _entry(material: Material, paper: Paper) -> Entry:
     decision, carried_from = material.decided(paper.id)
     if decision is not None and decision.action in SETTLING:
         seen = material.by_id.get(decision.summary or "")
+        lines = lines_of(decision.lines or {}, seen, _authors(material, decision))
+        if seen is None:
+            lines |= _as_published(material, paper.id, lines)
         return Entry(
             paper=paper,
             summary=decision.summary,
-            lines=lines_of(decision.lines or {}, seen, _authors(material, decision)),
+            lines=lines,
             decision=decision,
             carried_from=carried_from,
         )
@@ -242,6 +245,18 @@ def _entry(material: Material, paper: Paper) -> Entry:
         gap=_gap(material, paper),
         decision=decision,
     )
+
+
+def _as_published(
+    material: Material, paper: str, lines: Mapping[Language, DigestLine]
+) -> dict[Language, DigestLine]:
+    """Those lines that readers saw: where they are from is known, though the candidate is lost."""
+    shown = material.published[paper].lines if paper in material.published else {}
+    return {
+        language: shown[language]
+        for language, line in lines.items()
+        if language in shown and shown[language].text == line.text
+    }
 
 
 def _gap(material: Material, paper: Paper) -> Failure | None:

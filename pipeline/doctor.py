@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from pipeline import glossary, prompts
+from pipeline.diagnosis import Finding as Finding
+from pipeline.diagnosis import of_data
 from pipeline.errors import PaperlineError
-from pipeline.notices import channels
+from pipeline.notices import channels, heartbeat
 from pipeline.outputs import Outputs
 from pipeline.records import utc_text
 from pipeline.settings import Settings
@@ -19,18 +20,11 @@ from pipeline.stages.judge import judging_prompt
 from pipeline.text import amount
 
 
-class Finding(NamedTuple):
-    """One thing that was looked at; `what` says what to do where it is not well."""
+def examine(settings: Settings, *, offline: bool = False) -> Iterator[Finding]:
+    """Look at folders, prompts, clock, token tables, notices, data, arXiv, key, model, cluster.
 
-    subject: str
-    well: bool
-    what: str
-
-
-def examine(settings: Settings) -> Iterator[Finding]:
-    """Look at folders, prompts, time zone, token tables, notices, arXiv, key, model and cluster.
-
-    In this order; nobody is told anything.
+    In this order; nobody is told anything, and nothing is mended. `offline` leaves out whatever
+    asks another machine, and the key.
     """
     for name in ("outputs", "cache"):
         yield _folder(name, getattr(settings, name))
@@ -40,6 +34,13 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M} UTC is {local:%H:%M} {settings.time_zone}")
     yield _token_tables()
     yield from _notices(settings)
+    yield from of_data(settings, now)
+    if not offline:
+        yield from _elsewhere(settings)
+
+
+def _elsewhere(settings: Settings) -> Iterator[Finding]:
+    """What another machine has to answer."""
     yield _arxiv(settings)
     if settings.model.embedded:
         yield Finding("model", True, "embedded: no key and no network are needed")
@@ -89,13 +90,17 @@ def _token_tables() -> Finding:
 def _notices(settings: Settings) -> Iterator[Finding]:
     """Each channel once, with the events that it is told of."""
     told_of: dict[str, list[str]] = {}
-    for event in settings.notify.__struct_fields__:
-        for setting in getattr(settings.notify, event):
+    for event, settings_of_event in settings.notify.events.items():
+        for setting in settings_of_event:
             told_of.setdefault(setting, []).append(event)
     for setting, events in told_of.items():
         yield _channel(settings, setting, f"[notify] {', '.join(events)}")
     if not told_of:
         yield Finding("notices", True, "nobody is told when a run fails; see docs/notices.md")
+    try:
+        yield Finding("heartbeat", True, heartbeat.described(settings))
+    except PaperlineError as error:
+        yield Finding("heartbeat", False, str(error))
 
 
 def _channel(settings: Settings, setting: str, where: str) -> Finding:

@@ -1,5 +1,6 @@
 """How every record is written and read: one line of strict JSON, times in UTC, fingerprints."""
 
+import contextlib
 import hashlib
 import json
 import math
@@ -9,6 +10,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
+from pipeline import formats
 from pipeline.errors import DamagedFile
 
 RESTORE = "Restore it from a backup; nothing else can make it again"
@@ -33,10 +35,16 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @classmethod
     def from_json(cls, text: str, *, where: str, remedy: str = RESTORE) -> Self:
-        """The record that `text` holds. Raises `DamagedFile` naming `where` (file and line)."""
+        """The record that `text` holds, if of an older format as it would be now.
+
+        Raises `DamagedFile` naming `where` (file and line), `NewerFormat`.
+        """
         try:
             return msgspec.json.decode(text, type=cls)
         except (msgspec.DecodeError, UnicodeEncodeError) as error:
+            for older in formats.as_current(cls.__name__, text, where=where):
+                with contextlib.suppress(msgspec.ValidationError):
+                    return msgspec.convert(older, type=cls)
             raise DamagedFile(
                 f"does not hold a {cls.__name__}: {error}",
                 where=where,

@@ -20,6 +20,7 @@
         ├── UnbalancedBooks           a fetch cannot account for every paper      exit 1
         ├── OutputError               a file cannot be read or written            exit 1
         ├── DamagedFile               a file on disk is not what was written      exit 1
+        │   └── NewerFormat           a later version of paperline wrote it       exit 1
         ├── SearchIndexFailed         the site's search index could not be made
         └── SiteIncomplete            something of what was published is not shown exit 3
 
@@ -185,3 +186,7 @@ class SiteIncomplete(Terminal):
 
 class DamagedFile(Terminal):
     """A file on disk does not hold what was written to it."""
+
+
+class NewerFormat(DamagedFile):
+    """A file is whole, but of a format that a later version of paperline wrote."""

@@ -32,6 +32,9 @@ LOST = "lost"
 BLOCK = 65_536
 """Bytes read at once from a file's end."""
 
+RESTORE = "Restore it from a backup"
+"""What to do about a damaged file whose owner knows nothing better."""
+
 REMEDIES = {
     errno.ENOSPC: "The disk is full: free some space and run the same command again",
     errno.EDQUOT: "The disk quota is used up: free some space and run the same command again",
@@ -94,21 +97,21 @@ def told(found: os.stat_result) -> str:
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, remedy: str = RESTORE) -> str:
     """The text of a UTF-8 file. Raises `OutputError`, or `DamagedFile` where it is not UTF-8."""
     with translated(path):
         data = path.read_bytes()
-    return _decoded(data, path, "")
+    return _decoded(data, path, "", remedy)
 
 
-def _decoded(data: bytes, path: Path, place: str) -> str:
+def _decoded(data: bytes, path: Path, place: str, remedy: str) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise DamagedFile(
             " ".join(filter(None, ("is not UTF-8", place, f"at byte {error.start}"))),
             where=str(path),
-            next_step="Restore it from a backup",
+            next_step=remedy,
         ) from None
 
 
@@ -198,10 +201,10 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
             os.close(handle)
 
 
-def each_line(path: Path) -> Iterator[str]:
+def each_line(path: Path, remedy: str = RESTORE) -> Iterator[str]:
     """The complete lines of a JSON Lines file, without newlines, one by one; none where absent.
 
-    A last line without its newline was never acknowledged: it is left out, with a warning.
+    A last line without its newline was never acknowledged: it is left out, which the log says.
     Raises `OutputError`, or `DamagedFile` where it is not UTF-8.
     """
     with translated(path):
@@ -210,9 +213,9 @@ def each_line(path: Path) -> Iterator[str]:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if line.endswith(b"\n"):
-                    yield _decoded(line[:-1], path, f"in line {number}")
+                    yield _decoded(line[:-1], path, f"in line {number}", remedy)
                 else:
-                    log.warning("%s: the last line is torn and was left out", path)
+                    log.info("%s: the last line is torn and was left out", path)
 
 
 def ends_whole(path: Path) -> bool:
@@ -225,12 +228,12 @@ def ends_whole(path: Path) -> bool:
             return file.read(1) == b"\n"
 
 
-def whole_lines(path: Path) -> list[str]:
+def whole_lines(path: Path, remedy: str = RESTORE) -> list[str]:
     """All lines that `each_line` gives."""
-    return list(each_line(path))
+    return list(each_line(path, remedy))
 
 
-def lines_backwards(path: Path) -> Iterator[str]:
+def lines_backwards(path: Path, remedy: str = RESTORE) -> Iterator[str]:
     """The complete lines of a JSON Lines file, the last one first, read as they are asked for."""
     with translated(path):
         if not path.exists():
@@ -247,9 +250,9 @@ def lines_backwards(path: Path) -> Iterator[str]:
                     lines.pop()  # what follows the last newline
                     torn = False
                 for line in reversed(lines):
-                    yield _decoded(line, path, "near its end")
+                    yield _decoded(line, path, "near its end", remedy)
             if not torn:
-                yield _decoded(rest, path, "in line 1")
+                yield _decoded(rest, path, "in line 1", remedy)
 
 
 def set_torn_tail_aside(path: Path) -> None:
@@ -264,10 +267,36 @@ def set_torn_tail_aside(path: Path) -> None:
             file.seek(0)
             data = file.read()
             keep = data.rfind(b"\n") + 1
-            aside = path.with_name(f"{path.name}.torn-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+            aside = _aside(path, "torn")
             aside.write_bytes(data[keep:])
             file.truncate(keep)
-            log.warning("%s: a torn last line was moved to %s", path, aside.name)
+            log.info("%s: a torn last line was moved to %s", path, aside.name)
+
+
+def set_aside(path: Path) -> Path:
+    """Give a damaged file another name beside it, which nothing reads; that path.
+
+    Nothing is lost by it. Raises `OutputError`.
+    """
+    aside = _aside(path, "damaged")
+    with translated(path):
+        path.rename(aside)
+        sync(path.parent)
+    return aside
+
+
+def copy_aside(path: Path, data: bytes) -> Path:
+    """Keep damaged bytes of a file beside it, under a name that nothing reads; that path."""
+    aside = _aside(path, "damaged")
+    with translated(aside), aside.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return aside
+
+
+def _aside(path: Path, why: str) -> Path:
+    return path.with_name(f"{path.name}.{why}-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
 
 
 @contextlib.contextmanager

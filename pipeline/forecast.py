@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from pipeline import glossary, prompts
+from pipeline.errors import DamagedFile
 from pipeline.estimate import NOT_YET, Forecast, Question, of_questions
 from pipeline.outputs import Outputs
 from pipeline.records import Paper
@@ -45,7 +46,10 @@ def _questions(
     tonight = prompts.load(settings.prompts, prompt_for(newest, prompt or topic.prompt))
     jobs = _jobs(settings, tonight, topic, _tonight(settings, topic, now, newest, tonight, source))
     for snapshot in recent(outputs, topic.name, now):
-        healed = to_heal(snapshot, now)
+        try:
+            healed = to_heal(snapshot, now)
+        except DamagedFile:  # a run asks for nothing of it either, and says so
+            continue
         if healed == [] or (newest is not None and snapshot.name == newest.name):
             continue
         run = snapshot.run()

@@ -120,6 +120,8 @@ class Ledger:
     """The papers that a topic's snapshots show, excluded ones too."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        self.damaged: dict[str, DamagedFile] = {}
+        """By the snapshots' names, why what was known of them before is used."""
         self._connection = connection
 
     def shown(self, paper: str, before: datetime | None = None) -> Shown | None:
@@ -194,7 +196,7 @@ class Ledger:
         }
 
     def bring_up_to_date(
-        self, outputs: Outputs, topic: str, *, despite_damage: bool = False
+        self, outputs: Outputs, topic: str, *, despite_damage: bool = False, known: bool = False
     ) -> None:
         """Take in the snapshots that are there, drop those that are not; see `opened`."""
         listing = outputs.listing(topic)  # before the rest: what changes meanwhile is new
@@ -207,18 +209,19 @@ class Ledger:
             return
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            known = self._stamps()
-            for name in known.keys() - there.keys():
+            before = self._stamps()
+            for name in before.keys() - there.keys():
                 self._forget(name)
             for name in sorted(there):
-                if known.get(name) == there[name]:
+                if before.get(name) == there[name]:
                     continue
                 try:
                     self._take_in(outputs.snapshot(topic, name), there[name])
                 except DamagedFile as damage:
-                    if not despite_damage:
+                    if not (despite_damage or (known and name in before)):
                         raise
                     warn_once(f"{damage}; until then what is known of it is used")
+                    self.damaged[name] = damage
                     listing = ""  # it is looked at again
             self._note(listing)
 
@@ -262,26 +265,35 @@ class Ledger:
 
 @contextlib.contextmanager
 def opened(
-    cache: Path, outputs: Outputs, topic: str, *, despite_damage: bool = False
+    cache: Path,
+    outputs: Outputs,
+    topic: str,
+    *,
+    despite_damage: bool = False,
+    known: bool = False,
 ) -> Iterator[Ledger]:
     """The topic's ledger, up to date, until the block ends.
 
     A damaged index is made anew with a warning. Raises `DamagedFile` where a snapshot is
-    damaged: `despite_damage` warns instead, and keeps what was known of it. Raises
+    damaged: `despite_damage` warns instead, and keeps what was known of it; `known` does so
+    only where something was, so that no paper is shown again that it hides. Raises
     `OutputError` where the index cannot be written or is held too long.
     """
     path = _index(cache, outputs, topic)
+    current = functools.partial(
+        _current, path, outputs, topic, despite_damage=despite_damage, known=known
+    )
     try:
-        connection = _current(path, outputs, topic, despite_damage=despite_damage)
+        connection, index = current()
     except sqlite3.Error as error:
         if not is_damage(error):
             raise unusable(error, path) from error
-        log.warning("%s: the index is damaged (%s) and is made anew", path, error)
+        log.info("%s: the index is damaged (%s) and is made anew", path, error)
         _remove(path)
-        connection = _current(path, outputs, topic, despite_damage=despite_damage)
+        connection, index = current()
     with contextlib.closing(connection):
         try:
-            yield Ledger(connection)
+            yield index
         except sqlite3.Error as error:
             raise _failed(error, path) from error
 
@@ -299,17 +311,18 @@ def warn_once(text: str) -> None:
 
 
 def _current(
-    path: Path, outputs: Outputs, topic: str, *, despite_damage: bool
-) -> sqlite3.Connection:
+    path: Path, outputs: Outputs, topic: str, *, despite_damage: bool, known: bool
+) -> tuple[sqlite3.Connection, Ledger]:
     files.ensure_folder(path.parent)
     with contextlib.ExitStack() as stack:
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         stack.callback(connection.close)
         if connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
             _lay_out(connection)
-        Ledger(connection).bring_up_to_date(outputs, topic, despite_damage=despite_damage)
+        index = Ledger(connection)
+        index.bring_up_to_date(outputs, topic, despite_damage=despite_damage, known=known)
         stack.pop_all()  # all is well: the caller closes it
-    return connection
+    return connection, index
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:

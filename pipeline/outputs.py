@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
-from pipeline import chronology, files, spending
-from pipeline.books import Fetch, Notice, Run, Spend, Waiting
-from pipeline.errors import UsageError
+from pipeline import chronology, files, formats, spending
+from pipeline.books import Fetch, Invocation, Notice, Run, Spend, Waiting
+from pipeline.errors import DamagedFile, UsageError
+from pipeline.journals import Journal, last_of
 from pipeline.records import TOPIC_NAME, Paper, Usage
 from pipeline.snapshot import (
     PAPERS,
@@ -47,14 +48,19 @@ COARSE = 3 * SECOND
 
 
 class Outputs:
-    """The whole of `outputs/`."""
+    """The whole of `outputs/`; raises `NewerFormat` where a later version has written there."""
 
     def __init__(self, root: Path) -> None:
+        formats.check(root)
         self.root = root
         self.site = root / "site"
-        self._spend = root / "spend.jsonl"
-        self._today = spending.DaySpending(self._spend)
-        self._notices = root / "notices.jsonl"
+        self._spend = Journal(root / "spend.jsonl", Spend, remedy=spending.REMEDY)
+        self._today = spending.DaySpending(self._spend.path)
+        told = f"{spending.REMEDY}; what was told lately may be told once more"
+        self._notices = Journal(root / "notices.jsonl", Notice, remedy=told)
+        self._runs = Journal(
+            root / "runs.jsonl", Invocation, remedy="Move the file away: nothing depends on it"
+        )
 
     def topic_folder(self, topic: str) -> Path:
         """Where the snapshots of `topic` are."""
@@ -115,15 +121,29 @@ class Outputs:
         name = chronology.after(self.names(topic), snapshot.name, self._instants(topic))
         return self.snapshot(topic, name) if name else None
 
+    def instant(self, snapshot: Snapshot) -> datetime:
+        """When it was made, also where its `run.json` is damaged; see `Snapshot.told_instant`."""
+        return self._instants(snapshot.topic)(snapshot.name)
+
     def _instants(self, topic: str) -> Callable[[str], datetime]:
         folder = self.topic_folder(topic)
 
         def instant(name: str) -> datetime:
             with files.translated(folder / name):
                 inode = (folder / name).stat().st_ino
-            return _instant(folder / name, inode)
+            try:
+                return _instant(folder / name, inode)
+            except DamagedFile:  # whoever needs more of it than its place in time is told
+                return Snapshot(folder / name).told_instant(self._zone(topic))
 
         return instant
+
+    def _zone(self, topic: str) -> str:
+        """The zone of the topic's newest name that still tells one; UTC where none does."""
+        for name in reversed(self.names(topic)):
+            with contextlib.suppress(DamagedFile):
+                return self.snapshot(topic, name).run().time_zone
+        return "UTC"
 
     def times(self, topic: str) -> dict[str, Times]:
         """By the snapshots' names, in their order, when their files were written; none is read."""
@@ -217,7 +237,8 @@ class Outputs:
 
     def waiting(self, topic: str) -> list[Waiting]:
         """Papers found but not yet in a snapshot, newest first."""
-        return records_in(self.topic_folder(topic) / "waiting.jsonl", Waiting)
+        path = self.topic_folder(topic) / "waiting.jsonl"
+        return records_in(path, Waiting, f"Run paperline repair {topic}/latest")
 
     def write_waiting(self, topic: str, waiting: Iterable[Waiting]) -> None:
         """Replace what waits; an empty list leaves an empty file, if any."""
@@ -229,10 +250,13 @@ class Outputs:
     def fetches(self, topic: str) -> Iterator[Fetch]:
         """What the topic's fetches found, the newest first, read as they are asked for."""
         path = self._fetches(topic)
-        remedy = "Move the file away: the next fetch looks further back instead"
+        remedy = (
+            f"Move the file away, or run paperline repair {topic}/latest: "
+            "the next fetch looks further back instead"
+        )
         return (
             Fetch.from_json(line, where=str(path), remedy=remedy)
-            for line in files.lines_backwards(path)
+            for line in files.lines_backwards(path, remedy)
         )
 
     def append_fetch(self, topic: str, fetched: Fetch) -> None:
@@ -244,12 +268,11 @@ class Outputs:
 
     def append_spend(self, spent: Iterable[Spend]) -> None:
         """Record what answers cost; it is on disk when this returns."""
-        with files.locked(self.root / ".spend.lock", timeout=SHORT_WAIT, holder="spend.jsonl"):
-            files.append_lines(self._spend, [spend.to_json() for spend in spent])
+        self._spend.append(spent)
 
     def spent_since(self, moment: datetime) -> Iterator[Spend]:
         """What was spent since `moment`, the newest first, each answer once."""
-        return spending.since(self._spend, moment)
+        return spending.since(self._spend.path, moment)
 
     def spent_by(self, run: Run, stage: str) -> tuple[Usage, dict[str, Usage]]:
         """What a stage of a snapshot cost so far, killed runs included, and that by model."""
@@ -268,15 +291,9 @@ class Outputs:
 
     def recently_spent(self, model: str, most: int) -> list[Spend]:
         """The last `most` answers with lines of a model, the newest first."""
-        spent = (
-            Spend.from_json(line, where=str(self._spend))
-            for line in files.lines_backwards(self._spend)
-        )
-        return list(
-            itertools.islice(
-                (s for s in spent if s.model == model and s.stage == "summarize"), most
-            )
-        )
+        spent = self._spend.newest_first()
+        lines = (each for each in spent if each.model == model and each.stage == "summarize")
+        return list(itertools.islice(lines, most))
 
     def spent_on(self, day: datetime) -> float:
         """US dollars spent on the UTC day of `day`, over all commands, known prices only."""
@@ -284,31 +301,30 @@ class Outputs:
 
     def notices(self) -> Iterator[Notice]:
         """What people were told, the newest first, read as it is asked for."""
-        remedy = "Move the file away; what was told lately may be told once more"
-        return (
-            Notice.from_json(line, where=str(self._notices), remedy=remedy)
-            for line in files.lines_backwards(self._notices)
-        )
+        return self._notices.newest_first()
 
     def begin_notice(self, notice: Notice) -> bool:
         """Append and sync it, unless its event was begun for its channel; whether it was not.
 
         Of two processes that ask at once one is told so.
         """
-        with self._noticing():
-            if any(notice.same(earlier) for earlier in self.notices()):
-                return False
-            files.append_lines(self._notices, [notice.to_json()])
-        return True
+        return self._notices.append_unless(notice.same, notice)
 
     def append_notice(self, notice: Notice) -> None:
         """Append and sync what came of one that was begun."""
-        with self._noticing():
-            files.append_lines(self._notices, [notice.to_json()])
+        self._notices.append([notice])
 
-    def _noticing(self) -> contextlib.AbstractContextManager[None]:
-        path = self.root / ".notices.lock"
-        return files.locked(path, timeout=SHORT_WAIT, holder="notices.jsonl")
+    def append_invocation(self, invocation: Invocation) -> None:
+        """Append and sync that a run of a topic began, or what came of it."""
+        self._runs.append([invocation])
+
+    def invocations(self) -> Iterator[Invocation]:
+        """The lines of `runs.jsonl`, the newest first, read as they are asked for."""
+        return self._runs.newest_first()
+
+    def last_runs(self, topics: Sequence[str]) -> dict[str, Invocation]:
+        """By topic, what is known of its last run. Raises `DamagedFile`, `OutputError`."""
+        return last_of(self._runs, topics)
 
     @contextlib.contextmanager
     def working_on(self, topic: str) -> Iterator[None]:
@@ -330,12 +346,14 @@ class Outputs:
     def _lock(
         self, topic: str, name: str, wait: float = 0.0
     ) -> contextlib.AbstractContextManager[None]:
+        formats.mark(self.root)
         path = self.topic_folder(topic) / name
         return files.locked(path, timeout=wait, holder=f"topic {topic}")
 
     @contextlib.contextmanager
     def publishing(self) -> Iterator[None]:
         """Hold the lock of the site."""
+        formats.mark(self.root)
         with files.locked(self.root / ".site.lock", timeout=SHORT_WAIT, holder="the site"):
             yield
 

@@ -82,8 +82,8 @@ class Pool:
         """Warn where the cluster as it is has room for fewer than begin."""
         if places < (wanted := self._attendance.wanted):
             log.warning(
-                "the cluster has room for %s of %s processes that ask: the others wait for nodes "
-                "with what [cluster] resources reserves",
+                "the cluster has room for %s of %s processes that ask: the others wait. Give it "
+                "nodes with what [cluster] resources reserves, or lower [cluster] actors",
                 places,
                 wanted,
             )
@@ -203,7 +203,7 @@ class Pool:
             return
         self._members.remove(member)
         self._end(member.actor)  # which may be out of reach only
-        log.warning(
+        log.info(
             "a process was lost with %s, asked for again: %s",
             amount(member.under_way.total(), "request"),
             told(error),
@@ -231,7 +231,7 @@ class Pool:
                 await self._connect(actor)
         except failed as error:
             self._end(actor)
-            log.warning("a process of the cluster did not begin: %s", told(error))
+            log.info("a process of the cluster did not begin: %s", told(error))
             # Ray may have chosen a node of which it did not yet know that it is lost.
             if self._attendance.failed(told(error), broken=broken(error)):
                 self._begin()
@@ -255,7 +255,7 @@ class Pool:
         """After a time those that are there share all."""
         await asyncio.sleep(TOGETHER)
         if self._attendance.wait_no_more():
-            log.warning(
+            log.info(
                 "%s of %s processes have begun: what the cluster has no room for waits",
                 len(self._members),
                 self._attendance.wanted,

@@ -19,9 +19,7 @@ from pipeline.encoding import each_record as each_record
 from pipeline.encoding import fingerprint as fingerprint
 from pipeline.encoding import utc as utc
 from pipeline.encoding import utc_text as utc_text
-
-FORMAT = 1
-"""Version of the files' format, kept in `run.json` and in every digest."""
+from pipeline.formats import FORMAT as FORMAT
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -59,6 +57,8 @@ ArxivId = Annotated[str, Meta(pattern=ARXIV_ID)]
 SnapshotName = Annotated[str, Meta(pattern=r"^[0-9]{8}_[0-9]{4}$(?!\n)")]
 Count = Annotated[int, Meta(ge=0)]
 Filled = Annotated[str, Meta(min_length=1)]
+Present = Annotated[int, Meta(ge=FORMAT, le=FORMAT)]
+"""The format that is written; `formats` reads others."""
 
 
 class Paper(Record, frozen=True, kw_only=True):
@@ -309,7 +309,7 @@ class Digest(Record, frozen=True, kw_only=True):
     `earlier` names at most 30 earlier snapshots, newest first, the way back from here.
     """
 
-    format: int = FORMAT
+    format: Present = FORMAT
     topic: str
     title: str
     snapshot: SnapshotName

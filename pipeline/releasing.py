@@ -8,7 +8,8 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from pipeline import ledger
+from pipeline import ledger, logs, proofs
+from pipeline.books import Run
 from pipeline.decisions import waited_for
 from pipeline.errors import DamagedFile, UsageError
 from pipeline.outputs import Outputs
@@ -26,6 +27,7 @@ from pipeline.text import one_line
 log = logging.getLogger(__name__)
 
 
+@logs.stage("publish")
 def release(  # noqa: PLR0913  who asks, for what
     settings: Settings,
     snapshot: Snapshot,
@@ -40,8 +42,9 @@ def release(  # noqa: PLR0913  who asks, for what
     The gate is the policy that the digest was first assembled under. Where somebody asks for it
     to be published (`by` name), it is the one that they ask under, which then stays with it;
     unasked one that was taken back stays so, and `[review] publish` may let it wait. Without
-    `site` the caller brings the site up to date. Raises `UsageError` where the snapshot was
-    never summarized.
+    `site` the caller brings the site up to date. A damaged digest is set aside first. Raises
+    `UsageError` where the snapshot was never summarized, `DamagedFile` also where decisions or
+    releases are gone that were there before: nothing is built on what is left.
     """
     if not summarized(snapshot):
         raise UsageError(
@@ -55,11 +58,15 @@ def release(  # noqa: PLR0913  who asks, for what
         wanted = asked_under is not None or releases_itself(settings, snapshot)
         if not wanted or waited_for(draft, policy):
             return draft
+        if _waits_for_lost_lines(snapshot, draft):
+            return draft
         passed = draft.but(status="published", policy=policy)
         record(snapshot, passed, now, by=by)
         return passed
 
     with snapshot.releasing():
+        proofs.refuse_losses(snapshot)
+        snapshot.set_damaged_digest_aside()
         digest = assembled(settings, snapshot, through_gate)
     carried = _carry_on(settings, snapshot, now)
     if site and "published" in (digest.status, carried):
@@ -82,6 +89,41 @@ def make_up(settings: Settings, lagging: Iterable[Snapshot], now: datetime) -> l
     return missing
 
 
+def lost_lines(run: Run) -> list[str]:
+    """The papers whose lines a repair took away as damaged, and which are asked for again."""
+    return [paper for paper, gap in run.gaps.items() if gap.failure.kind == "pending"]
+
+
+def _waits_for_lost_lines(snapshot: Snapshot, draft: Digest) -> bool:
+    """Whether a digest that passes its gate has to wait for lines that were damaged; logged."""
+    lost = lost_lines(snapshot.run()) or _unattributed(snapshot, draft)
+    if lost:
+        log.warning(
+            "%s is not released: the lines of %s were damaged, and are not back: run "
+            "paperline summarize %s, or decide on them again",
+            snapshot,
+            ", ".join(lost),
+            snapshot,
+        )
+    return bool(lost)
+
+
+def _unattributed(snapshot: Snapshot, draft: Digest) -> list[str]:
+    """The papers that were decided on with a candidate that is lost.
+
+    What they show would be called an editor's, though a model, or its stand-in, wrote it.
+    """
+    known = {summary.id for summary in snapshot.each_summary()}
+    return [
+        entry.paper.id
+        for entry in draft.papers
+        if entry.settled
+        and entry.summary is not None
+        and entry.summary not in known
+        and any(line.origin == "editor" for line in entry.lines.values())
+    ]
+
+
 def releases_itself(settings: Settings, snapshot: Snapshot) -> bool:
     """Whether a digest that passes its gate is published without being asked for."""
     releases = snapshot.publications()
@@ -89,6 +131,7 @@ def releases_itself(settings: Settings, snapshot: Snapshot) -> bool:
     return settings.review.publish == "settled" and not taken_back
 
 
+@logs.stage("publish")
 def withdraw(
     settings: Settings, snapshot: Snapshot, why: str, *, editor: str, now: datetime
 ) -> Built:
@@ -117,6 +160,7 @@ def log_troubles(built: Built) -> None:
         log.warning("%s", trouble)
 
 
+@logs.stage("assemble")
 def assembled(
     settings: Settings,
     snapshot: Snapshot,
@@ -128,26 +172,40 @@ def assembled(
     return assemble(settings, snapshot, released)
 
 
-def give_notice(settings: Settings, topic: str, now: datetime, *, since: datetime) -> bool:
+def give_notice(
+    settings: Settings,
+    topic: str,
+    now: datetime,
+    *,
+    since: datetime,
+    missing: list[Missing] | None = None,
+) -> bool:
     """Say of papers that readers have seen that they were withdrawn, where they have seen them.
 
     For withdrawals that the newest snapshot shows, or one from `since` on. The caller brings
-    the site up to date afterwards. Returns whether there was any.
+    the site up to date afterwards. What is damaged is left, and told in `missing`, or raised
+    where that is not wanted. Returns whether there was any.
     """
     outputs = Outputs(settings.outputs)
     newest = outputs.newest(topic)
     if newest is None:
         return False
-    earliest = min(newest.run().instant, since) - timedelta(seconds=1)
-    with ledger.opened(settings.cache, outputs, topic) as shown:
+    earliest = min(outputs.instant(newest), since) - timedelta(seconds=1)
+    with ledger.opened(settings.cache, outputs, topic, despite_damage=True) as shown:
         told = shown.withdrawals_after(earliest)
         places = {name for paper in told for name, _ in shown.versions_of(paper)}
     for name in sorted(places):
         snapshot = outputs.snapshot(topic, name)
-        with snapshot.releasing():
-            record_withdrawals(snapshot, told, now)
-        if summarized(snapshot) and is_stale(settings, snapshot):
-            release(settings, snapshot, now, site=False)
+        try:
+            with snapshot.releasing():
+                proofs.refuse_losses(snapshot)
+                record_withdrawals(snapshot, told, now)
+            if summarized(snapshot) and is_stale(settings, snapshot):
+                release(settings, snapshot, now, site=False)
+        except DamagedFile as damage:
+            if missing is None:
+                raise
+            missing.append(Missing(snapshot=name, reason=str(damage)))
     return bool(places)
 
 
@@ -158,8 +216,10 @@ def summarized(snapshot: Snapshot) -> bool:
 
 def unreleased(settings: Settings, snapshot: Snapshot) -> bool:
     """Whether a digest's files lag behind what is known, or it passes its gate unpublished."""
+    if is_stale(settings, snapshot):
+        return True
     digest = snapshot.digest()
-    if digest is None or is_stale(settings, snapshot):
+    if digest is None:
         return True
     waits = digest.status == "published" or waited_for(digest, digest.policy)
     return not waits and releases_itself(settings, snapshot)

@@ -43,6 +43,10 @@ class Report(Record, frozen=True, kw_only=True):
     `page` is the digest's HTML file, `site` the published page, if any. `waiting` papers are
     over the limit, the first of them since `waiting_since`. Tokens and cost are this run's.
     `reminders`: digests that wait for longer than `[review] remind_after`, the oldest first.
+    `run` names the run, also in the log and in `runs.jsonl`; `exit_code` is this topic's share
+    in the command's. Where the run failed, or is not finished, `error` says what happened and
+    where, `next_step` what to do, and `code` which kind of error it is, such as `Busy`; nothing
+    is known of the digest then.
     """
 
     topic: str
@@ -70,6 +74,11 @@ class Report(Record, frozen=True, kw_only=True):
     waiting_since: Utc | None = None
     missing: tuple[Missing, ...] = ()
     reminders: tuple[Reminder, ...] = ()
+    run: str | None = None
+    exit_code: int = 0
+    error: str | None = None
+    next_step: str | None = None
+    code: str | None = None
 
 
 def described(report: Report, settings: Settings, snapshot: Snapshot) -> Report:

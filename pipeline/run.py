@@ -13,7 +13,7 @@ from itertools import takewhile
 
 import msgspec
 
-from pipeline import candidates, prompts
+from pipeline import candidates, logs, prompts, proofs
 from pipeline.errors import (
     ArxivUnavailable,
     BatchRunning,
@@ -25,18 +25,22 @@ from pipeline.errors import (
 from pipeline.exchange import Executor
 from pipeline.outputs import Outputs
 from pipeline.progress import Progress
-from pipeline.records import (
-    Usage,
-    utc,
+from pipeline.records import EMBEDDED, Usage, utc
+from pipeline.releasing import (
+    give_notice,
+    lost_lines,
+    make_up,
+    release,
+    summarized,
+    unreleased,
 )
-from pipeline.releasing import give_notice, make_up, release, summarized, unreleased
 from pipeline.report import Missing, Reminder, Report, described, overdue
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot, Times
 from pipeline.sources.source import Source, open_source
 from pipeline.stages import check as checks
 from pipeline.stages.build import Built, build_site
-from pipeline.stages.fetch import fetch
+from pipeline.stages.fetch import fetch, settle_waiting
 from pipeline.stages.judge import judging_prompt
 from pipeline.stages.summarize import summarize, worth_asking
 
@@ -78,11 +82,13 @@ class Work:
     built: Built | None = None
 
 
+@logs.stage()
 def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) -> Report:
     """One night of one topic. Raises `Busy` when another run holds the topic.
 
-    Where arXiv gives nothing, or a batch still runs, earlier gaps are healed all the same
-    before the error is raised.
+    Where arXiv gives nothing, a batch still runs, or a file that tonight's work needs is damaged,
+    earlier gaps are healed all the same before the error is raised. Another snapshot's damage is
+    something missing.
     """
     settings = night.settings
     # Before arXiv is asked: a prompt that cannot be used must not cost a night.
@@ -93,7 +99,7 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
         work = Work()
         try:
             snapshot = _tonight(night, outputs, topic, prompt, work)
-        except (ArxivUnavailable, QueryRefused, BatchRunning) as error:
+        except (ArxivUnavailable, QueryRefused, BatchRunning, DamagedFile) as error:
             snapshot, work.trouble = None, error
         for earlier in recent(outputs, topic.name, night.now):
             if snapshot is None or earlier.name != snapshot.name:
@@ -123,7 +129,17 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
             reminders=tuple(reminders),
         )
         newest = outputs.newest(topic.name)
-        return described(report, settings, newest) if newest else report
+        return _described(report, settings, newest) if newest else report
+
+
+def _described(report: Report, settings: Settings, newest: Snapshot) -> Report:
+    """As `described`; where that snapshot is damaged, it is something missing."""
+    try:
+        return described(report, settings, newest)
+    except DamagedFile as damage:
+        told = Missing(snapshot=newest.name, reason=str(damage))
+        missing = tuple(dict.fromkeys((*report.missing, told)))
+        return report.but(snapshot=newest.name, missing=missing)
 
 
 def unfinished(settings: Settings, snapshot: Snapshot) -> bool:
@@ -172,7 +188,19 @@ def to_heal(snapshot: Snapshot, now: datetime) -> list[str] | None:
     run, digest = snapshot.run(), snapshot.digest()
     gaps = {e.paper.id for e in digest.gaps} if digest else run.gaps.keys()
     pending = gaps - run.gaps.keys()
-    return [*pending, *(paper for paper in worth_asking(run, now) if paper in gaps)]
+    again = [paper for paper in worth_asking(run, now) if paper in gaps]
+    return [*dict.fromkeys((*pending, *lost_lines(run), *again))]
+
+
+def mend(settings: Settings, snapshot: Snapshot, now: datetime) -> None:
+    """Make a digest again that was there before and is lost or damaged; else it costs a night.
+
+    Raises `DamagedFile` where what it is made of is damaged too.
+    """
+    with snapshot.releasing():
+        snapshot.set_damaged_digest_aside()
+    if snapshot.digest() is None and "assemble" in snapshot.run().stages and summarized(snapshot):
+        release(settings, snapshot, now, site=False)
 
 
 def lacks_opinions(settings: Settings, snapshot: Snapshot) -> bool:
@@ -186,7 +214,7 @@ def lacks_opinions(settings: Settings, snapshot: Snapshot) -> bool:
 def recent(outputs: Outputs, topic: str, now: datetime) -> list[Snapshot]:
     """The snapshots whose gaps are still healed, oldest first."""
     since = now - timedelta(days=HEAL_DAYS)
-    found = takewhile(lambda s: s.run().instant >= since, outputs.newest_first(topic))
+    found = takewhile(lambda s: outputs.instant(s) >= since, outputs.newest_first(topic))
     return [*found][::-1]
 
 
@@ -208,12 +236,18 @@ def _tonight(
 ) -> Snapshot | None:
     """Continue the newest snapshot, or make one; None where there is nothing new."""
     settings, newest = night.settings, outputs.newest(topic.name)
+    if newest:
+        mend(settings, newest, night.now)
     if newest and unfinished(settings, newest):
         snapshot: Snapshot | None = newest
+        settle_waiting(outputs, newest)
         missing = newest.run().stages["fetch"].left_out
     else:
         fetched = fetch(settings, topic, night.now, night.source)
         snapshot, missing = fetched.snapshot, fetched.missing
+        work.missing += [
+            Missing(snapshot=name, reason=str(why)) for name, why in fetched.damaged.items()
+        ]
     work.missing += [Missing(reason=f"fetch: {what}") for what in missing]
     if snapshot is not None:
         made = summarize(
@@ -240,7 +274,7 @@ def _make_up(
     lagging = outputs.lagging(topic.name, times)
     work.missing += make_up(night.settings, lagging, night.now)
     week = night.now - timedelta(days=HEAL_DAYS)
-    noticed = give_notice(night.settings, topic.name, night.now, since=week)
+    noticed = give_notice(night.settings, topic.name, night.now, since=week, missing=work.missing)
     if lagging or noticed:
         work.built = None
     return times
@@ -261,11 +295,16 @@ def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> 
     The caller brings the site up to date afterwards. Second opinions are asked for again too.
 
     All of its papers are asked for where none ever was. A batch that still runs is kept in
-    `work` as trouble, a prompt that is gone as something missing.
+    `work` as trouble; a prompt that is gone, or a damaged file, as something missing.
     """
-    ask = to_heal(snapshot, night.now)
     try:
-        asked = ask is None or (bool(ask) and not night.settings.model.embedded)
+        proofs.refuse_losses(snapshot)
+        mend(night.settings, snapshot, night.now)
+        ask, run = to_heal(snapshot, night.now), snapshot.run()
+        can_ask = not night.settings.model.embedded or (
+            run.model == EMBEDDED and bool(lost_lines(run))
+        )
+        asked = ask is None or (bool(ask) and can_ask)
         if asked:
             _ask_again(night, topic, snapshot, ask, work)
         elif lacks_opinions(night.settings, snapshot):
@@ -274,7 +313,7 @@ def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> 
             work.built = None
             release(night.settings, snapshot, night.now, site=False)
             return True
-    except PromptError as error:
+    except (PromptError, DamagedFile) as error:
         # The prompt of an earlier night may be gone; tonight's work is done all the same.
         work.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
     except BatchRunning as error:

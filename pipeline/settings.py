@@ -27,6 +27,7 @@ from pipeline.settings_faults import (
     CHANNEL,
     CLUSTER,
     CONTACT,
+    HEARTBEAT,
     KEYWORD,
     NOT_BLANK,
     ONE_LINE,
@@ -249,6 +250,20 @@ class NotifySettings(Section, frozen=True, kw_only=True):
         described("of a run that finished, but has something missing (exit code 3)"),
     ] = ()
     failed: Annotated[tuple[Channel, ...], described("of a run that failed")] = ()
+    heartbeat: Annotated[
+        str,
+        Meta(pattern=HEARTBEAT),
+        described(
+            "an http(s) address, or $NAME, that is asked after each run of all topics that ends "
+            "with exit code 0 or 3, so that a monitor misses it otherwise; empty: none"
+        ),
+    ] = ""
+
+    @property
+    def events(self) -> dict[str, tuple[str, ...]]:
+        """By event, the addresses that are told of it."""
+        named = ("published", "waiting", "gaps", "failed")
+        return {event: getattr(self, event) for event in named}
 
 
 class TopicSettings(Section, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ CONTACT = r"^(?:[!-~]+@[!-~]+|https?://[!-~]+)?$(?!\n)"
 CATEGORY = r"^[a-z][a-z-]*(\.([A-Za-z-]+|\*))?$(?!\n)"
 KEYWORD = r"^[^\x00-\x1f\x7f]*\w[^\x00-\x1f\x7f]*$(?!\n)"
 CHANNEL = r"^(\$[A-Za-z_][A-Za-z0-9_]*|[A-Za-z][A-Za-z0-9+.-]*://[^\x00-\x20\x7f]+)$(?!\n)"
+HEARTBEAT = r"^(\$[A-Za-z_][A-Za-z0-9_]*|https?://[!-~]+)?$(?!\n)"
 HOST = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$(?!\n)"
 CLUSTER = r"^(local|auto|[^\s/:@\[\]]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5})$(?!\n)"
 RESOURCE = r"^[A-Za-z_][A-Za-z0-9_]*$(?!\n)"
@@ -40,6 +41,8 @@ PATTERNS = {
     CATEGORY: "a category such as cs.LG or hep-th, or all of an archive: cs.*",
     KEYWORD: "a word or a phrase",
     CHANNEL: "an Apprise address such as slack://..., or $NAME for a variable with one",
+    HEARTBEAT: "an address that begins with https://, in ASCII without blanks, or $NAME for a "
+    "variable with one",
     HOST: "a host name in lower case, such as review.example.org",
     PASSWORD_HASH: "an argon2id hash; paperline review --hash-password makes one",
     CLUSTER: "local, auto, or the HOST:PORT of a cluster that this machine is a node of",
@@ -206,7 +209,8 @@ def shown(keys: Keys, value: Any) -> str:
     own_key = keys[-1:] == ("api_key_env",) and not str(value).isupper()
     passed_on = keys[keys.index("parameters") + 1 :] if "parameters" in keys else ()
     password = keys[:2] == ("review", "editors") and not isinstance(value, dict)
-    channel = keys[:1] == ("notify",) and isinstance(value, str) and not value.startswith("$")
+    address = keys[:1] == ("notify",) and isinstance(value, str) and value
+    channel = address and not address.startswith("$")
     if own_key or password or channel or any(SECRET.search(str(key)) for key in passed_on):
         return "(not shown)"
     if isinstance(value, dict):

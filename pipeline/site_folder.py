@@ -63,7 +63,7 @@ class SiteFolder:
             text = files.read_text(self._catalogue)
             return Catalogue.from_json(text, where=str(self._catalogue))
         except DamagedFile as damage:
-            log.warning("%s; the whole site is made anew", damage.what)
+            log.info("%s; the whole site is made anew", damage.what)
             return None
 
     def write_catalogue(self, catalogue: Catalogue) -> None:

@@ -5,15 +5,17 @@ Its folder is `outputs/<topic>/<YYYYMMDD_HHMM>/`; `outputs.py` finds and makes s
 
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pipeline import files
+from pipeline import files, formats
 from pipeline.books import Run
-from pipeline.errors import DamagedFile
+from pipeline.errors import DamagedFile, NewerFormat
 from pipeline.exchange import BatchState
 from pipeline.records import (
     RESTORE,
@@ -27,7 +29,11 @@ from pipeline.records import (
     Record,
     Summary,
     each_record,
+    utc,
 )
+from pipeline.text import one_line
+
+log = logging.getLogger(__name__)
 
 PUBLISHED = "6-published.jsonl"
 PAPERS = "1-papers.jsonl"
@@ -83,6 +89,7 @@ class Snapshot:
         self._published = folder / PUBLISHED
         self._run = folder / "run.json"
         self._batch = folder / "batch.json"
+        self._remedy = f"Run paperline repair {self}, which mends it or says what will"
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.name}"
@@ -93,13 +100,15 @@ class Snapshot:
 
     def each_paper(self) -> Iterator[Paper]:
         """As `papers`, one by one: the file is checked as a whole before the first."""
-        if not self._papers.exists() or sha256(self._papers) != self.run().papers_sha256:
+        fetched = self.run().papers_sha256  # of which the very first versions kept none
+        if not self._papers.exists() or fetched not in ("", sha256(self._papers)):
             raise DamagedFile(
                 "is not what was fetched",
                 where=str(self._papers),
-                next_step="Restore it from a backup",
+                next_step=f"Restore it from a backup, or run paperline repair {self}",
             )
-        yield from each_record(files.each_line(self._papers), Paper, where=str(self._papers))
+        lines = files.each_line(self._papers, self._remedy)
+        yield from each_record(lines, Paper, where=str(self._papers), remedy=self._remedy)
 
     def summaries(self) -> list[Summary]:
         """All candidates, oldest first; empty before the first summarize."""
@@ -107,8 +116,8 @@ class Snapshot:
 
     def each_summary(self) -> Iterator[Summary]:
         """As `summaries`, one by one."""
-        where = str(self._summaries)
-        return each_record(files.each_line(self._summaries), Summary, where=where)
+        where, lines = str(self._summaries), files.each_line(self._summaries, self._remedy)
+        return each_record(lines, Summary, where=where, remedy=self._remedy)
 
     @contextlib.contextmanager
     def adding_summaries(self) -> Iterator[Callable[[Summary], None]]:
@@ -135,7 +144,9 @@ class Snapshot:
 
         It is made again then, so that a lost or changed file opens no gate.
         """
-        return records_in(self._findings, Finding) if self.has_findings(run) else None
+        if not self.has_findings(run):
+            return None
+        return records_in(self._findings, Finding, self._remedy)
 
     def has_findings(self, run: Run) -> bool:
         """Whether the file is there, and is what the checks wrote."""
@@ -149,7 +160,7 @@ class Snapshot:
 
     def decisions(self) -> list[Decision]:
         """Every decision, in the order in which they were taken."""
-        return records_in(self._decisions, Decision)
+        return records_in(self._decisions, Decision, self._remedy)
 
     def decisions_stamp(self) -> dict[str, str]:
         """The part of `stamps` that a decision changes."""
@@ -161,7 +172,7 @@ class Snapshot:
 
     def preferences(self) -> list[Preference]:
         """Every choice between two candidates, in the order in which they were made."""
-        return records_in(self._preferences, Preference)
+        return records_in(self._preferences, Preference, self._remedy)
 
     def preferences_stamp(self) -> str:
         """A text that changes when a choice is made, told without reading any."""
@@ -178,11 +189,24 @@ class Snapshot:
         """The digest as last assembled, or None. Raises `DamagedFile`."""
         if not self.digest_json.exists():
             return None
-        return Digest.from_json(
-            files.read_text(self.digest_json),
-            where=str(self.digest_json),
-            remedy=f"Move it away: paperline assemble {self} makes it again",
-        )
+        remedy = f"Run paperline repair {self}, which makes it again"
+        text = files.read_text(self.digest_json, remedy)
+        return Digest.from_json(text, where=str(self.digest_json), remedy=remedy)
+
+    def set_damaged_digest_aside(self) -> bool:
+        """Whether the digest's file was damaged; then it is beside it, and can be made again.
+
+        Hold `releasing()`.
+        """
+        try:
+            self.digest()
+        except NewerFormat:
+            raise
+        except DamagedFile as damage:
+            aside = files.set_aside(self.digest_json)
+            log.info("%s; it was moved to %s and is made again", damage.what, aside)
+            return True
+        return False
 
     def write_digest(self, digest: Digest, *, markdown: str, html: str) -> None:
         """Replace the three forms; the JSON last, so it vouches for the other two."""
@@ -192,7 +216,7 @@ class Snapshot:
 
     def publications(self) -> list[Publication]:
         """Every release, oldest first."""
-        return records_in(self._published, Publication)
+        return records_in(self._published, Publication, self._remedy)
 
     def publications_stamp(self) -> str:
         """A text that changes when something is released; nothing is read."""
@@ -223,26 +247,48 @@ class Snapshot:
         """Whether something was decided after the digest was assembled last; see `Times`."""
         return self.times().lags(behind.times() if behind else None)
 
-    def run(self) -> Run:
-        """What was done to the snapshot. Raises `DamagedFile`."""
-        if not self._run.exists():
-            raise DamagedFile(
-                "is missing",
-                where=str(self._run),
-                next_step="Restore it from a backup, or move the snapshot's folder away",
-            )
-        return Run.from_json(files.read_text(self._run), where=str(self._run))
+    def is_there(self) -> bool:
+        """Whether anything of what it was made with is: its papers, or `run.json`."""
+        return self._papers.exists() or self._run.exists()
 
-    def instant(self) -> datetime:
-        """When it was made. Raises `DamagedFile`, also where its folder has another's name."""
-        run = self.run()
+    def run(self) -> Run:
+        """What was done to it. Raises `DamagedFile`, also where its folder has another's name."""
+        if not self._run.exists():
+            remedy = f"{self._remedy}; if nothing is left of it, move its folder away"
+            raise DamagedFile("is missing", where=str(self._run), next_step=remedy)
+        text = files.read_text(self._run, self._remedy)
+        run = Run.from_json(text, where=str(self._run), remedy=self._remedy)
         if run.snapshot != self.name:
             raise DamagedFile(
                 f"is that of {run.snapshot}, and the folder has another name",
                 where=str(self._run),
-                next_step=f"Name the folder {run.snapshot} again, or move it out of the topic's",
+                next_step=f"Name the folder {run.snapshot} again, or move it out of the topic's; "
+                f"where only run.json is another's, run paperline repair {self}",
             )
-        return run.instant
+        if fault := _fault(run):
+            raise DamagedFile(fault, where=str(self._run), next_step=self._remedy)
+        return run
+
+    def instant(self) -> datetime:
+        """When it was made. Raises `DamagedFile`."""
+        return self.run().instant
+
+    def told_instant(self, time_zone: str) -> datetime:
+        """When it was made, where `run.json` does not say: as its digest or a release does.
+
+        Else as its name does, if it is of that zone.
+        """
+        with contextlib.suppress(DamagedFile):
+            if found := self.digest():
+                return found.instant
+        with contextlib.suppress(DamagedFile):
+            if releases := self.publications():
+                return releases[-1].digest.instant
+        try:
+            local = datetime.strptime(self.name, "%Y%m%d_%H%M").replace(tzinfo=ZoneInfo(time_zone))
+        except (ValueError, ZoneInfoNotFoundError):  # a folder that somebody gave such a name
+            return datetime.max.replace(tzinfo=UTC)
+        return utc(local)
 
     def stamps(self) -> dict[str, str]:
         """By the names of the files that others than a desk write, what changes when they do."""
@@ -264,7 +310,8 @@ class Snapshot:
         """What the snapshot has at a provider, or None. Raises `DamagedFile`."""
         if not self._batch.exists():
             return None
-        return BatchState.from_json(files.read_text(self._batch), where=str(self._batch))
+        text = files.read_text(self._batch, self._remedy)
+        return BatchState.from_json(text, where=str(self._batch), remedy=self._remedy)
 
     def write_batch(self, state: BatchState | None) -> None:
         """Replace it, or remove it when nothing is at a provider any more."""
@@ -277,8 +324,29 @@ class Snapshot:
     @contextlib.contextmanager
     def releasing(self) -> Iterator[None]:
         """Hold the lock under which decisions are appended and digests released."""
+        formats.mark(self.folder.parents[1])
         with files.locked(self.folder / ".lock", timeout=SHORT_WAIT, holder=f"snapshot {self}"):
             yield
+
+
+STAGES = frozenset(("fetch", "summarize", "check", "assemble"))
+"""The stages of which `run.json` tells."""
+
+
+def _fault(run: Run) -> str:
+    """What no run has written in a record that decodes; empty where all may be well."""
+    if strange := sorted(run.stages.keys() - STAGES):
+        return f"tells of a stage {one_line(strange[0])}"
+    check = run.stages.get("check")
+    if check and not (
+        check.inputs.keys() >= {"summaries", "active"} and "candidates" in check.counts
+    ):
+        return "does not tell what was checked"
+    try:
+        ZoneInfo(run.time_zone)
+    except (ValueError, ZoneInfoNotFoundError, OSError):
+        return f"names no time zone that is known: {one_line(run.time_zone)}"
+    return ""
 
 
 def times(folder: str) -> Times:
@@ -300,7 +368,7 @@ def _written(path: str) -> int:
 
 def records_in(path: Path, kind: type[Kind], remedy: str = RESTORE) -> list[Kind]:
     """The records of a file; none where it is not there. Raises `DamagedFile`."""
-    lines = files.whole_lines(path)
+    lines = files.whole_lines(path, remedy)
     return list(each_record(lines, kind, where=str(path), remedy=remedy))
 
 

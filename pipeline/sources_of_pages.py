@@ -12,6 +12,7 @@ SOURCES = (
     "site",
     "differences.py",
     "encoding.py",
+    "formats.py",
     "records.py",
     "search_index.py",
     "text.py",

@@ -20,6 +20,13 @@ meanwhile stands between. A bulk run books millions, of which memory need not ho
 """
 
 
+REMEDY = "Run paperline repair with any snapshot, which sets damaged lines aside"
+"""What to do about a damaged line of a journal.
+
+Until then nobody knows what the day's budget leaves.
+"""
+
+
 class _Met:
     """The ids of the last `REMEMBERED` answers."""
 
@@ -43,8 +50,8 @@ def since(path: Path, moment: datetime) -> Iterator[Spend]:
     `DamagedFile`, `OutputError`.
     """
     enough, met = utc(moment) - OUT_OF_ORDER, _Met()
-    for line in files.lines_backwards(path):
-        spend = Spend.from_json(line, where=str(path))
+    for line in files.lines_backwards(path, REMEDY):
+        spend = Spend.from_json(line, where=str(path), remedy=REMEDY)
         if spend.at < enough:
             break
         if spend.at >= utc(moment) and met.is_new(spend.id):
@@ -101,7 +108,8 @@ class DaySpending:
                 if not line.endswith(b"\n"):
                     break  # somebody is writing it
                 self._read += len(line)
-                spend = Spend.from_json(line.decode("utf-8", "replace"), where=str(self._path))
+                text = line.decode("utf-8", "replace")
+                spend = Spend.from_json(text, where=str(self._path), remedy=REMEDY)
                 if self._met.is_new(spend.id):
                     self._count(spend, start)
         self._start = start

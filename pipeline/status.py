@@ -1,9 +1,9 @@
 """Where each topic stands, read from the files alone; fast, since people ask often."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from pipeline.books import Pass
+from pipeline.books import Invocation, Pass
 from pipeline.decisions import waited_for
 from pipeline.outputs import Outputs
 from pipeline.records import Count, Digest, Publication, Record, SnapshotName, Utc
@@ -37,7 +37,8 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
     `papers` include those that an editor left out.
     `command` is the next thing to run, or None when nothing is to be done. `stale` is what has
     changed since it was made, each with the command that renews it; `passes` is every time that
-    lines were asked for, oldest first, with its cost, time and share from the cache.
+    lines were asked for, oldest first, with its cost, time and share from the cache. The first
+    snapshot of a topic has its `last_run`, where one was written down.
     """
 
     topic: str
@@ -52,6 +53,7 @@ class SnapshotStatus(Record, frozen=True, kw_only=True):
     papers: tuple[PaperStatus, ...]
     stale: tuple[Stale, ...] = ()
     passes: tuple[Pass, ...] = ()
+    last_run: Invocation | None = None
 
     @property
     def errors(self) -> int:
@@ -91,6 +93,28 @@ def overview(settings: Settings) -> list[SnapshotStatus]:
             if state.state != "published" or (newest and snapshot.name == newest.name)
         ]
     return states
+
+
+def last_runs(settings: Settings) -> dict[str, Invocation]:
+    """What is known of the last run of each topic, also of one without a snapshot.
+
+    Raises `DamagedFile`, `OutputError`.
+    """
+    outputs = Outputs(settings.outputs)
+    topics = dict.fromkeys((*outputs.topics(), *(topic.name for topic in settings.topic)))
+    found = outputs.last_runs([*topics])
+    return {topic: found[topic] for topic in topics if topic in found}
+
+
+def with_runs(
+    states: Sequence[SnapshotStatus], runs: Mapping[str, Invocation]
+) -> list[SnapshotStatus]:
+    """The same, the first of each topic with its last run."""
+    first = {state.topic: state for state in reversed(states)}
+    return [
+        state.but(last_run=runs.get(state.topic)) if state is first[state.topic] else state
+        for state in states
+    ]
 
 
 def _unsettled(settings: Settings, topic: str) -> list[Snapshot]:

@@ -87,8 +87,11 @@ class TopicPages:
 
     def _edition(self, one: Listed) -> Edition | None:
         """A snapshot as it was released; None, and noted, where that cannot be read any more."""
+        snapshot = self.outputs.snapshot(one.topic, one.snapshot)
         try:
-            return edition(self.outputs.snapshot(one.topic, one.snapshot).publications())
+            if releases := snapshot.publications():
+                return edition(releases)
+            return None  # they are lost, which was noted when it was listed
         except DamagedFile as damage:
             if str(damage) not in map(str, self.damaged):
                 self.damaged.append(damage)

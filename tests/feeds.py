@@ -1,5 +1,6 @@
 """Invented Atom feeds of arXiv's form, and a small arXiv for pytest-httpserver."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from xml.sax.saxutils import escape
@@ -75,7 +76,8 @@ def error_feed(message: str) -> str:
 class SmallArxiv:
     """Answers `/api/query` from `entries`; what is in `answers` is sent first, one a request.
 
-    `unlisted` entries are found by their ids only.
+    `unlisted` entries are found by their ids only. `before_answer` may answer in its place;
+    `most_at_once` are the most requests that were ever under way together.
     """
 
     server: HTTPServer
@@ -83,6 +85,9 @@ class SmallArxiv:
     unlisted: list[Entry] = field(default_factory=list)
     answers: list[Response] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    before_answer: Callable[[Request], Response | None] = lambda _: None
+    most_at_once: int = 0
+    _under_way: int = 0
 
     def __post_init__(self) -> None:
         self.server.expect_request("/api/query").respond_with_handler(self._answer)
@@ -99,6 +104,14 @@ class SmallArxiv:
 
     def _answer(self, request: Request) -> Response:
         self.requests.append(request)
+        self._under_way += 1
+        self.most_at_once = max(self.most_at_once, self._under_way)
+        try:
+            return self.before_answer(request) or self._found(request)
+        finally:
+            self._under_way -= 1
+
+    def _found(self, request: Request) -> Response:
         if self.answers:
             return self.answers.pop(0)
         found = list(self.entries)

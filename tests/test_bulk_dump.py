@@ -81,7 +81,7 @@ class TestAFolder:
         assert bulk.run().complete
         (told,) = [each.getMessage() for each in caplog.records if "passed over" in each.msg]
         assert f"{bulk.dump}/README.md, {bulk.dump}/zips/0.zip" in told
-        assert told.endswith(" and 2 more")
+        assert " and 2 more. Move it elsewhere" in told
         assert list(bulk.rows()) == ["2405.00001"]
 
     def test_with_an_archive_alone_says_that_it_is_one(self, bulk) -> None:

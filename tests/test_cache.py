@@ -5,6 +5,7 @@
 
 import contextlib
 import itertools
+import logging
 import pickle
 import sqlite3
 from collections.abc import Iterator
@@ -301,6 +302,7 @@ def test_hits_of_two_commands_at_once_are_all_counted(tmp_path, cache):
 
 
 def test_a_pickled_answer_is_refused_and_never_loaded(tmp_path, cache, caplog):
+    caplog.set_level(logging.INFO)
     keep(cache, "first", "second")
     loaded = tmp_path / "loaded"
     with database(tmp_path) as rows:
@@ -350,6 +352,7 @@ def test_nothing_but_text_can_be_kept(cache):
 
 
 def test_a_damaged_answer_is_left_out_and_the_others_are_found(tmp_path, cache, caplog):
+    caplog.set_level(logging.INFO)
     keep(cache, "first", "second")
     with database(tmp_path) as rows:
         rows.execute("update Cache set value = '{' where key = ?", (f"{ONE}:0",))
@@ -450,6 +453,7 @@ def test_a_database_that_is_held_while_it_is_opened_is_an_error_and_is_not_set_a
 
 
 def test_a_damaged_database_is_set_aside_whole_and_work_goes_on(tmp_path, cache, caplog):
+    caplog.set_level(logging.INFO)
     cache.close()
     damage = b"no database" * 1000
     (tmp_path / "answers" / "cache.db").write_bytes(damage)

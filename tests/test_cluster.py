@@ -1,6 +1,7 @@
 """The cluster executor on real Ray processes: what is lost, what it costs, what nobody sees."""
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -141,6 +142,7 @@ def test_a_node_that_is_lost_costs_what_was_on_its_wire_and_another_takes_its_pl
 def test_a_process_that_is_killed_costs_what_was_on_its_wire(
     ray_nodes: Nodes, crowd: Crowd, cache: AnswerCache, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     crowd.hold()
     run = Run(ray_nodes.settings(2), crowd.table(concurrency=4), cache).start(jobs(12))
     crowd.until(lambda: crowd.under_way == 4)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.cli.exporting import FORMATS, export
+from pipeline.cli.main import cli
 from pipeline.errors import UsageError
 from pipeline.exports.bibtex import digest_bibtex
 from pipeline.exports.documents import digest_document, digest_json
@@ -484,7 +485,7 @@ class TestCommand:
     def test_a_published_digest_is_printed_and_nothing_said(self, room: Room, form: str) -> None:
         room.settle()
         room.release()
-        done = CliRunner().invoke(export, [NAME, "--format", form], catch_exceptions=False)
+        done = CliRunner().invoke(cli, ["export", NAME, "--format", form], catch_exceptions=False)
         assert (done.exit_code, done.stderr) == (0, "")
         for number in (1, 2):
             assert room.id(number) in done.stdout
@@ -492,7 +493,7 @@ class TestCommand:
     def test_a_draft_says_so_where_it_is_not_in_the_way(self, room: Room) -> None:
         room.settle(1)
         room.release()
-        done = CliRunner().invoke(export, ["tides/latest", "--format", "json"])
+        done = CliRunner().invoke(cli, ["export", "tides/latest", "--format", "json"])
         assert done.exit_code == 0
         assert done.stderr == f"warning: {NAME}: this is a draft, 1 of 2 papers not decided on\n"
         assert json.loads(done.stdout)["status"] == "draft"
@@ -503,7 +504,7 @@ class TestCommand:
         room.release()
         why = "The wrong\x9b day"
         withdraw(room.settings, room.snapshot, why, editor="Orla", now=room.later())
-        done = CliRunner().invoke(export, [NAME, "--format", form], catch_exceptions=False)
+        done = CliRunner().invoke(cli, ["export", NAME, "--format", form], catch_exceptions=False)
         assert done.exit_code == 0
         assert done.stderr == (
             f"warning: {NAME}: this digest was taken back. "

@@ -315,7 +315,7 @@ class TestARun:
         terminal = night(notify(waiting=[*addresses, chat.address]))
         assert terminal("--debug", "run", "--at", NIGHT) == 0
         said = [line for line in terminal.errors.splitlines() if "notice" in line]
-        event = "notice waiting demo/20260115_0405 is not sent"
+        event = "warning: notice waiting demo/20260115_0405 is not sent"
         assert said == [
             f"{event}: [notify] waiting: the environment variable NOWHERE is not set. "
             "Set it to an Apprise address for the runs, or take it out",

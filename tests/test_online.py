@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -249,6 +250,7 @@ def test_whatever_a_server_sends_with_status_200_ends_in_lines_or_a_gap(
 def test_where_no_tokens_are_told_they_are_estimated_and_that_is_said(
     server: ModelServer, cache: AnswerCache, usage: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     body = {"choices": [{"message": {"content": GOOD}, "finish_reason": "stop"}], "usage": usage}
     server.queue.append(Response(json.dumps(body), content_type="application/json"))
     (outcome,) = execute(server, cache, [job(1)]).values()

@@ -252,16 +252,13 @@ async def test_a_cluster_that_has_room_for_fewer_is_told_at_once(crowd, cache, c
 
 
 async def test_what_actors_warn_of_is_told_by_the_driver_and_once(crowd, cache, caplog):
-    good = crowd.answer
-    crowd.answer = lambda body: (
-        error(400, message="response_format: no") if "response_format" in body else good(body)
-    )
-    async with running(crowd, cache) as pool:
+    name = "a-model-without-a-price"
+    async with running(crowd, cache, crowd.table(name=name, price={})) as pool:
         for number in range(8):
-            await pool.ask(0, request(number), 1)
+            await pool.ask(0, request(number, name), 1)
     told = [record.message for record in caplog.records if record.name == "pipeline.ray_pool"]
     assert len(told) == len(set(told))
-    assert any("it is asked otherwise from now on" in each for each in told)
+    assert any(f"the price of {name} is not known" in each for each in told)
 
 
 async def test_an_answer_under_way_to_a_driver_that_is_interrupted_is_taken(crowd, cache):

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline import prompts as prompt_files
+from pipeline.cli.main import cli
 from pipeline.cli.prompting import prompts
 from pipeline.errors import PaperlineError
 from pipeline.prompting.edits import EditList
@@ -39,7 +40,8 @@ def room(tmp_path) -> Room:
 
 
 def run(*arguments: str, config: Path | None = None) -> Result:
-    return CliRunner().invoke(prompts, list(arguments), obj=config, catch_exceptions=False)
+    chosen = ["--config", str(config)] if config else []
+    return CliRunner().invoke(cli, [*chosen, "prompts", *arguments], catch_exceptions=False)
 
 
 def said(*arguments: str) -> str:

@@ -10,7 +10,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from pipeline.cli.nightly import _sentence
+from pipeline.cli.outcomes import sentence
 from pipeline.releasing import withdraw
 from pipeline.report import Reminder, Report, overdue
 from pipeline.snapshot import Snapshot
@@ -162,7 +162,7 @@ def test_a_run_says_how_long_each_has_waited_and_for_what(room, hours, waiting_f
     at = begun(room) + hours * HOUR
     named = Reminder(snapshot=room.snapshot.name, since=begun(room), waiting_for=waiting_for)
     report = Report(topic="tides", at=at, snapshot="20260503_0405", made=made)
-    assert "still waiting" not in _sentence(report)
-    assert _sentence(report.but(reminders=(named,))).endswith(f"; still waiting: {said}")
-    twice = _sentence(report.but(reminders=(named, named.but(snapshot="20260502_0405"))))
+    assert "still waiting" not in sentence(report)
+    assert sentence(report.but(reminders=(named,))).endswith(f"; still waiting: {said}")
+    twice = sentence(report.but(reminders=(named, named.but(snapshot="20260502_0405"))))
     assert twice.endswith(f"; still waiting: {said}, {said.replace('0501', '0502')}")

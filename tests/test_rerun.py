@@ -347,6 +347,9 @@ def test_a_run_with_another_prompt_goes_on_with_the_one_that_was_begun(
     author: Author, model: ModelServer
 ) -> None:
     author.snapshot.digest_json.unlink()
+    run = author.snapshot.run()
+    begun = {name: stage for name, stage in run.stages.items() if name != "assemble"}
+    author.snapshot.write_run(run.but(stages=begun))
     author.change("one_line.md.j2", "concrete", "precise")
     done = author.paperline("run", "--at", NIGHT, "--prompt", "plain_language")
     assert "9 lines by a model" in done

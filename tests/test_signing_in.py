@@ -1,5 +1,6 @@
 """Signing in and out of the review app, over HTTP against the real server."""
 
+import logging
 from collections.abc import Iterator
 from urllib.parse import urlencode, urlsplit
 
@@ -117,6 +118,7 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike(team):
 
 
 def test_failures_are_logged_and_what_is_no_editor_s_name_is_not(team, caplog):
+    caplog.set_level(logging.INFO)
     log_in(team.client(), "alice", "hunter2")
     log_in(team.client(), "hunter2", "hunter2")
     assert "alice failed to sign in from 127.0.0.1" in caplog.text

@@ -20,7 +20,10 @@ KEY = "sk-sixty-nights-0123456789abcdef"
 
 MODEL = "gpt-5-mini"
 CONCURRENCY = 4
-"""Requests under way at once: so many answers may be on the wire when a run is killed."""
+"""Requests under way at once."""
+
+ON_THE_WIRE = 6
+"""Answers that a kill may cost: those under way, and those on their way to the disk meanwhile."""
 
 LONGEST = 120.0
 """Seconds after which a command that does not end is a finding."""

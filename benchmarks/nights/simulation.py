@@ -11,9 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.nights import mischief
-from benchmarks.nights.evidence import Evidence
+from benchmarks.nights.evidence import Damaged, Evidence
 from benchmarks.nights.invariants import Case, Memory, remembered, tree, violations
-from benchmarks.nights.machine import CONCURRENCY, Machine, killing_when
+from benchmarks.nights.machine import ON_THE_WIRE, Machine, killing_when
 from benchmarks.nights.people import Editors, Operator
 from benchmarks.nights.plan import Night
 
@@ -177,7 +177,7 @@ class Simulation:
         left = chance.choice((0, 4096, 20_000, 60_000, 150_000))
         with self.disk.full(left):
             done = self.operator.run(night.now)
-        self.memory.lost_on_the_wire += CONCURRENCY
+        self.memory.lost_on_the_wire += ON_THE_WIRE
         self.diary.note(night, "the disk is full", f"{left} bytes left, code {done.code}")
 
     def _run_and_kill(self, night: Night, chance: random.Random) -> None:
@@ -186,7 +186,7 @@ class Simulation:
         with killing_when(process, happened, chance.uniform(0.3, LONGEST_LIFE)):
             done = self.machine.finish(process)
         if done.code == -9:
-            self.memory.lost_on_the_wire += CONCURRENCY
+            self.memory.lost_on_the_wire += ON_THE_WIRE
             self.diary.note(night, "a run is killed", when)
         else:
             self.memory.runs.append((f"a run of night {night.number}", done))
@@ -217,7 +217,8 @@ class Simulation:
     def _judge(self, night: Night) -> None:
         case = Case(self.machine, Evidence(self.machine.outputs), self.memory)
         if self.memory.cache_lost:
-            self.memory.asked_again = max(self.memory.asked_again, _in_several(case.evidence))
+            with contextlib.suppress(Damaged):  # which the judge tells
+                self.memory.asked_again = max(self.memory.asked_again, _in_several(case.evidence))
         with tempfile.TemporaryDirectory(prefix="paperline-rebuilt-") as scratch:
             found = violations(case, Path(scratch))
         self.diary.found += [f"night {night.number}: {what}" for what in found]

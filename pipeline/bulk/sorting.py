@@ -120,7 +120,12 @@ def _of_metadata(system: fs.FileSystem, files: Sequence[fs.FileInfo]) -> list[fs
     if others:
         more = f" and {len(others) - MOST_TOLD} more" if len(others) > MOST_TOLD else ""
         told = one_line(", ".join(others[:MOST_TOLD]))
-        log.warning("passed over, since no record stands at the beginning: %s%s", told, more)
+        log.warning(
+            "passed over, since no record stands at the beginning: %s%s. Move it elsewhere, or "
+            "put the right file in its place",
+            told,
+            more,
+        )
     return kept
 
 

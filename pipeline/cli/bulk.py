@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.common import MISSING, json_option, progress, prompt_option, with_model
+from pipeline.cli.common import MISSING, json_option, progress, prompt_option, warn, with_model
 
 if TYPE_CHECKING:
     from pipeline.bulk.folder import Selection
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
 
 SIGTERMED = 128 + signal.SIGTERM
-ENDED = "warning: ended by SIGTERM; the same command goes on, and what was paid for is kept"
+ENDED = "ended by SIGTERM; the same command goes on, and what was paid for is kept"
 
 EXECUTORS = click.Choice(["online", "cluster", "embedded"])
 
@@ -67,12 +67,12 @@ def bulk(
         report = run.bulk(settings, *chosen, progress())
     except SystemExit as ended:
         if ended.code == SIGTERMED:
-            click.echo(ENDED, err=True)
+            warn(ENDED)
         raise
     click.echo(msgspec.json.encode(report).decode() if as_json else _account(report))
     if report.stopped is not None:
         why = f"{report.stopped.kind}: {report.stopped.reason}"
-        click.echo(f"warning: {report.left} months were not finished: {why}", err=True)
+        warn(f"{report.left} months were not finished: {why}. Run the same command again")
     sys.exit(0 if report.complete else MISSING)
 
 

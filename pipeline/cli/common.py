@@ -88,6 +88,27 @@ def with_model(
     return msgspec.structs.replace(settings, model=chosen)
 
 
+def warn(text: str) -> None:
+    """Say on standard error what somebody should do something about."""
+    import logging
+
+    logging.getLogger("pipeline.cli").warning("%s", text)
+
+
+def fail(text: str) -> None:
+    """Say on standard error that the command, or a part of it, has failed."""
+    import logging
+
+    logging.getLogger("pipeline.cli").error("%s", text)
+
+
+def inform(text: str) -> None:
+    """Say on standard error what happens; not with --quiet."""
+    import logging
+
+    logging.getLogger("pipeline.cli").info("%s", text)
+
+
 def counted(reasons: Iterable[str]) -> str:
     """Each reason once, with how often it is given."""
     return "; ".join(f"{count} × {reason}" for reason, count in Counter(reasons).items())
@@ -118,13 +139,15 @@ def asked(one: "Pass") -> str:
 
 
 def progress() -> "Progress":
-    """A bar on a terminal, lines in a log otherwise; neither with --quiet."""
+    """A bar on a terminal, lines in a log otherwise and for machines; neither with --quiet."""
     import logging
     import sys
 
+    from pipeline.logs import structured
     from pipeline.progress import Plain
 
-    if sys.stderr.isatty() and logging.getLogger().isEnabledFor(logging.INFO):
+    shown = logging.getLogger().isEnabledFor(logging.INFO)
+    if sys.stderr.isatty() and shown and not structured():
         from pipeline.cli.bar import Bar  # rich takes 0.1 s
 
         return Bar()

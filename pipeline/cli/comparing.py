@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.common import MISSING, json_option, progress
+from pipeline.cli.common import MISSING, inform, json_option, progress, warn
 from pipeline.text import amount
 
 if TYPE_CHECKING:
@@ -114,13 +114,12 @@ def _warn(compared: "Comparison", snapshot: "Snapshot") -> None:
 
     for total in compared.contenders:
         if total.note:
-            click.echo(f"warning: {snapshot}: {one_line(unread(total))}", err=True)
+            warn(f"{snapshot}: {one_line(unread(total))}")
         if total.back and not total.lines:
-            told = f"warning: {snapshot}: {total.name} is empty: no paper has so many earlier lines"
-            click.echo(told, err=True)
+            warn(f"{snapshot}: {total.name} is empty: no paper has so many earlier lines")
         for language, count in total.lacking.items():
             told = f"has no {NAMES[language]} line of {amount(count, 'paper')}"
-            click.echo(f"warning: {snapshot}: {total.name} {told}", err=True)
+            warn(f"{snapshot}: {total.name} {told}")
 
 
 def _filled(
@@ -140,16 +139,16 @@ def _filled(
             now = datetime.now(UTC)
             read, done = fill(settings, read, contenders, wanted, now, progress=progress())
         else:
-            click.echo(f"{snapshot}: no line is missing that can be asked for", err=True)
+            inform(f"{snapshot}: no line is missing that can be asked for")
     for side in read.sides:
         if side.contender.back and len(side.candidates) < len(read.papers):
             told = f"{side.contender} are lines of the past, of which none can be asked for"
-            click.echo(f"{snapshot}: {told}", err=True)
+            inform(f"{snapshot}: {told}")
     for what in done.unchecked:
-        click.echo(f"warning: {snapshot}: {what}", err=True)
+        warn(f"{snapshot}: {what}")
     if done.missing:
         told = counted(done.missing.elements())
-        click.echo(f"warning: {snapshot}: something is missing: {told}", err=True)
+        warn(f"{snapshot}: something is missing: {told}. Run the same command again later")
     return read, MISSING if done.missing or done.unchecked else 0
 
 
@@ -168,11 +167,10 @@ def _foretell(settings: "Settings", snapshot: "Snapshot", wanted: "list[Order]")
         questions = order.questions(snapshot.topic, snapshot.name)
         told = of_questions(order.settings, snapshot.topic, questions, asked, judged=False)
         rest = told.papers - told.cached
-        click.echo(
+        inform(
             f"{snapshot}: {order.side.contender}: {amount(told.papers, 'paper')} to summarize, "
             f"{told.cached} of them answered already; asking for {rest} will take about "
-            f"{cost(told.usage)}",
-            err=True,
+            f"{cost(told.usage)}"
         )
         try:
             budget.commit(told.usage)
@@ -180,7 +178,7 @@ def _foretell(settings: "Settings", snapshot: "Snapshot", wanted: "list[Order]")
             limit = limit or str(error)
     if limit:
         told_of = f"that is more than the budget leaves, so asking will end early: {limit}"
-        click.echo(f"warning: {snapshot}: {told_of}", err=True)
+        warn(f"{snapshot}: {told_of}")
 
 
 def _tell_what_is_missing(
@@ -193,10 +191,10 @@ def _tell_what_is_missing(
     lacking = [total for total in asked if total.missing or total.earlier_text]
     for total in lacking:
         if total.missing:
-            click.echo(f"{snapshot}: {total.name} lacks {amount(total.missing, 'line')}", err=True)
+            inform(f"{snapshot}: {total.name} lacks {amount(total.missing, 'line')}")
         if total.earlier_text:
             told = f"{amount(total.earlier_text, 'line')} by an earlier text of the prompt"
-            click.echo(f"{snapshot}: {total.name} has {told}", err=True)
+            inform(f"{snapshot}: {total.name} has {told}")
     if lacking and not any(total.note for total in lacking):
         command = shlex.join(["paperline", "compare", str(snapshot), *contenders, "--run"])
-        click.echo(f"To ask for them: {command}", err=True)
+        inform(f"To ask for them: {command}")

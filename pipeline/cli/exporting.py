@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from pipeline.cli.common import warn
+
 if TYPE_CHECKING:
     from pipeline.records import Digest
     from pipeline.site.words import Said
@@ -47,10 +49,10 @@ def export(config: Path | None, snapshot: str, form: str) -> None:
     made = _written(form, digest, withdrawn)
     if withdrawn:
         told = one_line(f"this digest was taken back. {withdrawn.en}")
-        click.echo(f"warning: {found}: {told}", err=True)
+        warn(f"{found}: {told}")
     elif digest.status == "draft":
         left = f"{len(digest.undecided)} of {amount(len(digest.papers), 'paper')} not decided on"
-        click.echo(f"warning: {found}: this is a draft, {left}", err=True)
+        warn(f"{found}: this is a draft, {left}")
     # Bytes, so that the terminal's encoding and line ends have no say.
     click.echo(made.encode(), nl=False)
 

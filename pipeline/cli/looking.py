@@ -35,7 +35,9 @@ def serve(config: Path | None, host: str, port: int) -> None:
         waiting = amount(len(unpublished.rows()), "draft")
         if exposed:
             logging.getLogger(__name__).warning(
-                "anybody who reaches %s can read what is not published yet", host
+                "anybody who reaches %s can read what is not published yet. Leave out --host to "
+                "have it for this machine alone",
+                host,
             )
         site = f"http://{bracketed(host)}:{taken}"
         click.echo(f"{site}/")

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,6 +20,7 @@ from pipeline.cli import (
     review,
     stages,
 )
+from pipeline.cli.common import fail
 from pipeline.errors import PaperlineError
 from pipeline.version import VERSION
 
@@ -33,8 +35,32 @@ Exit codes:
 """
 
 
+class _Commands(click.Group):
+    """For machines, too, an interruption leaves no line on standard error that is no object."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As a group does, which else answers `^C` with a blank line."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if _structured():
+                raise click.Abort from None
+            raise
+
+
+def _log_format(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Set at once, so that a mistake in the command line is told in it, too."""
+    if value == "json":
+        from pipeline import logs
+
+        logs.configure(level=logs.INFO, as_json=True)
+    return value
+
+
 @click.group(
-    epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96}
+    cls=_Commands,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
 )
 @click.version_option(VERSION, prog_name="paperline")
 @click.option(
@@ -44,20 +70,25 @@ Exit codes:
 )
 @click.option("--quiet", is_flag=True, help="No progress, only warnings and errors.")
 @click.option("--debug", is_flag=True, help="Everything, and the traceback of a defect.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    is_eager=True,
+    callback=_log_format,
+    help="What standard error is: lines for people, or an object a line for machines.",
+)
 @click.pass_context
-def cli(context: click.Context, config: Path | None, quiet: bool, debug: bool) -> None:
+def cli(
+    context: click.Context, config: Path | None, quiet: bool, debug: bool, log_format: str
+) -> None:
     """Turn each night's arXiv abstracts into a reviewed, bilingual digest."""
-    import logging  # a tenth of the time of --help, which needs none
+    from pipeline import logs  # with logging a tenth of the time of --help, which needs none
 
     context.obj = config
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO,
-        format="%(message)s",
-        stream=sys.stderr,
-        force=True,
-    )
-    for noisy in ("httpx", "httpx2", "openai", "arxiv", "urllib3", "filelock"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    level = logs.DEBUG if debug else logs.WARNING if quiet else logs.INFO
+    logs.configure(level=level, as_json=log_format == "json")
 
 
 for command in (
@@ -81,6 +112,7 @@ for command in (
     diagnosis.config,
     caches.cache,
     diagnosis.doctor,
+    diagnosis.repair,
     nightly.demo,
 ):
     cli.add_command(command)
@@ -89,18 +121,35 @@ for command in (
 def main() -> None:
     """Run the command line; an error of ours ends it with one line and its exit code."""
     try:
-        cli(prog_name="paperline")
+        sys.exit(cli.main(prog_name="paperline", standalone_mode=False))
     except PaperlineError as error:
-        click.echo(f"error: {error}", err=True)
+        fail(str(error))
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        if _structured():
+            fail(f"{error.format_message()} See paperline --help")
+        else:
+            error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        if _structured():
+            fail("interrupted. Run the same command again")
+        else:
+            click.echo("Aborted!", err=True)
+        sys.exit(1)
     except Exception as error:
         import logging
 
         logging.getLogger(__name__).debug("the defect:", exc_info=True)
         what = " ".join(f"{type(error).__name__}: {error}".split())
-        click.echo(
-            f"error: a defect of paperline: {what}. Report it with the output of "
-            "paperline --debug and the same command; what is done so far is kept",
-            err=True,
+        fail(
+            f"a defect of paperline: {what}. Report it with the output of "
+            "paperline --debug and the same command; what is done so far is kept"
         )
         sys.exit(1)
+
+
+def _structured() -> bool:
+    from pipeline.logs import structured
+
+    return structured()

@@ -1,29 +1,35 @@
 """run, and the demonstration."""
 
+import contextlib
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.common import (
-    MISSING,
     at_option,
     counted,
     executor_option,
+    fail,
     json_option,
     moment,
     progress,
     prompt_option,
+    warn,
     with_model,
 )
 from pipeline.errors import PaperlineError
-from pipeline.text import amount
 
 if TYPE_CHECKING:
+    from pipeline.cli.outcomes import Outcomes
     from pipeline.estimate import Forecast
-    from pipeline.report import Report
+    from pipeline.run import Night
     from pipeline.settings import Settings, TopicSettings
 
 
@@ -51,6 +57,7 @@ def run(
     then asks again for the gaps of the last seven days.
     """
     from pipeline import configuration
+    from pipeline.notices import heartbeat
     from pipeline.notices.telling import Watch
 
     settings = with_model(configuration.load(config), executor=executor)
@@ -58,8 +65,9 @@ def run(
     if dry_run:
         _foretell(settings, chosen, now, prompt=prompt, as_json=as_json)
         return
-    with Watch(settings, now):
+    with Watch(settings, now), _ended_as_by_ctrl_c():
         code = _work(settings, chosen, now, prompt=prompt, as_json=as_json)
+        heartbeat.after_run(settings, code, now, len(chosen))
     sys.exit(code)
 
 
@@ -72,34 +80,66 @@ def _work(
     as_json: bool,
 ) -> int:
     """All topics, one after the other; the exit code."""
-    import msgspec
-
+    from pipeline.cli.outcomes import Outcomes
     from pipeline.executors.selection import opened
-    from pipeline.notices import telling
-    from pipeline.run import Night, run_topic
+    from pipeline.logs import about
+    from pipeline.run import Night
 
-    codes, reports = [0], []
-    with opened(settings) as executor:
+    names = [topic.name for topic in topics]
+    outcomes = Outcomes(settings, names, now, as_json=as_json)
+    with about(run=outcomes.run), outcomes, opened(settings) as executor:
         night = Night(settings, now, executor, progress())
         for topic in topics:
-            try:
-                report = run_topic(night, topic, prompt=prompt)
-            except PaperlineError as error:
-                click.echo(f"error: {topic.name}: {error}", err=True)
-                codes.append(error.exit_code)
-                telling.after_failure(settings, topic.name, error, now)
-                continue
-            reports.append(report)
-            if report.missing:
-                told = counted(missing.reason for missing in report.missing)
-                click.echo(f"warning: {topic.name}: something is missing: {told}", err=True)
-                codes.append(MISSING)
-            if not as_json:
-                click.echo(_sentence(report))
-            telling.after_run(settings, report, now)
-    if as_json:
-        click.echo(msgspec.json.encode(reports).decode())
-    return _worst(codes)
+            with about(topic=topic.name):
+                _one(night, topic, prompt, outcomes)
+    return outcomes.code
+
+
+def _one(night: "Night", topic: "TopicSettings", prompt: str | None, outcomes: "Outcomes") -> None:
+    """One topic: its night, what is said of it, who is told."""
+    from pipeline.notices import telling
+    from pipeline.run import run_topic
+
+    outcomes.begin(topic.name)
+    try:
+        report = run_topic(night, topic, prompt=prompt)
+    except PaperlineError as error:
+        fail(f"{topic.name}: {error}")
+        outcomes.failed(topic.name, error)
+        telling.after_failure(night.settings, topic.name, error, night.now)
+        return
+    if report.missing:
+        told = counted(missing.reason for missing in report.missing)
+        where = f"{topic.name}/{report.snapshot}" if report.snapshot else ""
+        look = f"paperline status {where}".strip()
+        warn(f"{topic.name}: something is missing: {told}. The next run tries again; see {look}")
+    outcomes.finished(report)
+    telling.after_run(night.settings, report, night.now)
+
+
+@contextlib.contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """SIGTERM ends the block in the same order as Ctrl-C, with the exit code of a shell."""
+    came: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        came.append(128 + number)
+        if not callable(signal.getsignal(signal.SIGINT)):  # ignored, as behind `&` in a script
+            sys.exit(came[0])
+        signal.raise_signal(signal.SIGINT)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if came:
+            sys.exit(came[0])
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _foretell(
@@ -132,11 +172,6 @@ def _outlook(told: "Forecast") -> str:
     )
 
 
-def _worst(codes: list[int]) -> int:
-    """The exit code of several topics: what needs somebody most comes first."""
-    return next((code for code in (2, 1, 75, MISSING) if code in codes), 0)
-
-
 def _chosen(
     settings: "Settings", config: Path | None, names: tuple[str, ...]
 ) -> "list[TopicSettings]":
@@ -154,64 +189,6 @@ def _chosen(
             next_step="Add a [[topic]] table, or name another file with --config",
         )
     return list(settings.topic)
-
-
-def _sentence(report: "Report") -> str:
-    from pipeline.progress import cost
-
-    late, still = _late(report), _still_waiting(report)
-    if report.snapshot is None:
-        return f"{report.topic}: nothing new, and no digest yet{late}"
-    spent = cost(report.usage)
-    healed = f", {report.healed} of {report.asked_again} gaps healed" if report.asked_again else ""
-    state = f"waiting for {_decisions(report.waiting_for)}: {report.page}"
-    if report.published:
-        state = f"published: {report.site}"
-    elif report.taken_back:
-        state = f"withdrawn: {report.page}"
-    if not report.made:
-        told = f"{report.topic}: nothing new{healed}{late}, {spent}"
-        return f"{told}; {report.snapshot} {state}{still}"
-    other = "".join(
-        f", {count} {what}"
-        for count, what in ((report.withdrawn, "withdrawn"), (report.seen, "shown before"))
-        if count
-    )
-    return (
-        f"{report.topic}/{report.snapshot}: {report.new} new, {report.revised} revised{other}, "
-        f"{report.model_lines} lines by a model, {report.gaps} gaps{_flagged(report)}"
-        f"{healed}{late}, {spent}; {state}{still}"
-    )
-
-
-def _decisions(count: int) -> str:
-    return amount(count, "decision") if count else "somebody to publish it"
-
-
-def _still_waiting(report: "Report") -> str:
-    """Every digest that waits for its editors for longer than it should."""
-    told = []
-    for reminder in report.reminders:
-        hours = int((report.at - reminder.since).total_seconds() // 3600)
-        age = amount(hours // 24, "day") if hours >= 48 else amount(hours, "hour")
-        told.append(f"{reminder.snapshot} for {age} for {_decisions(reminder.waiting_for)}")
-    return f"; still waiting: {', '.join(told)}" if told else ""
-
-
-def _flagged(report: "Report") -> str:
-    """What the checks found in the lines."""
-    counts = ((report.errors, "error"), (report.warnings, "warning"))
-    return "".join(f", {amount(number, what)}" for number, what in counts if number)
-
-
-def _late(report: "Report") -> str:
-    """How many papers are over the limit, and for how long the first of them is."""
-    if not report.waiting or report.waiting_since is None:
-        return ""
-    wait = "1 paper waits" if report.waiting == 1 else f"{report.waiting} papers wait"
-    days = (report.at - report.waiting_since).days
-    since = f", the longest for {days} {'day' if days == 1 else 'days'}" if days else ""
-    return f", {wait} for room{since}"
 
 
 @click.command()

@@ -16,6 +16,7 @@ from pipeline.cli.common import (
     json_option,
     moment,
     progress,
+    warn,
     with_model,
 )
 
@@ -69,7 +70,7 @@ def backfill(
         click.echo(_account(filled))
     if filled.missing:
         told = counted(missing.reason for missing in filled.missing)
-        click.echo(f"warning: {topic}: something is missing: {told}", err=True)
+        warn(f"{topic}: something is missing: {told}. Run the same command again later")
     sys.exit(MISSING if filled.missing else 0)
 
 

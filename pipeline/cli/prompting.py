@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli import prompt_tables as tables
-from pipeline.cli.common import json_option, with_model
+from pipeline.cli.common import json_option, warn, with_model
 from pipeline.text import one_line
 
 if TYPE_CHECKING:
@@ -164,4 +164,4 @@ def _answer(told: "Record | Iterable[str]") -> None:
 
 def _told(remarks: Iterable[str]) -> None:
     for remark in dict.fromkeys(remarks):
-        click.echo(f"warning: {one_line(remark)}", err=True)
+        warn(one_line(remark))

@@ -18,6 +18,7 @@ from pipeline.cli.common import (
     moment,
     progress,
     prompt_option,
+    warn,
     with_model,
 )
 from pipeline.text import amount, one_line
@@ -67,7 +68,7 @@ def fetch(config: Path | None, topic: str, at: str | None, papers: tuple[str, ..
     click.echo(f"{fetched.snapshot or topic + ': nothing new'}: {counts or 'no papers'}")
     if fetched.missing:
         told = "; ".join(fetched.missing)
-        click.echo(f"warning: {topic}: something is missing: {told}", err=True)
+        warn(f"{topic}: something is missing: {told}. The next fetch or run asks again")
     sys.exit(MISSING if fetched.missing else 0)
 
 
@@ -124,7 +125,7 @@ def summarize(
     click.echo(f"{found}: {asked(last)}{gaps}{_active(found.run())}")
     if done.failures:
         told = counted(failure.reason for failure in done.failures.values())
-        click.echo(f"warning: {found}: something is missing: {told}", err=True)
+        warn(f"{found}: something is missing: {told}. Run the same command again later")
     sys.exit(MISSING if done.failures else 0)
 
 
@@ -178,7 +179,7 @@ def check(config: Path | None, snapshot: str) -> None:
         click.echo(line)
     click.echo(f"{last}, {cost(done.usage)}" if done.usage.tokens else last)
     for what in done.left_out:
-        click.echo(f"warning: {found}: {what}", err=True)
+        warn(f"{found}: {what}")
     sys.exit(MISSING if done.left_out else 0)
 
 

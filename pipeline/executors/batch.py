@@ -144,7 +144,8 @@ class Batch:
                 where=str(snapshot),
                 next_step="Run the same command again later",
             ) from None
-        log.warning("no batch: %s; online is asked instead", error)
+        level = logging.INFO if isinstance(error, ModelUnavailable) else logging.WARNING
+        log.log(level, "no batch: %s; online is asked instead. See [model] executor", error)
 
     def _request(self, job: Job) -> Request:
         return request_to(self._settings, job, self._known, first=True)
@@ -295,14 +296,14 @@ class Batch:
                 continue
             batch = await api.look(part.batch)
             if batch and not batch.over and self._late(state):
-                log.warning("batch %s is past its deadline and is cancelled", batch.id)
+                log.info("batch %s is past its deadline and is cancelled", batch.id)
                 batch = await api.cancelled(batch.id)
             if batch is None:
-                log.warning("%s: the provider knows no batch %s any more", snapshot, part.batch)
+                log.info("%s: the provider knows no batch %s any more", snapshot, part.batch)
             elif batch.over:
                 refused |= await self._keep(api, snapshot, part, batch, paid)
             elif self._late(state, GIVEN_UP):
-                log.warning("%s: batch %s does not end and is given up", snapshot, part.batch)
+                log.warning("batch %s does not end: cancel it at its provider", part.batch)
             else:
                 running.append(f"batch {batch.id} is {batch.status}, {batch.done} of {batch.total}")
                 continue
@@ -346,9 +347,9 @@ class Batch:
             self._cache.keep(list(found.values()), paid)
         log.info("batch %s is %s: %d answers kept", batch.id, batch.status, len(found))
         if batch.errors:
-            log.warning("batch %s: %s", batch.id, batch.errors)
+            log.info("batch %s: %s", batch.id, batch.errors)
         for what, count in undone.items():
-            log.warning("batch %s left %d requests undone: %s", batch.id, count, what)
+            log.info("batch %s left %d requests undone: %s", batch.id, count, what)
         if self._learned(part.model, refused):
             return set()
         return {result.custom_id for result in refused}

@@ -7,11 +7,14 @@ provider that is down is left for the next one in `[[model.fallback]]`.
 """
 
 import asyncio
+import contextvars
 import itertools
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
+from pipeline import logs
 from pipeline.errors import AnswerRejected, PaperlineError
 from pipeline.exchange import (
     VERDICT_IN_WORDS,
@@ -31,6 +34,8 @@ from pipeline.llm.abilities import Known, request_to
 from pipeline.llm.remembered import outcome_of, remembered
 from pipeline.records import Failure, Usage
 from pipeline.settings import ProviderSettings
+
+log = logging.getLogger(__name__)
 
 ASKS = 3
 """How often one paper is asked for in one run: once, and twice more with what was wrong."""
@@ -110,6 +115,7 @@ class Asking:
         self._providers: Sequence[Asked] = ()
         self._at_work = 0
         self._errors: list[PaperlineError] = []
+        self._refused: set[str] = set()
 
     def run(self, jobs: Iterable[Job], deliver: Deliver, *, paid: Paid, redo: bool = False) -> None:
         """Deliver one outcome for each job, in the order in which they are finished.
@@ -122,7 +128,10 @@ class Asking:
             return  # nothing to ask: the SDK, a second of import, is not needed
         if self._runner is None:
             self._runner = asyncio.Runner()
-        self._runner.run(self._run(itertools.chain([first], to_ask), deliver, paid))
+        # Its own context is that of its first run.
+        now = contextvars.copy_context()
+        work = self._run(itertools.chain([first], to_ask), deliver, paid)
+        self._runner.run(work, context=now)
 
     async def _run(self, jobs: Iterator[Job], deliver: Deliver, paid: Paid) -> None:
         keeper = Keeper(self._store, paid)
@@ -154,7 +163,9 @@ class Asking:
         """The jobs without a usable answer in the store; the outcomes of others are delivered."""
         for job in jobs:
             requests = self._requests(job)
-            if (outcome := remembered(job, requests, self._store)) is None:
+            with logs.about(paper=job.paper.id):
+                outcome = remembered(job, requests, self._store)
+            if outcome is None:
                 yield job
             else:
                 self._store.hit(outcome.usage)
@@ -178,7 +189,8 @@ class Asking:
         async def worker() -> None:
             try:
                 while not self._errors and (job := next(jobs, None)) is not None:
-                    outcome = await self._outcome(job, keeper)
+                    with logs.about(paper=job.paper.id):
+                        outcome = await self._outcome(job, keeper)
                     if outcome.failure is None or not self._errors:
                         deliver(outcome)
             except PaperlineError as error:
@@ -211,11 +223,18 @@ class Asking:
         for index, provider in enumerate(self._providers):
             outcome = await self._asked(provider, job, keeper, first=index == 0)
             if outcome.failure is None:
+                self._stood_in(provider, failure)
                 return outcome
             failure = outcome.failure
             if failure.kind in ("content", "budget"):
                 break
         return failed(job, failure)
+
+    def _stood_in(self, provider: Asked, failure: Failure) -> None:
+        """Say once that a fallback writes the lines because somebody has to mend something."""
+        if failure.kind == "refused" and failure.reason not in self._refused:
+            self._refused.add(failure.reason)
+            log.warning("%s writes lines meanwhile: %s", provider.settings.name, failure.reason)
 
     async def _asked(self, provider: Asked, job: Job, keeper: "Keeper", *, first: bool) -> Outcome:
         request, room = request_to(provider.settings, job, self._known, first=first), 1
@@ -273,7 +292,9 @@ class Keeper:
             waiting, self._waiting, self._next = self._waiting, [], None
             if waiting:
                 loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._thread, self._store.keep, waiting, self._paid)
+                with logs.about(paper=""):
+                    keep = logs.carried(self._store.keep)
+                await loop.run_in_executor(self._thread, keep, waiting, self._paid)
 
     def close(self) -> None:
         """End the thread, after what it is writing, and keep what an interruption left waiting."""

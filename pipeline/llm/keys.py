@@ -1,5 +1,6 @@
 """Which key goes to which address."""
 
+import itertools
 import os
 from collections.abc import Mapping
 
@@ -47,6 +48,6 @@ def api_key(settings: ProviderSettings, environ: Mapping[str, str] = os.environ)
 def secret_variables(settings: Settings) -> set[str]:
     """The environment variables that hold keys, or addresses with passwords in them."""
     told = settings.notify
-    channels = (*told.published, *told.waiting, *told.gaps, *told.failed)
+    channels = (*itertools.chain.from_iterable(told.events.values()), told.heartbeat)
     keys = {provider.api_key_env for provider in settings.model.providers}
     return keys | {channel[1:] for channel in channels if channel.startswith("$")}

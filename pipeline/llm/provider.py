@@ -105,7 +105,7 @@ class Provider:
         if self.down is None:
             kind: FailureKind = "unavailable" if isinstance(error, ModelUnavailable) else "refused"
             self.down = Failure(kind=kind, reason=str(error))
-            log.warning("nothing more is asked of this model in this run: %s", error)
+            log.info("nothing more is asked of this model in this run: %s", error)
         return self.down
 
     async def _adapted(self, request: Request, room: int) -> Answer:
@@ -120,7 +120,7 @@ class Provider:
                 lowered = abilities.lowered(rejection.said, request.parameters)
                 if lowered is None:
                     return await self._doubted(request, room)
-                log.warning("%s; it is asked otherwise from now on", rejection.what)
+                log.info("%s; it is asked otherwise from now on", rejection.what)
                 self._known.learn(self.settings, request.model, lowered)
 
     async def _doubted(self, request: Request, room: int) -> Answer:
@@ -140,7 +140,7 @@ class Provider:
                 answer = await self._tried(request, room, abilities)
             except RequestRejected:
                 continue
-            log.warning("%s; its answers are asked for as %s", refused.what, abilities.form)
+            log.info("%s; its answers are asked for as %s", refused.what, abilities.form)
             return answer
         raise refused
 
@@ -191,7 +191,7 @@ class Provider:
             return priced(answer.usage, self.settings, model)
         if not self._untold:
             self._untold = True
-            log.warning(
+            log.info(
                 "%s does not tell how many tokens it uses: they are estimated", self.settings.host
             )
         return estimate

@@ -57,7 +57,7 @@ def estimate(text: str) -> int:
 def counter() -> Callable[[str], int]:
     """The function that counts tokens in this process; says once when it only estimates."""
     if table_path() is None:
-        log.warning(
+        log.info(
             "token counts are estimates: the table of %s is not on this machine. To have exact "
             'counts, run this once with a network: python -c "import tiktoken; '
             "tiktoken.get_encoding('%s')\", or set TIKTOKEN_CACHE_DIR",

@@ -107,7 +107,7 @@ class Dump:
 
     def _reject(self, what: str) -> None:
         self.rejected.append(what)
-        log.warning("left out a line: %s", what)
+        log.info("left out a line: %s", what)
 
     def _lines(self) -> Iterator[bytes]:
         with translated(self._path), self._path.open("rb") as file:

@@ -51,7 +51,7 @@ class Conversion:
             except ValueError as error:
                 entry = one_line(str(result.entry_id))[:200] or "an entry without id"
                 self.rejected.append(f"{entry}: {error}")
-                log.warning("left out an entry of the feed: %s: %s", entry, error)
+                log.info("left out an entry of the feed: %s: %s", entry, error)
 
 
 def paper_from(result: arxiv.Result) -> Paper:

@@ -8,9 +8,10 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import get_args
 
-from pipeline import candidates, composition, ledger
-from pipeline.books import Stage
+from pipeline import candidates, composition, ledger, proofs
+from pipeline.books import Run, Stage
 from pipeline.composition import Material
 from pipeline.decisions import State
 from pipeline.errors import DamagedFile, UsageError
@@ -53,6 +54,8 @@ def assemble(
     stage = Stage(
         complete=True,
         inputs=composition.inputs(material),
+        outputs=proofs.of(snapshot),
+        settings=digest.policy,
         counts={
             "papers": len(digest.papers),
             "excluded": len(digest.excluded),
@@ -79,7 +82,9 @@ def _write(snapshot: Snapshot, digest: Digest) -> None:
 def is_stale(settings: Settings, snapshot: Snapshot) -> bool:
     """Whether the digest is not there, or not what it would be if it were assembled now."""
     run = snapshot.run()
-    if "assemble" not in run.stages or snapshot.digest() is None:
+    if "assemble" not in run.stages or not proofs.has_forms(snapshot, run):
+        return True
+    if snapshot.digest() is None:
         return True
     if "summarize" in run.stages and not snapshot.has_findings(run):
         return True
@@ -92,7 +97,7 @@ def gathered(settings: Settings, snapshot: Snapshot) -> Material:
     checked = candidates.checked(run, snapshot.summaries())
     earlier = [*itertools.islice(earlier_than(settings, snapshot), MOST_EARLIER)]
     releases = snapshot.publications()
-    before = earlier[0].digest() if earlier else None
+    before = _before(earlier)
     shown = candidates.active(run, checked)
     title = next((t.title for t in settings.topic if t.name == run.topic), "")
     papers = {paper.id: paper for paper in snapshot.each_paper()}
@@ -112,7 +117,7 @@ def gathered(settings: Settings, snapshot: Snapshot) -> Material:
         revisions=_revisions(outputs, run.topic, papers.values(), revised),
         released=releases[-1] if releases else None,
         title=title or settings.site.title,
-        policy=_policy(settings, snapshot.digest(), releases),
+        policy=_policy(settings, run, snapshot.digest(), releases),
         earlier=tuple(s.name for s in earlier),
     )
 
@@ -122,10 +127,23 @@ def earlier_than(settings: Settings, snapshot: Snapshot) -> Iterator[Snapshot]:
     return Outputs(settings.outputs).before(snapshot)
 
 
-def _policy(settings: Settings, before: Digest | None, releases: list[Publication]) -> Policy:
-    """That of the first assembly, also where the digest's file was lost since."""
+def _before(earlier: Sequence[Snapshot]) -> Digest | None:
+    """The digest from which decisions carry over; None where there is none that can be read."""
+    try:
+        return earlier[0].digest() if earlier else None
+    except DamagedFile as damage:
+        ledger.warn_once(f"{damage}; until then no decision carries over from it")
+        return None
+
+
+def _policy(
+    settings: Settings, run: Run, before: Digest | None, releases: list[Publication]
+) -> Policy:
+    """That of the first assembly, also where the digest's file was lost or damaged since."""
+    told = run.stages["assemble"].settings if "assemble" in run.stages else ""
+    noted: Policy | None = next((p for p in get_args(Policy) if p == told), None)
     known = before or (releases[-1].digest if releases else None)
-    return known.policy if known else settings.review.policy
+    return noted or (known.policy if known else settings.review.policy)
 
 
 def _revisions(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from pipeline import search_index
+from pipeline import logs, search_index
 from pipeline.errors import DamagedFile, PaperlineError, SearchIndexFailed, SiteIncomplete
 from pipeline.files import LOST
 from pipeline.outputs import Outputs
@@ -46,7 +46,7 @@ def build_site(settings: Settings) -> Built:
     build tries again. Raises `OutputError`.
     """
     outputs, folder = Outputs(settings.outputs), SiteFolder(settings.outputs)
-    with outputs.publishing():
+    with outputs.publishing(), logs.about(stage="build"):
         known, mark = folder.catalogue(), _mark(settings)
         before = known or Catalogue(mark="")
         unreadable: dict[str, DamagedFile] = {}
@@ -100,11 +100,11 @@ def _published(
         found = []
         for name, stamp in outputs.stamps(topic, PUBLISHED).items():
             one = known.get((topic, name))
-            if stamp == LOST:
+            if stamp == LOST and one is None:
                 continue
             if one is None or one.stamp != stamp:
                 try:
-                    one = _read(outputs.snapshot(topic, name), stamp)
+                    one = _read(outputs.snapshot(topic, name), stamp, one)
                 except DamagedFile as damage:
                     unreadable[f"{topic}/{name}.html"] = damage
             if one is not None:
@@ -112,8 +112,11 @@ def _published(
         yield from sorted(found, key=lambda one: (one.instant, one.snapshot))
 
 
-def _read(snapshot: Snapshot, stamp: str) -> Listed | None:
-    """How a snapshot is listed; None where nothing was released. Raises `DamagedFile`."""
+def _read(snapshot: Snapshot, stamp: str, before: Listed | None) -> Listed | None:
+    """How a snapshot is listed; None where nothing was released.
+
+    Raises `DamagedFile`, also where a release is gone that readers have seen `before`.
+    """
     releases = snapshot.publications()
     one = listed(releases, stamp) if releases else None
     if one and (one.topic, one.snapshot) != (snapshot.topic, snapshot.name):
@@ -121,6 +124,13 @@ def _read(snapshot: Snapshot, stamp: str) -> Listed | None:
             f"holds the releases of {one.topic}/{one.snapshot}",
             where=str(snapshot.folder / PUBLISHED),
             next_step="Give the folder its name again, or move it out of outputs/",
+        )
+    gone = before is not None and (one is None or one.changed < before.changed)
+    if gone and snapshot.is_there():  # else somebody has taken it away as a whole
+        raise DamagedFile(
+            "lacks a release that readers have seen",
+            where=str(snapshot.folder / PUBLISHED),
+            next_step=f"Run paperline repair {snapshot}, which mends it or says what will",
         )
     return one
 

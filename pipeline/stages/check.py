@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pipeline import candidates, prompts, rulebook
+from pipeline import candidates, logs, prompts, rulebook
 from pipeline.books import Run, Stage
 from pipeline.checks import judge
 from pipeline.checks.codes import is_opinion
@@ -50,6 +50,7 @@ class Checked:
     left_out: tuple[str, ...] = ()
 
 
+@logs.stage("check")
 def check(
     settings: Settings, snapshot: Snapshot, *, executor: Executor | None, progress: Progress
 ) -> Checked:
@@ -116,6 +117,7 @@ def _obey_the_same(settings: Settings, stage: Stage, names: set[str | None]) -> 
     return rulebook.marks(rules, settings.check).items() <= stage.inputs.items()
 
 
+@logs.stage("check")
 def renew(
     settings: Settings,
     snapshot: Snapshot,

@@ -5,18 +5,19 @@ and until it is, so a run that is killed in between loses no paper. Each fetch, 
 one too, leaves a line in `fetches.jsonl`, from which the next one knows how far to look back.
 """
 
+import contextlib
 import logging
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 
-from pipeline import ledger
+from pipeline import ledger, logs
 from pipeline.books import Fetch, Run, Stage, Waiting
 from pipeline.choice import Choice, Chooser, versioned
-from pipeline.errors import ArxivUnavailable, UsageError
+from pipeline.errors import ArxivUnavailable, DamagedFile, UsageError
 from pipeline.outputs import Outputs
 from pipeline.records import ARXIV_ID, Paper, fingerprint, utc, utc_text
 from pipeline.settings import Settings, TopicSettings
@@ -46,12 +47,14 @@ class Fetched:
     """What a fetch did; `snapshot` is None when there was nothing to show.
 
     `counts` are the books, see `Choice.counts`; `missing` says what did not arrive, and
-    names entries that are no papers and that no fetch before has named.
+    names entries that are no papers and that no fetch before has named. `damaged` are the
+    snapshots, by name, of which only what was known of them before could be used.
     """
 
     snapshot: Snapshot | None
     counts: dict[str, int]
     missing: tuple[str, ...]
+    damaged: Mapping[str, DamagedFile]
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,10 @@ class _Found:
     wide: bool
     missed: tuple[str, ...]
     unreadable: tuple[str, ...]
+    damaged: Mapping[str, DamagedFile]
 
 
+@logs.stage("fetch")
 def fetch(settings: Settings, topic: TopicSettings, now: datetime, source: Source) -> Fetched:
     """Make the topic's next snapshot as of `now`, if there is something to show.
 
@@ -98,9 +103,10 @@ def fetch(settings: Settings, topic: TopicSettings, now: datetime, source: Sourc
             unreadable=found.unreadable,
         ),
     )
-    return Fetched(snapshot, counts, missing)
+    return Fetched(snapshot, counts, missing, found.damaged)
 
 
+@logs.stage("fetch")
 def preview(settings: Settings, topic: TopicSettings, now: datetime, source: Source) -> list[Paper]:
     """The papers that `fetch` would make a snapshot of; no file of `outputs/` is written.
 
@@ -165,6 +171,19 @@ def make_snapshot(  # noqa: PLR0913  what a snapshot is made of
     return outputs.create_snapshot(run, choice.papers)
 
 
+def settle_waiting(outputs: Outputs, snapshot: Snapshot) -> None:
+    """Take what the snapshot shows off the list of what waits, as a killed fetch did not.
+
+    Hold the topic's lock.
+    """
+    shown = {(paper.id, paper.version) for paper in snapshot.each_paper()}
+    waiting = outputs.waiting(snapshot.topic)
+    rest = [each for each in waiting if (each.paper.id, each.paper.version) not in shown]
+    if len(rest) < len(waiting):
+        outputs.write_waiting(snapshot.topic, rest)
+
+
+@logs.stage("fetch")
 def add_by_hand(
     settings: Settings, topic: TopicSettings, ids: Sequence[str], now: datetime, source: Source
 ) -> list[Paper]:
@@ -223,7 +242,7 @@ def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Sour
     back = None if topic.select == "latest" else since
     told = f", back to {utc_text(back)}" if back else ""
     log.info("fetch %s: asking %s%s", topic.name, settings.arxiv.url, told)
-    with ledger.opened(settings.cache, outputs, topic.name) as shown:
+    with ledger.opened(settings.cache, outputs, topic.name, known=True) as shown:
         chooser = Chooser(topic, now, shown.shown)
         again = {w.paper.id for w in waiting if w.reason == "by hand"}
         again |= set(shown.papers_since(now - WIDE)) if wide else set()
@@ -243,7 +262,7 @@ def _found(settings: Settings, topic: TopicSettings, now: datetime, source: Sour
     choice.fetched += len(rejected)
     told = ", ".join(f"{count} {what}" for what, count in choice.counts().items() if count)
     log.info("fetch %s: %s", topic.name, told or "nothing")
-    return _Found(choice, back, wide, tuple(missed), tuple(rejected))
+    return _Found(choice, back, wide, tuple(missed), tuple(rejected), shown.damaged)
 
 
 class _Recalled:
@@ -268,10 +287,11 @@ def _suspicion(
     before = next((each for each in outputs.fetches(topic.name) if not each.backfill), None)
     if before is None or not before.complete or before.query != topic.query:
         return []
-    if last is None or last.run().backfilled:
-        return []
-    if any(paper.latest >= since for paper in last.each_paper()):
-        return [f"nothing arrived, not even what {last} shows"]
+    with contextlib.suppress(DamagedFile):  # of which the night tells anyhow
+        if last is None or last.run().backfilled:
+            return []
+        if any(paper.latest >= since for paper in last.each_paper()):
+            return [f"nothing arrived, not even what {last} shows"]
     return []
 
 
@@ -305,12 +325,19 @@ def _look_back_from_snapshots(
     newest_first: Iterable[Snapshot], now: datetime
 ) -> tuple[datetime, bool]:
     run = None
-    for run in (run for s in newest_first if not (run := s.run()).backfilled):
+    for run in (run for run in _readable(newest_first) if not run.backfilled):
         if run.stages["fetch"].complete:
             break
     if run is None:
         return now - FIRST_NIGHT, False
     return min(run.instant - OVERLAP, now - WIDE), True
+
+
+def _readable(snapshots: Iterable[Snapshot]) -> Iterator[Run]:
+    """What was done to them, without those that are damaged: then it is looked further back."""
+    for snapshot in snapshots:
+        with contextlib.suppress(DamagedFile):
+            yield snapshot.run()
 
 
 def named_before(outputs: Outputs, topic: str, now: datetime) -> set[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 
 from pipeline import glossary as glossaries
-from pipeline import passes, prompts
+from pipeline import logs, passes, prompts
 from pipeline.books import Gap, Pass, Run, Spend, Stage
 from pipeline.errors import UsageError
 from pipeline.exchange import Executor, Job, Outcome
@@ -58,6 +58,7 @@ class Summarized:
     cached: set[str] = field(default_factory=set)
 
 
+@logs.stage("summarize")
 def summarize(  # noqa: PLR0913  the operator's choices
     settings: Settings,
     snapshot: Snapshot,

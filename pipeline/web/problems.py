@@ -68,7 +68,7 @@ def report(request: Request, error: PaperlineError) -> Response:
         return _answer(request, error.status, "", None, error=error)
     status = next(STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES)
     if status == 500:
-        log.error("error: %s", error)
+        log.error("%s", error)
     return _answer(request, status, "", None, error=error)
 
 

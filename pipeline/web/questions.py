@@ -12,7 +12,7 @@ from typing import Self
 
 import msgspec
 
-from pipeline import glossary, prompts
+from pipeline import glossary, logs, prompts
 from pipeline.errors import Busy, PaperlineError, UsageError
 from pipeline.exchange import Executor
 from pipeline.executors.selection import opened
@@ -141,6 +141,7 @@ def _log(question: Question, done: "Future[Answer]") -> None:
         )
 
 
+@logs.stage("question")
 def _answered(
     settings: Settings, snapshot: Snapshot, question: Question, executor: Executor
 ) -> Answer:

@@ -120,7 +120,7 @@ class _ByPassword:
         elif not wait:
             # What nobody is called may be a password, typed into the wrong field.
             told = name if name in self._passwords else "an unknown name"
-            log.warning("%s failed to sign in from %s", told, address)
+            log.info("%s failed to sign in from %s", told, address)
         return wait, done
 
 

@@ -1,0 +1,195 @@
+"""What of a snapshot, and of what stands beside it, is damaged; read only, and never raising.
+
+`repair.py` mends it, `doctor` tells of it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline import proofs
+from pipeline.books import Fetch, Invocation, Notice, Spend, Waiting
+from pipeline.errors import DamagedFile, NewerFormat, PaperlineError
+from pipeline.files import translated
+from pipeline.outputs import Outputs
+from pipeline.records import (
+    Decision,
+    Digest,
+    Paper,
+    Preference,
+    Publication,
+    Record,
+    Summary,
+    summary_id,
+)
+from pipeline.snapshot import DECISIONS, PUBLISHED, Snapshot
+
+SUMMARIES = "2-summaries.jsonl"
+PREFERENCES = "4-preferences.jsonl"
+
+BESIDE: dict[str, type[Record]] = {"waiting.jsonl": Waiting, "fetches.jsonl": Fetch}
+"""The files of a topic that stand beside its snapshots, and what their lines are."""
+
+JOURNALS: dict[str, type[Record]] = {
+    "spend.jsonl": Spend,
+    "notices.jsonl": Notice,
+    "runs.jsonl": Invocation,
+}
+"""The files of all topics."""
+
+OF_A_SNAPSHOT: dict[str, type[Record]] = {
+    SUMMARIES: Summary,
+    DECISIONS: Decision,
+    PREFERENCES: Preference,
+    PUBLISHED: Publication,
+}
+
+
+class Damage(NamedTuple):
+    """One damaged file, and the command that mends it or says what only a person can do."""
+
+    path: Path
+    what: str
+    command: str
+
+
+class Sorted(NamedTuple):
+    """The whole lines of a file, with their newlines; `bad` by their number, with the reason."""
+
+    good: list[bytes]
+    bad: dict[int, tuple[bytes, str]]
+
+
+def sort_lines(
+    path: Path, kind: type[Record], fault: Callable[[Record], str] | None = None
+) -> Sorted:
+    """The lines of a JSON Lines file by whether they hold what they should.
+
+    `fault` says what is wrong with a record that decodes. A torn last line is none.
+    Raises `OutputError`, `NewerFormat`.
+    """
+    good: list[bytes] = []
+    bad: dict[int, tuple[bytes, str]] = {}
+    with translated(path):
+        data = path.read_bytes() if path.exists() else b""
+    for number, text in enumerate(data.split(b"\n")[:-1], 1):
+        line, why = text + b"\n", ""
+        try:
+            record = kind.from_json(text.decode("utf-8"), where=str(path))
+            why = fault(record) if fault else ""
+        except UnicodeDecodeError:
+            why = "is not UTF-8"
+        except NewerFormat:
+            raise
+        except DamagedFile as damage:
+            why = damage.what
+        if why:
+            bad[number] = line, why
+        else:
+            good.append(line)
+    return Sorted(good, bad)
+
+
+def another_text(record: Record) -> str:
+    """Why a candidate is not what was written, told by its id; empty where it is."""
+    if not isinstance(record, Summary):
+        return ""
+    parts = record.paper, record.version, record.origin, record.model
+    if summary_id(*parts, record.prompt_fingerprint, record.lines) == record.id:
+        return ""
+    return "is not the text that its id stands for"
+
+
+def in_snapshot(snapshot: Snapshot) -> list[Damage]:
+    """The damaged files of a snapshot, in the order in which they are written."""
+    command = f"paperline repair {snapshot}"
+    found = [Damage(path, what, command) for path, what in _in_lines(snapshot)]
+    looks: tuple[Callable[[], object], ...] = (
+        snapshot.run,
+        lambda: sum(1 for _ in snapshot.each_paper()),
+        snapshot.digest,
+        snapshot.batch,
+        lambda: proofs.refuse_losses(snapshot),
+        lambda: _refuse_lost_releases(snapshot),
+    )
+    for look in looks:
+        try:
+            look()
+        except NewerFormat as newer:
+            found.append(Damage(_path(newer, snapshot.folder), newer.what, ""))
+        except DamagedFile as damage:
+            found.append(Damage(_path(damage, snapshot.folder), damage.what, command))
+        except PaperlineError as error:  # a folder in a file's place, no permission, a newer format
+            found.append(Damage(snapshot.folder, str(error), ""))
+    seen: dict[Path, Damage] = {}
+    for each in found:
+        seen.setdefault(each.path, each)
+    return sorted(seen.values(), key=lambda each: (each.path.name == "run.json", each.path.name))
+
+
+def _in_lines(snapshot: Snapshot) -> Iterator[tuple[Path, str]]:
+    for name, kind in OF_A_SNAPSHOT.items():
+        path = snapshot.folder / name
+        try:
+            bad = sort_lines(path, kind, another_text).bad
+        except PaperlineError:
+            continue  # it is told where the file is looked at as a whole
+        if bad:
+            yield path, told(bad)
+
+
+def _refuse_lost_releases(snapshot: Snapshot) -> None:
+    """Raise where the digest says that it was published, and no release is there."""
+    digest = snapshot.digest()
+    if digest and digest.status == "published" and not snapshot.publications():
+        path = snapshot.folder / PUBLISHED
+        raise DamagedFile("lacks releases that readers were shown", where=str(path))
+
+
+def _path(damage: DamagedFile, folder: Path) -> Path:
+    """The file that an error is about, which may name a line of it."""
+    name = Path(damage.where).name.partition(":")[0]
+    return folder / name
+
+
+def told(bad: dict[int, tuple[bytes, str]]) -> str:
+    """Which lines are damaged, and why the first of them is."""
+    numbers = ", ".join(map(str, list(bad)[:5])) + (", ..." if len(bad) > 5 else "")
+    why = next(iter(bad.values()))[1]
+    return f"{'line' if len(bad) == 1 else 'lines'} {numbers}: {why}"
+
+
+def beside(outputs: Outputs, topic: str) -> list[Damage]:
+    """The damaged files beside a topic's snapshots."""
+    command = f"paperline repair {topic}/latest"
+    return [*_of_files(outputs.topic_folder(topic), BESIDE, command)]
+
+
+def in_journals(outputs: Outputs) -> list[Damage]:
+    """The damaged files of all topics; the command names the newest snapshot of one."""
+    topic = next((t for t in outputs.topics() if outputs.names(t)), None)
+    command = f"paperline repair {topic}/latest" if topic else ""
+    return [*_of_files(outputs.root, JOURNALS, command)]
+
+
+def _of_files(folder: Path, kinds: dict[str, type[Record]], command: str) -> Iterator[Damage]:
+    for name, kind in kinds.items():
+        path = folder / name
+        try:
+            bad = sort_lines(path, kind).bad
+        except PaperlineError as error:
+            yield Damage(path, str(error), "")
+            continue
+        if bad:
+            yield Damage(path, told(bad), command)
+
+
+def known_papers(digests: Iterable[Digest], waiting: Iterable[Waiting]) -> dict[str, Paper]:
+    """The papers that other files tell of, by id, in the order in which they tell of them."""
+    found: dict[str, Paper] = {}
+    for digest in digests:
+        for entry in digest.papers:
+            found.setdefault(entry.paper.id, entry.paper)
+    for each in waiting:
+        found.setdefault(each.paper.id, each.paper)
+    return found
