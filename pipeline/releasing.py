@@ -99,7 +99,7 @@ def _waits_for_lost_lines(snapshot: Snapshot, draft: Digest) -> bool:
     lost = lost_lines(snapshot.run()) or _unattributed(snapshot, draft)
     if lost:
         log.warning(
-            "%s is not released: the lines of %s were damaged, and are not back: run "
+            "%s is not released: the lines of %s were damaged, and are not back. Run "
             "paperline summarize %s, or decide on them again",
             snapshot,
             ", ".join(lost),
