@@ -34,10 +34,10 @@ class Terminal:
         return done.returncode
 
     def files(self) -> dict[str, bytes]:
-        """Everything below outputs/ but the locks."""
+        """Everything below outputs/ but the locks, the format, and the journal of the runs."""
         found = (path for path in self.outputs.rglob("*") if path.is_file())
         return {
             path.relative_to(self.outputs).as_posix(): path.read_bytes()
             for path in found
-            if not path.name.startswith(".")
+            if not path.name.startswith(".") and path.name not in ("format.json", "runs.jsonl")
         }

@@ -529,6 +529,7 @@ class TestEntries:
     ) -> None:
         arxiv.entries = [entry(8), bad, entry(9)]
         asked = source()
+        caplog.set_level("INFO")
         papers = list(asked.papers("all:lantern"))
         assert {paper.title for paper in papers} == {"Lantern 8", "Lantern 9"}
         assert asked.missed == []

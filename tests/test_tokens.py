@@ -74,7 +74,7 @@ def test_an_estimate_is_never_more_than_a_token_a_character(text):
 
 
 def test_without_its_table_tokens_are_estimated_and_that_is_said_once(caplog):
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         counts = [tokens.counter()(text) for text in ("A kettle sings.", "A kettle.")]
     assert counts == [4, 3]
     (record,) = caplog.records

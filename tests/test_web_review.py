@@ -93,6 +93,15 @@ def alice(app: ReviewApp, desk: Room) -> Reviewer:
     return app.reviewer(desk)
 
 
+def copied(folder: Path, name: str) -> Path:
+    """A copy of a snapshot's folder, which tells its own name."""
+    made = folder.with_name(name)
+    shutil.copytree(folder, made)
+    told = (made / "run.json").read_text(encoding="utf-8").replace(folder.name, name)
+    (made / "run.json").write_text(told, encoding="utf-8")
+    return made
+
+
 class TestTheList:
     def rows(self, desk: Room, address: str = "/") -> tuple[list[list[str]], Any]:
         with review_app(desk.settings) as app:
@@ -144,7 +153,7 @@ class TestTheList:
         desk = a_desk(tmp_path, papers=1, name="20260501_0400")
         folder = desk.snapshot.folder
         for minute in range(1, 51):
-            shutil.copytree(folder, folder.with_name(f"20260501_04{minute:02d}"))
+            copied(folder, f"20260501_04{minute:02d}")
         rows, document = self.rows(desk)
         assert len(rows) == 50
         assert rows[0][0] == "tides/20260501_0450"
@@ -173,8 +182,7 @@ class TestTheList:
         a_desk(tmp_path, papers=1, name="20260501_0405")
         desk = a_desk(tmp_path, papers=1, name="20260503_0405")
         # A copy, since this process has read the other folders' instants already.
-        broken = desk.snapshot.folder.with_name("20260502_0405")
-        shutil.copytree(desk.snapshot.folder, broken)
+        broken = copied(desk.snapshot.folder, "20260502_0405")
         (broken / name).write_text("{\n", encoding="utf-8")
         rows, document = self.rows(desk)
         assert [row[-1] for row in rows][::2] == ["Waiting for decisions"] * 2
