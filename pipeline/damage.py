@@ -45,6 +45,10 @@ OF_A_SNAPSHOT: dict[str, type[Record]] = {
 }
 
 
+REPLACED = (Waiting, Summary)
+"""What stands in files that are only ever replaced, so that no kill leaves half a line."""
+
+
 class Damage(NamedTuple):
     """One damaged file, and the command that mends it or says what only a person can do."""
 
@@ -65,14 +69,15 @@ def sort_lines(
 ) -> Sorted:
     """The lines of a JSON Lines file by whether they hold what they should.
 
-    `fault` says what is wrong with a record that decodes. A torn last line is none.
-    Raises `OutputError`, `NewerFormat`.
+    `fault` says what is wrong with a record that decodes. A torn last line is bad only where
+    the file is never appended to, but replaced as a whole. Raises `OutputError`, `NewerFormat`.
     """
     good: list[bytes] = []
     bad: dict[int, tuple[bytes, str]] = {}
     with translated(path):
         data = path.read_bytes() if path.exists() else b""
-    for number, text in enumerate(data.split(b"\n")[:-1], 1):
+    *whole, torn = data.split(b"\n")
+    for number, text in enumerate(whole, 1):
         line, why = text + b"\n", ""
         try:
             record = kind.from_json(text.decode("utf-8"), where=str(path))
@@ -87,6 +92,8 @@ def sort_lines(
             bad[number] = line, why
         else:
             good.append(line)
+    if torn and kind in REPLACED:
+        bad[len(whole) + 1] = torn + b"\n", "ends in the middle of a line"
     return Sorted(good, bad)
 
 

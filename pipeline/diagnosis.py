@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -27,7 +28,10 @@ from pipeline.stages.summarize import MOST_NIGHTS
 from pipeline.text import amount
 
 LOOKED_AT = timedelta(days=HEAL_DAYS + 1)
-"""How old a snapshot may be that is read whole: a day more than its gaps are healed."""
+"""How much older than a topic's newest snapshot one may be that is read whole.
+
+A day more than gaps are healed.
+"""
 
 LEAST_FREE = 200_000_000
 """Bytes; a night of a hundred papers with the site's search takes some ten million."""
@@ -143,7 +147,9 @@ def _of_topic(settings: Settings, outputs: Outputs, topic: str, now: datetime) -
                 "Where a clock was wrong, move the snapshot's folder away",
             )
         waiting = {name for name, at in outputs.times(topic).items() if at.may_wait}
-        near = [s for s in outputs.newest_first(topic) if outputs.instant(s) >= now - LOOKED_AT]
+        since = min(ahead, now) - LOOKED_AT
+        newest_first = outputs.newest_first(topic)
+        near = [*takewhile(lambda s: outputs.instant(s) >= since, newest_first)]
         whole = {s.name for s in near} | waiting | {newest.name}
         found = [
             finding
@@ -151,6 +157,8 @@ def _of_topic(settings: Settings, outputs: Outputs, topic: str, now: datetime) -
             for finding in _of_snapshot(settings, outputs.snapshot(topic, name), now)
         ]
         found += _from_outside(settings, outputs, topic, set(names) - whole)
+        if lost := outputs.lost_costs(near):
+            found.append(Finding("journals", False, str(lost)))
     except PaperlineError as error:
         yield Finding(topic, False, str(error))
         return

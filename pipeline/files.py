@@ -218,6 +218,14 @@ def each_line(path: Path, remedy: str = RESTORE) -> Iterator[str]:
                     log.info("%s: the last line is torn and was left out", path)
 
 
+def refuse_torn(path: Path, remedy: str = RESTORE) -> None:
+    """Raise `DamagedFile` where a file that is only ever replaced ends in the middle of a line."""
+    with translated(path):
+        size = path.stat().st_size if path.exists() else 0
+    if size and not ends_whole(path):
+        raise DamagedFile("ends in the middle of a line", where=str(path), next_step=remedy)
+
+
 def ends_whole(path: Path) -> bool:
     """Whether a JSON Lines file is there with a line, and its last one is not torn."""
     with translated(path):

@@ -238,7 +238,9 @@ class Outputs:
     def waiting(self, topic: str) -> list[Waiting]:
         """Papers found but not yet in a snapshot, newest first."""
         path = self.topic_folder(topic) / "waiting.jsonl"
-        return records_in(path, Waiting, f"Run paperline repair {topic}/latest")
+        remedy = f"Run paperline repair {topic}/latest"
+        files.refuse_torn(path, remedy)
+        return records_in(path, Waiting, remedy)
 
     def write_waiting(self, topic: str, waiting: Iterable[Waiting]) -> None:
         """Replace what waits; an empty list leaves an empty file, if any."""
@@ -288,6 +290,17 @@ class Outputs:
         of_stage = run.topic, run.snapshot, stage
         spent = self.spent_since(begun)
         return [s for s in spent if (s.topic, s.snapshot, s.stage) == of_stage]
+
+    def lost_costs(self, snapshots: Iterable[Snapshot]) -> DamagedFile | None:
+        """What these snapshots say they have cost, and the books have no more; None where all is.
+
+        A damaged snapshot says nothing.
+        """
+        runs = []
+        for snapshot in snapshots:
+            with contextlib.suppress(DamagedFile):
+                runs.append(snapshot.run())
+        return spending.lost(self._spend.path, runs)
 
     def recently_spent(self, model: str, most: int) -> list[Spend]:
         """The last `most` answers with lines of a model, the newest first."""

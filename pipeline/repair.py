@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import candidates, damage, files, proofs, releasing, restoring
-from pipeline.books import Gap, Run
+from pipeline.books import Gap, Run, Waiting
 from pipeline.damage import SUMMARIES, sort_lines
 from pipeline.errors import DamagedFile, NewerFormat, PaperlineError
 from pipeline.outputs import Outputs
@@ -21,11 +21,12 @@ from pipeline.restored_releases import releases_again
 from pipeline.settings import Settings
 from pipeline.snapshot import DECISIONS, PAPERS, PUBLISHED, SHORT_WAIT, Snapshot, sha256
 from pipeline.stages.build import build_site
+from pipeline.stages.fetch import make_up_for_waiting
 from pipeline.text import amount
 
 CONSEQUENCES = {
-    "waiting.jsonl": "a paper that waited there is found again as long as the next fetch looks "
-    "back that far; one that was asked for by hand is to be asked for again",
+    "waiting.jsonl": "the next fetch looks back 60 days or more, and finds again what waited "
+    "there; only a backup has papers that were asked for by hand",
     "fetches.jsonl": "the next fetch may look further back",
     "spend.jsonl": "the day's budget may count too little",
     "notices.jsonl": "what was told lately may be told once more",
@@ -79,6 +80,9 @@ def beside(settings: Settings, topic: str) -> Iterator[Mended]:
                 if found.bad:
                     aside = _keep_good(path, found)
                     what = f"{damage.told(found.bad)}; set aside in {aside.name}: "
+                    if kind is Waiting:
+                        kept = [Waiting.from_json(t.decode(), where=name) for t in found.good]
+                        make_up_for_waiting(outputs, topic, kept)
                     yield Mended(path, what + CONSEQUENCES[name])
 
 

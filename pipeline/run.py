@@ -101,7 +101,10 @@ def run_topic(night: Night, topic: TopicSettings, *, prompt: str | None = None) 
             snapshot = _tonight(night, outputs, topic, prompt, work)
         except (ArxivUnavailable, QueryRefused, BatchRunning, DamagedFile) as error:
             snapshot, work.trouble = None, error
-        for earlier in recent(outputs, topic.name, night.now):
+        lately = recent(outputs, topic.name, night.now)
+        if lost := outputs.lost_costs(lately):
+            work.missing.append(Missing(reason=str(lost)))
+        for earlier in lately:
             if snapshot is None or earlier.name != snapshot.name:
                 heal(night, topic, earlier, work)
         times = _make_up(night, outputs, topic, work)

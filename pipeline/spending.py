@@ -1,12 +1,13 @@
 """What was spent: the lines of `spend.jsonl`, each answer once, without reading it all again."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipeline import files
-from pipeline.books import Spend
+from pipeline.books import Run, Spend
+from pipeline.errors import DamagedFile
 from pipeline.records import utc
 
 OUT_OF_ORDER = timedelta(hours=1)
@@ -56,6 +57,32 @@ def since(path: Path, moment: datetime) -> Iterator[Spend]:
             break
         if spend.at >= utc(moment) and met.is_new(spend.id):
             yield spend
+
+
+def lost(path: Path, runs: Iterable[Run]) -> DamagedFile | None:
+    """What snapshots have cost, as their `run.json` say, and the books have no more, if anything.
+
+    As in `since`, nothing from before their first fetch is read.
+    """
+    known = {(run.topic, run.snapshot): run.stages for run in runs if "fetch" in run.stages}
+    began = min((stages["fetch"].started for stages in known.values()), default=None)
+    booked: Counter[tuple[str, str, str]] = Counter()
+    for spend in since(path, began) if began else ():
+        booked[spend.topic, spend.snapshot, spend.stage] += spend.usage.tokens
+    lacking: Counter[str] = Counter()
+    for (topic, snapshot), stages in known.items():
+        for name, stage in stages.items():
+            less = stage.usage.tokens - booked[topic, snapshot, name]
+            if less > 0:
+                lacking[f"{topic}/{snapshot}"] += less
+    if not lacking:
+        return None
+    return DamagedFile(
+        f"lacks {lacking.total()} tokens that {', '.join(lacking)} cost, so that a day's budget "
+        "may count too little",
+        where=str(path),
+        next_step="Restore it from a backup",
+    )
 
 
 class DaySpending:

@@ -65,7 +65,8 @@ def test_a_clock_that_was_set_back_fails_and_says_until_when(world) -> None:
     assert "move the snapshot's folder away" in finding.what
 
 
-def test_older_snapshots_are_looked_at_from_outside(world) -> None:
+def test_older_snapshots_are_looked_at_from_outside(world, monkeypatch) -> None:
+    monkeypatch.setattr(diagnosis, "LOOKED_AT", timedelta(hours=1))  # the newest alone is new
     damage(world.snapshot(1).folder / "1-papers.jsonl", "garbled")
     assert [f.command for f in told(world, f"demo/{NAMES[0]}", days=100)] == []
     damage(world.snapshot(1).folder / "run.json", "emptied")

@@ -7,7 +7,10 @@ import jsonschema
 import pytest
 from werkzeug import Response
 
+from pipeline.books import Waiting
 from pipeline.errors import ArxivUnavailable, DamagedFile
+from pipeline.stages.fetch import make_up_for_waiting
+from tests.digests import a_paper
 from tests.feeds import NOW, atom, entry
 from tests.nights import DAY, titles
 
@@ -68,7 +71,22 @@ class TestDays:
         night(NOW + 7 * DAY)
         arxiv.answers = []
         night(NOW + 8 * DAY)
-        assert looked_back(outputs)[-2:] == [60, 60]
+        assert looked_back(outputs)[-2:] == [60, 61]
+
+    def test_after_what_waited_was_lost_it_is_sixty_or_as_far_as_papers_have_waited(
+        self, night, outputs
+    ) -> None:
+        for count in range(9):
+            night(NOW + count * DAY)
+        make_up_for_waiting(outputs, "lamps", [])
+        night(NOW + 9 * DAY)
+        long = a_paper(1).but(latest=NOW - 80 * DAY)
+        kept = [Waiting(paper=long, reason="limit", since=NOW)]
+        make_up_for_waiting(outputs, "lamps", kept)
+        night(NOW + 10 * DAY)
+        night(NOW + 11 * DAY)
+        looked = [(f.at - f.since).days for f in outputs.fetches("lamps") if f.complete]
+        assert looked[:4] == [15, 90, 69, 15]
 
     def test_where_the_record_is_lost_the_snapshots_tell(self, arxiv, night, outputs) -> None:
         arxiv.entries = [entry(1)]

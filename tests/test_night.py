@@ -250,6 +250,20 @@ def test_unusable_answers_are_asked_for_again_on_two_more_nights_and_never_twice
     assert run["stages"]["summarize"]["usage"]["prompt_tokens"] == 9 * 100
 
 
+def test_lines_that_the_books_have_lost_are_told_until_they_are_back(machine: Machine) -> None:
+    machine.paperline("run", "--at", FIRST_NIGHT)
+    books = machine.folder / "outputs" / "spend.jsonl"
+    whole = books.read_text()
+    books.write_text("".join(whole.splitlines(keepends=True)[:-2]))
+    machine.paperline("run", "--at", FIRST_NIGHT, code=3)
+    assert "spend.jsonl: lacks 300 tokens that demo/20260115_0405 cost" in machine.errors
+    said = machine.paperline("doctor", "--offline", code=1)
+    assert "FAIL  journals: " in said
+    assert "Restore it from a backup" in said
+    books.write_text(whole)
+    machine.paperline("run", "--at", FIRST_NIGHT)
+
+
 def test_the_budget_of_a_run_holds_for_all_its_topics_together(machine: Machine) -> None:
     machine.configure(limit="1")
     with (machine.folder / "paperline.toml").open("a") as file:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import files, spending
-from pipeline.books import Spend
+from pipeline.books import Run, Spend, Stage
 from pipeline.errors import DamagedFile
 from pipeline.records import Usage
 from pipeline.spending import DaySpending
@@ -115,3 +115,25 @@ def test_ids_are_remembered_only_as_far_back_as_an_answer_may_be_booked_again(pa
     append(path, a_spend("9"), *(a_spend(f"{number}") for number in range(10, 20)), a_spend("19"))
     assert day.on(NOON) == 20 * 0.25
     assert len(day._met._ids) == 3
+
+
+def a_run(tokens: int, snapshot: str = "20260501_0405") -> Run:
+    fetched = Stage(complete=True, started=NOON, seconds=0.0)
+    stage = fetched.but(usage=Usage(prompt_tokens=tokens))
+    stages = {"fetch": fetched, "summarize": stage}
+    return Run(topic="tides", snapshot=snapshot, instant=NOON, time_zone="UTC", stages=stages)
+
+
+def test_costs_that_a_snapshot_knows_and_the_books_lack_are_told_with_the_way_out(path):
+    append(path, a_spend("a"), a_spend("b"))
+    lost = spending.lost(path, [a_run(30), a_run(0, "20260502_0405")])
+    assert lost is not None
+    assert "lacks 10 tokens that tides/20260501_0405 cost" in str(lost)
+    assert "Restore it from a backup" in str(lost)
+
+
+def test_where_the_books_have_them_or_more_nothing_is_lost(path):
+    append(path, a_spend("a"), a_spend("b"), a_spend("b"))
+    assert spending.lost(path, [a_run(20)]) is None
+    assert spending.lost(path, [a_run(10)]) is None
+    assert spending.lost(path, []) is None

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.nights.machine import Machine
@@ -24,6 +25,8 @@ MODEL_FAULTS = (
     "swap:0.03,number:0.03,copy-first:0.03,markdown:0.03,echo:0.02"
 )
 OUT = "503:1.0"
+
+LATELY = timedelta(days=5)
 
 OF_A_SNAPSHOT = (
     "1-papers.jsonl",
@@ -72,10 +75,16 @@ def disk_of_its_own(folder: Path) -> Iterator[Disk | None]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def truncate_a_file(machine: Machine, chance: random.Random) -> str:
-    """Cut one of the files off somewhere; its path below `outputs/`, empty where there is none."""
-    snapshots = sorted(machine.outputs.glob("*/[0-9]*_[0-9]*"), key=lambda each: each.name)
-    folders = snapshots[-4:] or [machine.outputs]
+def truncate_a_file(machine: Machine, now: datetime, chance: random.Random) -> str:
+    """Cut one of the files off somewhere; its path below `outputs/`, empty where there is none.
+
+    A snapshot's are of the last days: what is older no night reads, but doctor does.
+    """
+    since = f"{now - LATELY:%Y%m%d_%H%M}"
+    found = machine.outputs.glob("*/[0-9]*_[0-9]*")
+    folders = sorted(path for path in found if path.name > since)
+    if not folders:
+        return ""
     folder = chance.choice(folders)
     candidates = [folder / name for name in OF_A_SNAPSHOT]
     candidates += [folder.parent / name for name in BESIDE]

@@ -45,7 +45,7 @@ class Operator:
             now += timedelta(hours=1)
             done = self.run(now)
         # What a night names as missing may ask for a repair, too.
-        if done.code == 3 and "paperline repair" in done.err:
+        if done.code == 3 and re.search("paperline repair|from a backup", done.err):
             self.heed_the_doctor()
             done = self.run(now + timedelta(minutes=30))
         return done

@@ -139,7 +139,7 @@ class Simulation:
         ):
             self.diary.note(night, "the index is corrupted", how)
         if night.has("a file is truncated") and (
-            how := mischief.truncate_a_file(self.machine, chance)
+            how := mischief.truncate_a_file(self.machine, night.now, chance)
         ):
             if self.memory.cache_lost:
                 self.memory.asked_again += self.machine.limit + 20

@@ -300,25 +300,47 @@ def look_back(outputs: Outputs, topic: str, now: datetime) -> tuple[datetime, bo
 
     From the last complete fetch 14 days, once a week 60; on the first night 3 days from now.
     Where `fetches.jsonl` was lost, the snapshots tell when the last complete one was. What
-    was fetched as of a later time, by a clock that was wrong, does not count.
+    was fetched as of a later time, by a clock that was wrong, does not count. A weekly one that
+    was not complete is made up for by the next.
     """
-    last = oldest = None
-    wide, week = False, now - WEEK
+    last = oldest = wide = None
+    week = now - WEEK
     for each in outputs.fetches(topic):
         if each.backfill or each.at > now:
             continue
         oldest = each
         last = last or (each if each.complete else None)
-        wide = wide or (each.at > week and each.complete and each.wide)
+        wide = wide or (each if each.wide else None)
         if last and each.at <= week:
             break
     if oldest is None:
         return _look_back_from_snapshots(outputs.newest_first(topic), now)
     since = last.at - OVERLAP if last else oldest.since or oldest.at - FIRST_NIGHT
     is_young = oldest.at > week
-    if wide or is_young:
+    if wide and not wide.complete:
+        return min(since, now - WIDE, wide.since or since), True
+    if (wide and wide.at > week) or is_young:
         return since, False
     return min(since, now - WIDE), True
+
+
+def make_up_for_waiting(outputs: Outputs, topic: str, kept: Sequence[Waiting]) -> None:
+    """Have the next fetch look back as far as lost papers may have waited; `kept` are the others.
+
+    Hold the topic's lock.
+    """
+    last = next((each for each in outputs.fetches(topic) if not each.backfill), None)
+    if last is None:  # then the snapshots tell how far back it looks: widely
+        return
+    lost = Fetch(
+        at=last.at,
+        query=last.query,
+        since=min((each.paper.latest for each in kept), default=None),
+        complete=False,
+        wide=True,
+        missed=("what waited in damaged lines of waiting.jsonl",),
+    )
+    outputs.append_fetch(topic, lost)
 
 
 def _look_back_from_snapshots(
