@@ -8,11 +8,12 @@ UV ?= uv
 COMPILE := $(UV) pip compile --quiet --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --python-version 3.11 --universal pyproject.toml
 
-BENCHMARKS := $(filter-out benchmarks/harness.py benchmarks/rivals.py benchmarks/corruptions.py,$(wildcard benchmarks/*.py))
+NO_BENCHMARKS := $(addprefix benchmarks/,harness.py rivals.py corruptions.py sixty_nights.py)
+BENCHMARKS := $(filter-out $(NO_BENCHMARKS),$(wildcard benchmarks/*.py))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install test lint prove bench docs lock clean
+.PHONY: help demo install test lint prove nights bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -32,6 +33,9 @@ lint: $(VENV)/.dev ## ruff and mypy
 
 prove: $(VENV)/.dev ## the long proofs, against the test bed
 	@$(BIN)/python -m pytest -m prove
+
+nights: $(VENV)/.dev ## sixty nights unattended, five times over, half an hour
+	@$(BIN)/python benchmarks/sixty_nights.py
 
 bench: $(VENV)/.dev ## every program in benchmarks/, half an hour
 	@failed=0; for program in $(BENCHMARKS); do \

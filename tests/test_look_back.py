@@ -86,7 +86,7 @@ class TestDays:
         night(NOW + 10 * DAY)
         night(NOW + 11 * DAY)
         looked = [(f.at - f.since).days for f in outputs.fetches("lamps") if f.complete]
-        assert looked[:4] == [15, 90, 69, 15]
+        assert looked[:4] == [15, 90, 60, 15]
 
     def test_where_the_record_is_lost_the_snapshots_tell(self, arxiv, night, outputs) -> None:
         arxiv.entries = [entry(1)]

@@ -45,6 +45,7 @@ class Memory:
     cache_lost: bool = False
     asked_again: int = 0
     files: dict[str, bytes] = field(default_factory=dict)
+    seen: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -294,10 +295,37 @@ def arxiv_and_the_key_are_respected(case: Case) -> Iterator[str]:
                 yield f"{path.relative_to(case.machine.folder)} holds the key"
 
 
+def what_readers_saw_stays(case: Case) -> Iterator[str]:
+    """A paper that was published is still on its page, unless an editor left it out since."""
+    excluded = {(w.snapshot, w.paper) for w in case.memory.words if w.action == "exclude"}
+    now = seen_by_readers(case)
+    for snapshot, papers in case.memory.seen.items():
+        for paper in sorted(papers - now.get(snapshot, set())):
+            if (snapshot, paper) not in excluded:
+                yield f"{snapshot}: {paper} was published, and is gone"
+
+
+def seen_by_readers(case: Case) -> dict[str, set[str]]:
+    """The papers of each snapshot that is published, as its last release shows them."""
+    return {
+        str(snapshot): {entry["paper"]["id"] for entry in snapshot.releases[-1]["digest"]["papers"]}
+        for snapshot in case.evidence.snapshots
+        if snapshot.releases
+    }
+
+
+def remembered(case: Case) -> dict[str, bytes]:
+    """The files that may only grow, as they are now."""
+    outputs = case.machine.outputs
+    paths: Iterable[Path] = (path for name in APPEND_ONLY for path in outputs.glob(f"*/*/{name}"))
+    return {str(path.relative_to(outputs)): path.read_bytes() for path in paths}
+
+
 INVARIANTS = (
     nothing_is_lost,
     nothing_is_shown_twice,
     nothing_is_published_unread,
+    what_readers_saw_stays,
     no_decision_is_lost,
     no_failure_is_shown_as_a_summary,
     nothing_is_paid_twice,
@@ -318,10 +346,3 @@ def violations(case: Case, scratch: Path) -> list[str]:
         except Damaged as damage:
             found.append(f"{name.replace('_', ' ')}: that cannot be told, {damage}")
     return found
-
-
-def remembered(case: Case) -> dict[str, bytes]:
-    """The files that may only grow, as they are now."""
-    outputs = case.machine.outputs
-    paths: Iterable[Path] = (path for name in APPEND_ONLY for path in outputs.glob(f"*/*/{name}"))
-    return {str(path.relative_to(outputs)): path.read_bytes() for path in paths}
