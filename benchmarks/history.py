@@ -42,6 +42,7 @@ if str(REPOSITORY) not in sys.path:
 
 from benchmarks.review import Browser, milliseconds, reviewing  # noqa: E402  from a plain checkout
 from benchmarks.site import PAPERS, TOPIC, a_paper, an_entry  # noqa: E402
+from pipeline import proofs  # noqa: E402
 from pipeline.cache import AnswerCache  # noqa: E402
 from pipeline.exchange import Answer, Kept  # noqa: E402
 from pipeline.outputs import Outputs  # noqa: E402
@@ -294,7 +295,8 @@ def _vouched(snapshot: Snapshot) -> None:
     run = snapshot.run()
     checked = run.stages["check"]
     found = {**checked.outputs, "findings": sha256(snapshot.folder / "3-findings.jsonl")}
-    stages = {**run.stages, "check": checked.but(outputs=found)}
+    assembled = run.stages["assemble"].but(outputs=proofs.of(snapshot))
+    stages = {**run.stages, "check": checked.but(outputs=found), "assemble": assembled}
     snapshot.write_run(run.but(papers_sha256=sha256(snapshot.folder / PAPERS_FILE), stages=stages))
 
 

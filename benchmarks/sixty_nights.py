@@ -27,6 +27,9 @@ from benchmarks.nights.machine import Machine, Topic  # noqa: E402
 from benchmarks.nights.simulation import Simulation, folder_on_a_disk  # noqa: E402
 from benchmarks.nights.table import Row, markdown, row  # noqa: E402
 
+POLICIES = ("none", "all", "all", "flagged", "all")
+"""What each seed has for `[review] policy`: its remainder by five."""
+
 TOPICS = (Topic("language", ("cs.CL",)), Topic("vision", ("cs.CV", "cs.RO")))
 
 
@@ -40,7 +43,8 @@ def sixty_nights(seed: int, *, count: int, code: Path, verbose: bool = False) ->
         last = nights[-1].now + timedelta(days=30)
         papers = corpus.written_for(recorded, file, plan.FIRST_NIGHT, last, seed)
         with world.test_bed(harness.TESTBED, file, papers, seed) as bed:
-            simulation = Simulation(Machine(folder, bed, TOPICS, code), disk)
+            machine = Machine(folder, bed, TOPICS, code, policy=POLICIES[seed % len(POLICIES)])
+            simulation = Simulation(machine, disk)
             simulation.run(nights)
             if verbose:
                 print("\n".join(simulation.diary.notes), flush=True)

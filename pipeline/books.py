@@ -98,8 +98,8 @@ class Invocation(Record, frozen=True, kw_only=True):
 
     Both have the same `run` and `topic`; where the second one lacks, the process was killed, or
     still works. `at` is what stood for "now", `begun` and `ended` are real times. `exit_code` is
-    the topic's: 0 done, 3 missing, 75 unfinished, 1 or 2 failed; None while it runs, and where
-    it was interrupted. `snapshot` is the topic's newest, which the run may not have `made`;
+    the topic's: 0 done, 3 missing, 75 unfinished, 1 or 2 failed, 1 or 143 interrupted; None while
+    it runs. `snapshot` is the topic's newest, which the run may not have `made`;
     `counts` are of its digest, and of this run: gaps that were asked for again and healed,
     papers that wait for room. `usage` is what the run paid. `error` says in one line what
     happened and what to do, `code` which kind of error it is.

@@ -1,7 +1,7 @@
 """What is there, and is it well: the files of `outputs/` and `cache/`, one finding a line.
 
-Snapshots that a night may still touch are read whole, older ones are only looked at from
-outside. Nothing is written, and whatever is broken gives a line.
+Snapshots that a night may still touch are read whole, of older ones what takes a moment. Nothing
+is written, and whatever is broken gives a line.
 """
 
 import shutil
@@ -156,7 +156,7 @@ def _of_topic(settings: Settings, outputs: Outputs, topic: str, now: datetime) -
             for name in sorted(whole, reverse=True)
             for finding in _of_snapshot(settings, outputs.snapshot(topic, name), now)
         ]
-        found += _from_outside(settings, outputs, topic, set(names) - whole)
+        found += _at_a_glance(settings, outputs, topic, set(names) - whole)
         if lost := outputs.lost_costs(near):
             found.append(Finding("journals", False, str(lost)))
     except PaperlineError as error:
@@ -211,10 +211,10 @@ def _gaps(snapshot: Snapshot, now: datetime) -> Iterator[Finding]:
         yield Finding(str(snapshot), True, what, command, note=True)
 
 
-def _from_outside(
+def _at_a_glance(
     settings: Settings, outputs: Outputs, topic: str, names: set[str]
 ) -> Iterator[Finding]:
-    """Older snapshots: whether their files are there, and readers see what was released."""
+    """Older snapshots: what a moment's look at each finds, and whether readers see its release."""
     stamps = outputs.stamps(topic, PUBLISHED)
     known = SiteFolder(settings.outputs).catalogue()
     listed = {
@@ -222,12 +222,8 @@ def _from_outside(
     }
     for name in sorted(names, reverse=True):
         snapshot = outputs.snapshot(topic, name)
-        for file in ("run.json", "1-papers.jsonl"):
-            path = snapshot.folder / file
-            if not path.is_file() or path.stat().st_size == 0:
-                what = f"{path}: is missing or empty"
-                yield Finding(str(snapshot), False, what, f"paperline repair {snapshot}")
-        if name in listed and listed[name] != stamps.get(name):
+        unseen = name in listed and listed[name] != stamps.get(name)
+        if unseen or damage.anything_in(snapshot):
             yield from _damaged(str(snapshot), damage.in_snapshot(snapshot))
 
 
@@ -243,16 +239,26 @@ def _site(settings: Settings, outputs: Outputs, topics: list[str]) -> Iterator[F
                 )
             return
         there = folder.stamps(set(topics)) if folder.root.is_dir() else {}
-        changed = [path for path, stamp in known.files.items() if there.get(path) != stamp]
+        touched = [path for path, stamp in known.files.items() if there.get(path) != stamp]
     except PaperlineError as error:
         yield Finding("site", False, str(error))
         return
+    changed = [path for path in touched if _size(there.get(path)) != _size(known.files[path])]
     if changed:
         named = ", ".join(changed[:MOST_NAMED]) + (", ..." if len(changed) > MOST_NAMED else "")
         what = f"{amount(len(changed), 'file')} not as written: {named}; the next run mends it"
         yield Finding("site", True, what, "paperline publish", note=True)
     else:
-        yield Finding("site", True, f"{amount(len(known.listed), 'digest')} published")
+        told = f"{amount(len(known.listed), 'digest')} published"
+        if touched:  # by a restore, a copy or a move, as a rule
+            told += f"; {amount(len(touched), 'file')} copied or changed since they were written: "
+            told += "the next run looks at them again"
+        yield Finding("site", True, told)
+
+
+def _size(stamp: str | None) -> str:
+    """What a file's stamp says of its size, which a copy has too; empty where none is there."""
+    return (stamp or "").partition(" ")[0]
 
 
 def _last_runs(outputs: Outputs, topics: list[str]) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ import errno
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,17 +19,14 @@ from pipeline.errors import Busy, DamagedFile, OutputError, PaperlineError
 
 log = logging.getLogger(__name__)
 
-LONG_WAIT = 3600.0
-"""Seconds to wait for a turn."""
-
-DAY = 86_400.0
-"""Seconds; the longest that one turn may keep the next from beginning."""
-
 LOST = "lost"
 """The stamp of a file that is not there."""
 
 BLOCK = 65_536
 """Bytes read at once from a file's end."""
+
+NO_FILE = "is no file, though one belongs there"
+"""What is wrong with a folder, or a pipe, in the place of a file."""
 
 RESTORE = "Restore it from a backup"
 """What to do about a damaged file whose owner knows nothing better."""
@@ -62,6 +58,16 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise output_error(error, path) from error
+
+
+@contextlib.contextmanager
+def _read(path: Path, remedy: str) -> Iterator[None]:
+    """As `translated`, where what is read is a file of ours: a folder in its place is damage."""
+    with translated(path):
+        try:
+            yield
+        except IsADirectoryError:
+            raise DamagedFile(NO_FILE, where=str(path), next_step=remedy) from None
 
 
 def ensure_folder(path: Path) -> None:
@@ -98,8 +104,8 @@ def told(found: os.stat_result) -> str:
 
 
 def read_text(path: Path, remedy: str = RESTORE) -> str:
-    """The text of a UTF-8 file. Raises `OutputError`, or `DamagedFile` where it is not UTF-8."""
-    with translated(path):
+    """The text of a UTF-8 file. Raises `OutputError`, or `DamagedFile` where it is not one."""
+    with _read(path, remedy):
         data = path.read_bytes()
     return _decoded(data, path, "", remedy)
 
@@ -120,8 +126,10 @@ def read_authored(path: Path, error: type[PaperlineError]) -> str:
 
     Raises `OutputError`, or `error` where it is not UTF-8.
     """
+    with translated(path):
+        data = path.read_bytes()
     try:
-        return read_text(path).removeprefix("\ufeff").replace("\r\n", "\n")
+        return _decoded(data, path, "", "").removeprefix("\ufeff").replace("\r\n", "\n")
     except DamagedFile as damage:
         raise error(damage.what, where=damage.where, next_step="Save it as UTF-8") from None
 
@@ -133,6 +141,13 @@ def replace(path: Path, text: str) -> None:
     """
     with replacing(path) as file:
         file.write(text)
+
+
+def remake(path: Path, text: str) -> None:
+    """As `replace`, for a file that is made from others: a folder in its place is set aside."""
+    if path.is_dir() and not path.is_symlink():
+        log.info("%s %s; it was moved to %s", path, NO_FILE, set_aside(path).name)
+    replace(path, text)
 
 
 def sync(path: Path | str) -> None:
@@ -205,9 +220,9 @@ def each_line(path: Path, remedy: str = RESTORE) -> Iterator[str]:
     """The complete lines of a JSON Lines file, without newlines, one by one; none where absent.
 
     A last line without its newline was never acknowledged: it is left out, which the log says.
-    Raises `OutputError`, or `DamagedFile` where it is not UTF-8.
+    Raises `OutputError`, or `DamagedFile` where it is not UTF-8, or no file.
     """
-    with translated(path):
+    with _read(path, remedy):
         if not path.exists():
             return
         with path.open("rb") as file:
@@ -220,7 +235,9 @@ def each_line(path: Path, remedy: str = RESTORE) -> Iterator[str]:
 
 def refuse_torn(path: Path, remedy: str = RESTORE) -> None:
     """Raise `DamagedFile` where a file that is only ever replaced ends in the middle of a line."""
-    with translated(path):
+    with _read(path, remedy):
+        if path.is_dir():
+            raise IsADirectoryError
         size = path.stat().st_size if path.exists() else 0
     if size and not ends_whole(path):
         raise DamagedFile("ends in the middle of a line", where=str(path), next_step=remedy)
@@ -229,7 +246,7 @@ def refuse_torn(path: Path, remedy: str = RESTORE) -> None:
 def ends_whole(path: Path) -> bool:
     """Whether a JSON Lines file is there with a line, and its last one is not torn."""
     with translated(path):
-        if not path.exists() or path.stat().st_size == 0:
+        if not path.is_file() or path.stat().st_size == 0:
             return False
         with path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
@@ -243,24 +260,28 @@ def whole_lines(path: Path, remedy: str = RESTORE) -> list[str]:
 
 def lines_backwards(path: Path, remedy: str = RESTORE) -> Iterator[str]:
     """The complete lines of a JSON Lines file, the last one first, read as they are asked for."""
-    with translated(path):
+    with _read(path, remedy):
         if not path.exists():
             return
         with path.open("rb") as file:
             position = file.seek(0, os.SEEK_END)
-            rest = b""
+            rest: list[bytes] = []  # of one line, its end first; joined when all of it is there
             torn = True
             while position > 0:
                 step = min(BLOCK, position)
                 position = file.seek(position - step)
-                rest, *lines = (file.read(step) + rest).split(b"\n")
+                end, *lines = file.read(step).split(b"\n")
+                if lines:
+                    lines[-1] += b"".join(reversed(rest))
+                    rest.clear()
+                rest.append(end)
                 if torn and lines:
                     lines.pop()  # what follows the last newline
                     torn = False
                 for line in reversed(lines):
                     yield _decoded(line, path, "near its end", remedy)
             if not torn:
-                yield _decoded(rest, path, "in line 1", remedy)
+                yield _decoded(b"".join(reversed(rest)), path, "in line 1", remedy)
 
 
 def set_torn_tail_aside(path: Path) -> None:
@@ -331,60 +352,6 @@ def locked(path: Path, *, timeout: float, holder: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-class Turn:
-    """The turn that one process has; its file says when the next one may begin."""
-
-    def __init__(self, path: Path, delay: float) -> None:
-        self._path = path
-        self._pause = delay
-
-    def hold_back(self, seconds: float) -> None:
-        """Let whoever comes next wait so many seconds, where that is longer than the delay."""
-        self._pause = max(self._pause, min(seconds, DAY))
-
-    def remaining(self) -> float:
-        """Seconds until it may begin; 0 or less if it may now."""
-        if not self._path.exists():
-            return 0.0
-        # Read: when the last turn ended; changed: when the next may begin. A clock that was
-        # set back since makes nobody wait longer than was meant.
-        then = self._path.stat()
-        return min(then.st_mtime - time.time(), then.st_mtime - then.st_atime)
-
-    def note(self) -> None:
-        """Write down when the next one may begin, counted from now."""
-        self._path.touch()
-        now = time.time()
-        os.utime(self._path, times=(now, now + self._pause))
-
-
-@contextlib.contextmanager
-def turn(path: Path, delay: float, *, patience: float = LONG_WAIT) -> Iterator[Turn]:
-    """Hold the turn that the file at `path` stands for, `delay` seconds after the last one.
-
-    One process at a time has it; the others wait. Raises `Busy` where another process keeps
-    it for an hour, or it may not begin for `patience` seconds longer than the delay.
-    """
-    holder = path.stem.lstrip(".")
-    with locked(path.with_suffix(".lock"), timeout=LONG_WAIT, holder=holder):
-        mine = Turn(path, delay)
-        with translated(path):
-            pause = mine.remaining()
-            if pause > patience + delay:
-                raise Busy(
-                    f"{holder} asked for {round(pause)} seconds without requests",
-                    where=str(path),
-                    next_step="Run the same command again after that",
-                )
-            time.sleep(max(pause, 0.0))
-            mine.note()  # a process that is killed meanwhile has had its turn, too
-        try:
-            yield mine
-        finally:
-            with translated(path):
-                mine.note()
 
 
 def bundled_folder() -> Path:

@@ -159,7 +159,7 @@ def mark(root: Path) -> None:
         return
     with files.locked(root / f".{FILE}.lock", timeout=WAIT, holder=str(path)):
         check(root)
-        files.replace(path, json.dumps({"format": FORMAT}) + "\n")
+        files.remake(path, json.dumps({"format": FORMAT}) + "\n")
 
 
 @functools.lru_cache(maxsize=100)

@@ -12,12 +12,12 @@ import hashlib
 import logging
 import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import files
+from pipeline import files, papers_again
 from pipeline.databases import is_damage, unusable
 from pipeline.errors import DamagedFile, OutputError
 from pipeline.outputs import Outputs
@@ -218,7 +218,9 @@ class Ledger:
                 try:
                     self._take_in(outputs.snapshot(topic, name), there[name])
                 except DamagedFile as damage:
-                    if not (despite_damage or (known and name in before)):
+                    kept = name in before and (known or despite_damage)
+                    certain = not kept and self._take_in_certain(outputs, topic, name)
+                    if not (kept or certain or despite_damage):
                         raise
                     warn_once(f"{damage}; until then what is known of it is used")
                     self.damaged[name] = damage
@@ -243,23 +245,34 @@ class Ledger:
 
     def _take_in(self, snapshot: Snapshot, stamp: str) -> None:
         """Put what a snapshot shows in place of what was known of it."""
-        instant = utc_text(snapshot.instant())
+        self._put(snapshot.name, stamp, snapshot.instant(), snapshot.each_paper())
+
+    def _take_in_certain(self, outputs: Outputs, topic: str, name: str) -> bool:
+        """The same of a damaged snapshot, from what is certain of it; whether anything is.
+
+        It has no stamp then, so that it is looked at again, and told, until it is mended.
+        """
+        known = papers_again.certain(outputs, outputs.snapshot(topic, name))
+        if known:
+            self._put(name, "", known.instant, known.papers)
+        return known is not None
+
+    def _put(self, name: str, stamp: str, instant: datetime, papers: Iterable[Paper]) -> None:
+        made = utc_text(instant)
         rows = [
             (
                 paper.id,
-                snapshot.name,
-                instant,
+                name,
+                made,
                 paper.version,
                 content_of(paper),
                 utc_text(paper.latest) if paper.status == "withdrawn" else None,
                 paper.comments or "" if paper.status == "withdrawn" else None,
             )
-            for paper in snapshot.each_paper()
+            for paper in papers
         ]
-        self._forget(snapshot.name)
-        self._connection.execute(
-            "INSERT INTO snapshots VALUES (?, ?, ?)", (snapshot.name, stamp, instant)
-        )
+        self._forget(name)
+        self._connection.execute("INSERT INTO snapshots VALUES (?, ?, ?)", (name, stamp, made))
         self._connection.executemany("INSERT INTO shown VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 
@@ -275,9 +288,10 @@ def opened(
     """The topic's ledger, up to date, until the block ends.
 
     A damaged index is made anew with a warning. Raises `DamagedFile` where a snapshot is
-    damaged: `despite_damage` warns instead, and keeps what was known of it; `known` does so
-    only where something was, so that no paper is shown again that it hides. Raises
-    `OutputError` where the index cannot be written or is held too long.
+    damaged of which the papers are not certain by other files: `despite_damage` warns instead,
+    and keeps what was known of it; `known` does so only where something was, so that no paper
+    is shown again that it hides. Raises `OutputError` where the index cannot be written or is
+    held too long.
     """
     path = _index(cache, outputs, topic)
     current = functools.partial(

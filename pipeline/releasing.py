@@ -8,10 +8,10 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
-from pipeline import ledger, logs, proofs
+from pipeline import composition, ledger, logs, proofs
 from pipeline.books import Run
 from pipeline.decisions import waited_for
-from pipeline.errors import DamagedFile, UsageError
+from pipeline.errors import DamagedFile, OutputError, UsageError
 from pipeline.outputs import Outputs
 from pipeline.records import Digest, Policy
 from pipeline.report import Missing
@@ -19,7 +19,7 @@ from pipeline.settings import Settings
 from pipeline.site_folder import SiteFolder
 from pipeline.snapshot import Snapshot
 from pipeline.stages import check as checks
-from pipeline.stages.assemble import assemble, is_stale
+from pipeline.stages.assemble import assemble, gathered, is_stale
 from pipeline.stages.build import Built, build_site
 from pipeline.stages.publish import record, record_withdrawals, take_back
 from pipeline.text import one_line
@@ -84,7 +84,9 @@ def make_up(settings: Settings, lagging: Iterable[Snapshot], now: datetime) -> l
         try:
             if summarized(snapshot):
                 release(settings, snapshot, now, site=False)
-        except DamagedFile as error:
+        except (DamagedFile, OutputError) as error:
+            if not snapshot.has(error):
+                raise
             missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
     return missing
 
@@ -202,16 +204,36 @@ def give_notice(
                 record_withdrawals(snapshot, told, now)
             if summarized(snapshot) and is_stale(settings, snapshot):
                 release(settings, snapshot, now, site=False)
-        except DamagedFile as damage:
-            if missing is None:
+        except (DamagedFile, OutputError) as error:
+            if missing is None or not snapshot.has(error):
                 raise
-            missing.append(Missing(snapshot=name, reason=str(damage)))
+            missing.append(Missing(snapshot=name, reason=str(error)))
     return bool(places)
 
 
 def summarized(snapshot: Snapshot) -> bool:
     """Whether lines were ever asked for."""
     return "summarize" in snapshot.run().stages
+
+
+def drafted(settings: Settings, snapshot: Snapshot) -> Digest:
+    """The digest as it stands now, of which nothing is written. Raises `DamagedFile`."""
+    return composition.digest(gathered(settings, snapshot))
+
+
+def passing(settings: Settings, snapshot: Snapshot) -> Digest | None:
+    """The digest as `release` would publish it unasked, and nothing is; None where it waits.
+
+    Hold `snapshot.releasing()`. Raises `DamagedFile`.
+    """
+    if not summarized(snapshot) or not releases_itself(settings, snapshot):
+        return None
+    if checks.is_stale(settings, snapshot):
+        checks.renew(settings, snapshot)
+    draft = drafted(settings, snapshot)
+    if waited_for(draft, draft.policy) or _waits_for_lost_lines(snapshot, draft):
+        return None
+    return draft.but(status="published")
 
 
 def unreleased(settings: Settings, snapshot: Snapshot) -> bool:

@@ -6,23 +6,26 @@ that nobody can read.
 """
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import candidates, damage, files, proofs, releasing, restoring
-from pipeline.books import Gap, Run, Waiting
+from pipeline import advice, candidates, damage, files, papers_again, proofs, releasing, restoring
+from pipeline.books import Fetch, Gap, Run, Waiting
 from pipeline.damage import SUMMARIES, sort_lines
-from pipeline.errors import DamagedFile, NewerFormat, PaperlineError
+from pipeline.errors import DamagedFile, NewerFormat, OutputError, PaperlineError
 from pipeline.outputs import Outputs
-from pipeline.records import Decision, Failure, Record, Summary
+from pipeline.records import Failure, Record, Summary
 from pipeline.restored_releases import releases_again
 from pipeline.settings import Settings
 from pipeline.snapshot import DECISIONS, PAPERS, PUBLISHED, SHORT_WAIT, Snapshot, sha256
 from pipeline.stages.build import build_site
-from pipeline.stages.fetch import make_up_for_waiting
+from pipeline.stages.fetch import look_back, make_up_for_waiting, named_before
 from pipeline.text import amount
+
+log = logging.getLogger(__name__)
 
 CONSEQUENCES = {
     "waiting.jsonl": "the next fetch looks back 60 days or more, and finds again what waited "
@@ -50,18 +53,53 @@ class Mended(NamedTuple):
 def repair(settings: Settings, snapshot: Snapshot, now: datetime) -> Iterator[Mended]:
     """Mend what can be mended of a snapshot and beside it, and say it file by file.
 
-    Harmless when repeated. Holds the topic's lock until the last line was taken. Raises `Busy`,
-    `OutputError`, `NewerFormat`.
+    Harmless when repeated. What cannot be used at all is left, and told, and keeps nothing else
+    from being mended. Holds the topic's lock until the last line was taken. Raises `Busy`,
+    `OutputError` where nothing can be looked at, `NewerFormat`.
     """
     outputs = Outputs(settings.outputs)
     with outputs.working_on(snapshot.topic):
         yield from beside(settings, snapshot.topic)
         if snapshot.is_there():
-            yield from _within(settings, snapshot, now)
+            yield from _or_left(snapshot.folder, _within(settings, snapshot, now))
         elif snapshot.folder.is_dir():
             what = "holds neither papers nor run.json: restore it from a backup, or move it away"
             yield Mended(snapshot.folder, what, well=False)
-        yield from _site(settings)
+        yield from _or_left(outputs.site, _site(settings))
+
+
+def mend_for_tonight(
+    settings: Settings, newest: Snapshot | None, topic: str, now: datetime
+) -> None:
+    """Mend what a night can by itself, for certain and without a loss, and say it in the log.
+
+    The papers of the newest snapshot, and what is damaged of `fetches.jsonl`, without which
+    arXiv is read further back. Hold the topic's lock. Raises `OutputError`, `NewerFormat`.
+    """
+    done: list[Mended] = []
+    with contextlib.suppress(DamagedFile):
+        run = newest.run() if newest else None
+        done += _papers_again(settings, newest, run) if newest and run else ()
+    outputs = Outputs(settings.outputs)
+    try:
+        look_back(outputs, topic, now)
+        named_before(outputs, topic, now)
+    except NewerFormat:
+        raise
+    except DamagedFile:
+        fetches = outputs.topic_folder(topic) / "fetches.jsonl"
+        done += _lines_aside(outputs, topic, fetches, Fetch)
+    for each in done:
+        log.info("%s: %s", each.path, each.what)
+
+
+def _or_left(path: Path, found: Iterator[Mended]) -> Iterator[Mended]:
+    """What was mended; where a file cannot be used at all, it is left, and the rest goes on."""
+    try:
+        yield from found
+    except OutputError as error:
+        which = Path(error.where) if error.where else path
+        yield Mended(which, f"{error.what}. {error.next_step}", well=False)
 
 
 def beside(settings: Settings, topic: str) -> Iterator[Mended]:
@@ -74,21 +112,29 @@ def beside(settings: Settings, topic: str) -> Iterator[Mended]:
     for folder, kinds in folders:
         for name, kind in kinds.items():
             path = folder / name
-            lock = files.locked(folder / f".{path.stem}.lock", timeout=SHORT_WAIT, holder=name)
-            with lock if folder == outputs.root else contextlib.nullcontext():
-                found = sort_lines(path, kind)
-                if found.bad:
-                    aside = _keep_good(path, found)
-                    what = f"{damage.told(found.bad)}; set aside in {aside.name}: "
-                    if kind is Waiting:
-                        kept = [Waiting.from_json(t.decode(), where=name) for t in found.good]
-                        make_up_for_waiting(outputs, topic, kept)
-                    yield Mended(path, what + CONSEQUENCES[name])
+            yield from _or_left(path, _lines_aside(outputs, topic, path, kind))
+
+
+def _lines_aside(outputs: Outputs, topic: str, path: Path, kind: type[Record]) -> Iterator[Mended]:
+    name = path.name
+    lock = files.locked(path.with_name(f".{path.stem}.lock"), timeout=SHORT_WAIT, holder=name)
+    with lock if path.parent == outputs.root else contextlib.nullcontext():
+        found = sort_lines(path, kind)
+        if damage.is_no_file(path):
+            what = f"{files.NO_FILE}; set aside as {files.set_aside(path).name}"
+        elif found.bad:
+            what = f"{damage.told(found.bad)}; set aside in {_keep_good(path, found).name}"
+        else:
+            return
+        if kind is Waiting:
+            kept = [Waiting.from_json(t.decode(), where=name) for t in found.good]
+            make_up_for_waiting(outputs, topic, kept)
+        yield Mended(path, f"{what}: {CONSEQUENCES[name]}")
 
 
 def _keep_good(path: Path, found: damage.Sorted) -> Path:
     """Leave the good lines in a file, and the others in one of their own beside it; that path."""
-    aside = files.copy_aside(path, b"".join(line for line, _ in found.bad.values()))
+    aside = files.copy_aside(path, b"".join(line for line, _ in found.bad.values()) + found.torn)
     _write(path, b"".join(found.good))
     return aside
 
@@ -101,16 +147,25 @@ def _within(settings: Settings, snapshot: Snapshot, now: datetime) -> Iterator[M
     """The files of the snapshot, in the order in which one needs the other."""
     done: list[Mended] = []
     with snapshot.releasing():
-        done += _run(settings, snapshot)
+        done += _or_left(snapshot.folder, _no_files(snapshot))
+        done += _or_left(snapshot.folder, _run(settings, snapshot))
         if not _has_papers(snapshot):
             yield from (*done, *_unmendable(snapshot))
             return
         for step in (_summaries, _batch, _by_people, _digest_aside):
-            done += step(snapshot)
-        done += _releases(settings, snapshot, now)
+            done += _or_left(snapshot.folder, step(snapshot))
+        decided = all(each.well or each.path.name != DECISIONS for each in done)
+        done += _or_left(snapshot.folder, _releases(settings, snapshot, now, decided=decided))
     yield from done
-    if not any(not each.well and each.path.name == DECISIONS for each in done):
+    if not any(not each.well and each.path.name in (DECISIONS, PUBLISHED) for each in done):
         yield from _digest(settings, snapshot, now, mended=bool(done))
+
+
+def _no_files(snapshot: Snapshot) -> Iterator[Mended]:
+    """Move folders and the like out of the places of files, but for those of people."""
+    for path in damage.not_files(snapshot):
+        if path.name not in (DECISIONS, damage.PREFERENCES, "batch.json"):  # see the steps
+            yield Mended(path, f"{files.NO_FILE}; set aside as {files.set_aside(path).name}")
 
 
 def _run(settings: Settings, snapshot: Snapshot) -> Iterator[Mended]:
@@ -133,18 +188,29 @@ def _run(settings: Settings, snapshot: Snapshot) -> Iterator[Mended]:
 
 def _papers(settings: Settings, snapshot: Snapshot, run: Run) -> Iterator[Mended]:
     path = snapshot.folder / PAPERS
-    if path.exists() and sha256(path) == run.papers_sha256:
+    if path.is_file() and sha256(path) == run.papers_sha256:
         return
-    if restoring.papers_agree(snapshot, run):
+    if again := [*_papers_again(settings, snapshot, run)]:
+        yield from again
+        return
+    if papers_again.papers_agree(snapshot, run):
         snapshot.write_run(run.but(papers_sha256=sha256(path)))
         what = "had another checksum of the papers, which are those of the digest; put right"
         yield Mended(snapshot.folder / "run.json", what)
         return
-    data = restoring.papers_of(settings, snapshot, run.papers_sha256)
-    if data is None:
-        yield Mended(path, f"is not what was fetched; {BACKUP}", well=False)
+    yield Mended(path, f"is not what was fetched; {BACKUP}", well=False)
+
+
+def _papers_again(settings: Settings, snapshot: Snapshot, run: Run) -> Iterator[Mended]:
+    """Write `1-papers.jsonl` again where it is damaged and other files know all of it."""
+    path = snapshot.folder / PAPERS
+    if path.is_file() and sha256(path) == run.papers_sha256:
         return
-    aside = _copied(path)
+    data = papers_again.papers_of(Outputs(settings.outputs), snapshot, run.papers_sha256)
+    if data is None:
+        return
+    no_file = damage.is_no_file(path)
+    aside = f"; set aside as {files.set_aside(path).name}" if no_file else _copied(path)
     _write(path, data)
     yield Mended(path, f"is not what was fetched{aside}; made again, with the checksum that it had")
 
@@ -164,7 +230,7 @@ def _copied(path: Path) -> str:
 def _has_papers(snapshot: Snapshot) -> bool:
     try:
         snapshot.papers()
-    except DamagedFile:
+    except (DamagedFile, OutputError):
         return False
     return True
 
@@ -248,21 +314,7 @@ def _batch(snapshot: Snapshot) -> Iterator[Mended]:
 
 
 def _by_people(snapshot: Snapshot) -> Iterator[Mended]:
-    """What is damaged of a person's work, which is left as it is, and what to do about it."""
-    for name in (DECISIONS, damage.PREFERENCES):
-        path = snapshot.folder / name
-        kind = damage.OF_A_SNAPSHOT[name]
-        bad = sort_lines(path, kind).bad
-        then = f", then run paperline assemble {snapshot}" if kind is Decision else ""
-        if bad:
-            what = f"{damage.told(bad)}; left as it is. Restore the file from a backup, or decide "
-            which = "that line" if len(bad) == 1 else "those lines"
-            yield Mended(path, f"{what}to do without {which}: delete it in an editor{then}", False)
-            continue
-        for loss in _losses(snapshot):
-            if loss.where == str(path):
-                what = f"{loss.what}. Restore the file from a backup; to go on without them, run "
-                yield Mended(path, f"{what}paperline assemble {snapshot}", well=False)
+    return (Mended(path, what, well=False) for path, what in advice.by_people(snapshot))
 
 
 def _digest_aside(snapshot: Snapshot) -> Iterator[Mended]:
@@ -270,24 +322,37 @@ def _digest_aside(snapshot: Snapshot) -> Iterator[Mended]:
         yield Mended(snapshot.digest_json, "was damaged; set aside")
 
 
-def _releases(settings: Settings, snapshot: Snapshot, now: datetime) -> Iterator[Mended]:
-    lost = any(loss.where == str(snapshot.folder / PUBLISHED) for loss in _losses(snapshot))
-    if done := releases_again(settings, snapshot, now, lost=lost):
+def _releases(
+    settings: Settings, snapshot: Snapshot, now: datetime, *, decided: bool
+) -> Iterator[Mended]:
+    if done := releases_again(settings, snapshot, now, decided=decided):
         yield Mended(snapshot.folder / PUBLISHED, *done)
 
 
 def _digest(
     settings: Settings, snapshot: Snapshot, now: datetime, *, mended: bool
 ) -> Iterator[Mended]:
-    """Make the findings and the digest again where they are not what they should be."""
+    """Make the findings and the digest again where they are not what they should be.
+
+    And say each time where another snapshot's damage keeps decisions from carrying over to it.
+    """
+    made = Mended(snapshot.digest_json, "made again, with what was found in its lines")
     try:
         if not releasing.summarized(snapshot):
             return
         if mended or releasing.unreleased(settings, snapshot):
             releasing.release(settings, snapshot, now, site=False)
-            yield Mended(snapshot.digest_json, "made again, with what was found in its lines")
+            yield made
     except PaperlineError as error:
-        yield Mended(snapshot.digest_json, f"could not be made again: {error}", well=False)
+        next_one = advice.of_the_next(settings, snapshot)
+        if next_one is None or error.where != next_one.where:
+            yield Mended(snapshot.digest_json, f"could not be made again: {error}", well=False)
+            return
+        yield made
+    if next_one := advice.of_the_next(settings, snapshot):
+        step = f". {next_one.next_step}" if next_one.next_step else ""
+        what = f"{next_one.what}, so no decision on {snapshot} carries over to it yet{step}"
+        yield Mended(Path(next_one.where), what, well=False)
 
 
 def _site(settings: Settings) -> Iterator[Mended]:

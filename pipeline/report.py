@@ -44,9 +44,9 @@ class Report(Record, frozen=True, kw_only=True):
     over the limit, the first of them since `waiting_since`. Tokens and cost are this run's.
     `reminders`: digests that wait for longer than `[review] remind_after`, the oldest first.
     `run` names the run, also in the log and in `runs.jsonl`; `exit_code` is this topic's share
-    in the command's. Where the run failed, or is not finished, `error` says what happened and
-    where, `next_step` what to do, and `code` which kind of error it is, such as `Busy`; nothing
-    is known of the digest then.
+    in the command's. Where the run failed, is not finished or was interrupted, `error` says what
+    happened and where, `next_step` what to do, and `code` which kind of error it is, such as
+    `Busy`; nothing is known of the digest then.
     """
 
     topic: str

@@ -1,46 +1,23 @@
-"""Making again what is lost of a snapshot, where other files know it for certain.
+"""Making `run.json` again where it is lost: from the papers, and the digest or the last release."""
 
-`run.json` from the digest or the last release; the papers only where what comes of it has the
-checksum that `run.json` knows.
-"""
-
-import hashlib
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from pipeline import prompts
 from pipeline.books import Gap, Run, Stage
-from pipeline.damage import SUMMARIES, another_text, known_papers, sort_lines
-from pipeline.errors import DamagedFile, PromptError
+from pipeline.damage import SUMMARIES, another_text, sort_lines
+from pipeline.errors import PromptError
 from pipeline.outputs import Outputs
+from pipeline.papers_again import readable_digests, whole
 from pipeline.records import (
     EMBEDDED,
     Digest,
     Paper,
-    Publication,
     Summary,
     prompt_fingerprint,
 )
 from pipeline.settings import Settings
-from pipeline.snapshot import PAPERS, PUBLISHED, Snapshot, sha256
+from pipeline.snapshot import PAPERS, Snapshot, sha256
 from pipeline.version import VERSION
-
-MOST_TRIED = 5
-"""Lines that are missing in unknown places, whose orders are all tried: 120 of five."""
-
-
-def readable_digests(snapshot: Snapshot) -> list[Digest]:
-    """The digest as it was assembled last, then those that were released, the newest first."""
-    found: list[Digest] = []
-    try:
-        digest = snapshot.digest()
-    except DamagedFile:
-        digest = None
-    lines = sort_lines(snapshot.folder / PUBLISHED, Publication).good
-    releases = [Publication.from_json(line.decode("utf-8"), where="") for line in lines]
-    found = [*([digest] if digest else []), *(one.digest for one in reversed(releases))]
-    return [each for each in found if each.snapshot == snapshot.name]
 
 
 def run_of(settings: Settings, snapshot: Snapshot) -> Run | None:
@@ -50,9 +27,8 @@ def run_of(settings: Settings, snapshot: Snapshot) -> Run | None:
     the digest; the account of each time that lines were asked for is gone.
     """
     path = snapshot.folder / PAPERS
-    listed = sort_lines(path, Paper)
-    whole = path.exists() and path.stat().st_size == sum(map(len, listed.good))
-    if not listed.good or not whole:
+    data = whole(snapshot)
+    if data is None:
         return None
     outputs = Outputs(settings.outputs)
     digests = readable_digests(snapshot)
@@ -66,7 +42,8 @@ def run_of(settings: Settings, snapshot: Snapshot) -> Run | None:
         papers_sha256=sha256(path),
     )
     begun = Stage(complete=True, started=instant, seconds=0.0, versions={"paperline": VERSION})
-    papers = [Paper.from_json(line.decode("utf-8"), where=str(path)) for line in listed.good]
+    lines = data.decode("utf-8").split("\n")[:-1]
+    papers = [Paper.from_json(line, where=str(path)) for line in lines]
     statuses = [paper.status for paper in papers]
     shown = {status: statuses.count(status) for status in ("new", "revised", "seen", "withdrawn")}
     stages = {"fetch": begun.but(counts={"fetched": len(papers), **shown})}
@@ -121,65 +98,3 @@ def _text_of(
     if any(s.prompt_fingerprint == prompt_fingerprint(template, s.terms) for s in written):
         return template, prompt.fingerprint
     return plain, plain
-
-
-def papers_of(settings: Settings, snapshot: Snapshot, wanted: str) -> bytes | None:
-    """The bytes of `1-papers.jsonl` with the checksum `wanted`; None where they cannot be had."""
-    listed = sort_lines(snapshot.folder / PAPERS, Paper)
-    outputs = Outputs(settings.outputs)
-    try:
-        waiting = [w for w in outputs.waiting(snapshot.topic) if w.reason == "unfinished"]
-    except DamagedFile:
-        waiting = []
-    known = known_papers(readable_digests(snapshot), waiting)
-    there = {Paper.from_json(line.decode("utf-8"), where="").id for line in listed.good}
-    missing = [_line(paper) for id_, paper in known.items() if id_ not in there]
-    every = [_line(paper) for paper in known.values()]
-    for lines in _orders(snapshot.folder / PAPERS, listed.good, missing, every):
-        data = b"".join(lines)
-        if hashlib.sha256(data).hexdigest() == wanted:
-            return data
-    return None
-
-
-def papers_agree(snapshot: Snapshot, run: Run) -> bool:
-    """Whether `1-papers.jsonl` is whole and as the digest has it, so that `run.json` is wrong."""
-    path = snapshot.folder / PAPERS
-    listed = sort_lines(path, Paper)
-    known = known_papers(readable_digests(snapshot), ())
-    counts = run.stages["fetch"].counts if "fetch" in run.stages else {}
-    counted = [counts.get(status) for status in ("new", "revised", "seen", "withdrawn")]
-    fetched = sum(filter(None, counted))
-    whole = path.exists() and path.stat().st_size == sum(map(len, listed.good))
-    there = {*listed.good}
-    return (
-        whole
-        and bool(known)
-        and fetched == len(listed.good)
-        and all(_line(paper) in there for paper in known.values())
-    )
-
-
-def _line(paper: Paper) -> bytes:
-    return f"{paper.to_json()}\n".encode()
-
-
-def _orders(
-    path: Path, good: list[bytes], missing: list[bytes], every: list[bytes]
-) -> Iterator[Iterable[bytes]]:
-    """What the file may have held: missing lines in the places of damaged ones, or behind all."""
-    yield every
-    yield good
-    if len(missing) > MOST_TRIED:
-        yield [*good, *missing]
-        return
-    sound = set(good)
-    present = path.read_bytes().split(b"\n") if path.exists() else []
-    lines = [line + b"\n" for line in present]
-    places = [number for number, line in enumerate(lines) if line not in sound and line != b"\n"]
-    for order in itertools.permutations(missing):
-        rest = iter(order)
-        filled = [
-            next(rest, b"") if number in places else line for number, line in enumerate(lines)
-        ]
-        yield [line for line in (*filled, *rest) if line not in (b"", b"\n")]

@@ -18,6 +18,7 @@ from pipeline.errors import (
     ArxivUnavailable,
     BatchRunning,
     DamagedFile,
+    OutputError,
     PaperlineError,
     PromptError,
     QueryRefused,
@@ -34,6 +35,7 @@ from pipeline.releasing import (
     summarized,
     unreleased,
 )
+from pipeline.repair import mend_for_tonight
 from pipeline.report import Missing, Reminder, Report, described, overdue
 from pipeline.settings import Settings, TopicSettings
 from pipeline.snapshot import Snapshot, Times
@@ -139,8 +141,10 @@ def _described(report: Report, settings: Settings, newest: Snapshot) -> Report:
     """As `described`; where that snapshot is damaged, it is something missing."""
     try:
         return described(report, settings, newest)
-    except DamagedFile as damage:
-        told = Missing(snapshot=newest.name, reason=str(damage))
+    except (DamagedFile, OutputError) as error:
+        if not newest.has(error):
+            raise
+        told = Missing(snapshot=newest.name, reason=str(error))
         missing = tuple(dict.fromkeys((*report.missing, told)))
         return report.but(snapshot=newest.name, missing=missing)
 
@@ -229,7 +233,9 @@ def _reminders(
     for snapshot in snapshots:
         try:
             found += overdue(settings, [snapshot], now)
-        except DamagedFile as error:
+        except (DamagedFile, OutputError) as error:
+            if not snapshot.has(error):
+                raise
             work.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
     return found
 
@@ -239,6 +245,7 @@ def _tonight(
 ) -> Snapshot | None:
     """Continue the newest snapshot, or make one; None where there is nothing new."""
     settings, newest = night.settings, outputs.newest(topic.name)
+    mend_for_tonight(settings, newest, topic.name, night.now)
     if newest:
         mend(settings, newest, night.now)
     if newest and unfinished(settings, newest):
@@ -298,7 +305,8 @@ def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> 
     The caller brings the site up to date afterwards. Second opinions are asked for again too.
 
     All of its papers are asked for where none ever was. A batch that still runs is kept in
-    `work` as trouble; a prompt that is gone, or a damaged file, as something missing.
+    `work` as trouble; a prompt that is gone, or a file of the snapshot that is damaged or
+    cannot be used, as something missing.
     """
     try:
         proofs.refuse_losses(snapshot)
@@ -316,7 +324,9 @@ def heal(night: Night, topic: TopicSettings, snapshot: Snapshot, work: Work) -> 
             work.built = None
             release(night.settings, snapshot, night.now, site=False)
             return True
-    except (PromptError, DamagedFile) as error:
+    except (PromptError, DamagedFile, OutputError) as error:
+        if not (isinstance(error, PromptError) or snapshot.has(error)):
+            raise
         # The prompt of an earlier night may be gone; tonight's work is done all the same.
         work.missing.append(Missing(snapshot=snapshot.name, reason=str(error)))
     except BatchRunning as error:

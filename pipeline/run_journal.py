@@ -7,6 +7,7 @@ with it is a warning, and costs no night.
 import logging
 import secrets
 from datetime import UTC, datetime
+from functools import cached_property
 
 from pipeline.books import Invocation
 from pipeline.errors import PaperlineError
@@ -20,7 +21,10 @@ USAGE = 2
 """The exit code of what the command line or the settings got wrong."""
 
 RESULTS = {0: "done", 3: "missing", 75: "unfinished"}
-"""By exit code; all others are `failed`."""
+"""By exit code; all others are `failed`, but for what was `INTERRUPTED`."""
+
+INTERRUPTED = "Interrupted"
+"""The `code` of what somebody broke off."""
 
 COUNTED = (
     "papers",
@@ -48,10 +52,15 @@ class RunJournal:
     def __init__(self, settings: Settings, now: datetime) -> None:
         begun = datetime.now(UTC)
         self.run = f"{begun:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        self._outputs = Outputs(settings.outputs)
+        self._root = settings.outputs
         self._at = utc(now)
         self._begun: dict[str, Invocation] = {}
         self._trouble: PaperlineError | None = None
+
+    @cached_property
+    def _outputs(self) -> Outputs:
+        """Raises where nothing of it can be used, which is for the run to tell."""
+        return Outputs(self._root)
 
     def begin(self, topic: str) -> None:
         """It is on disk when this returns that the run of a topic begins."""
@@ -75,11 +84,12 @@ class RunJournal:
             self.begin(report.topic)
         begun = self._begun.pop(report.topic)
         told = f"{report.error}. {report.next_step}" if report.next_step else report.error
+        result = RESULTS.get(report.exit_code, "failed")
         counts = {name: getattr(report, name) for name in COUNTED if getattr(report, name)}
         self._append(
             begun.but(
                 ended=utc(datetime.now(UTC)),
-                result=RESULTS.get(report.exit_code, "failed"),
+                result="interrupted" if report.code == INTERRUPTED else result,
                 exit_code=report.exit_code,
                 snapshot=report.snapshot,
                 made=report.made,
@@ -93,12 +103,6 @@ class RunJournal:
         if self._trouble and not report.error:  # else whatever is wrong there is told already
             log.warning("what came of the run is not written down: %s", self._trouble)
             self._trouble = None
-
-    def interrupted(self, topic: str) -> None:
-        """Somebody broke the run of a topic off."""
-        begun = self._begun.pop(topic)
-        ended = utc(datetime.now(UTC))
-        self._append(begun.but(ended=ended, result="interrupted", usage=self._paid(begun)))
 
     def _paid(self, begun: Invocation) -> Usage:
         """What was booked for the topic meanwhile, where the run cannot tell itself."""

@@ -68,7 +68,7 @@ class SiteFolder:
 
     def write_catalogue(self, catalogue: Catalogue) -> None:
         """Replace it, after all that it names."""
-        files.replace(self._catalogue, catalogue.to_json() + "\n")
+        files.remake(self._catalogue, catalogue.to_json() + "\n")
 
     def behind(self, snapshots: Iterable[Snapshot]) -> list[Snapshot]:
         """Those of the snapshots whose last release readers do not see yet."""
@@ -102,6 +102,10 @@ class SiteFolder:
         with files.translated(self.root):
             return {name: files.told(entry.stat()) for name, entry in self._entries(topics)}
 
+    def has(self, name: str) -> bool:
+        """Whether the file is there."""
+        return (self.root / name).is_file()
+
     def stamp(self, name: str) -> str:
         """The same of one file."""
         return files.stamp(f"{self.root}/{name}")
@@ -129,7 +133,7 @@ class SiteFolder:
                 same = path.is_file() and path.read_bytes() == text.encode()
             if not same:
                 files.ensure_public(path.parent, self.root)
-                files.replace(path, text)
+                files.remake(path, text)
                 written.append(name)
         return written
 

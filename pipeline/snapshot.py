@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pipeline import files, formats
 from pipeline.books import Run
-from pipeline.errors import DamagedFile, NewerFormat
+from pipeline.errors import DamagedFile, NewerFormat, PaperlineError
 from pipeline.exchange import BatchState
 from pipeline.records import (
     RESTORE,
@@ -101,7 +101,7 @@ class Snapshot:
     def each_paper(self) -> Iterator[Paper]:
         """As `papers`, one by one: the file is checked as a whole before the first."""
         fetched = self.run().papers_sha256  # of which the very first versions kept none
-        if not self._papers.exists() or fetched not in ("", sha256(self._papers)):
+        if not self._papers.is_file() or fetched not in ("", sha256(self._papers)):
             raise DamagedFile(
                 "is not what was fetched",
                 where=str(self._papers),
@@ -116,6 +116,7 @@ class Snapshot:
 
     def each_summary(self) -> Iterator[Summary]:
         """As `summaries`, one by one."""
+        files.refuse_torn(self._summaries, self._remedy)
         where, lines = str(self._summaries), files.each_line(self._summaries, self._remedy)
         return each_record(lines, Summary, where=where, remedy=self._remedy)
 
@@ -151,11 +152,11 @@ class Snapshot:
     def has_findings(self, run: Run) -> bool:
         """Whether the file is there, and is what the checks wrote."""
         written = run.stages["check"].outputs.get("findings") if "check" in run.stages else None
-        return self._findings.exists() and sha256(self._findings) == written
+        return self._findings.is_file() and sha256(self._findings) == written
 
     def write_findings(self, findings: Iterable[Finding]) -> str:
         """Replace what the checks found; the file's SHA-256. Hold `releasing()`."""
-        files.replace(self._findings, as_lines(findings))
+        files.remake(self._findings, as_lines(findings))
         return sha256(self._findings)
 
     def decisions(self) -> list[Decision]:
@@ -210,13 +211,22 @@ class Snapshot:
 
     def write_digest(self, digest: Digest, *, markdown: str, html: str) -> None:
         """Replace the three forms; the JSON last, so it vouches for the other two."""
-        files.replace(self.digest_md, markdown)
-        files.replace(self.digest_html, html)
-        files.replace(self.digest_json, digest.to_json() + "\n")
+        files.remake(self.digest_md, markdown)
+        files.remake(self.digest_html, html)
+        files.remake(self.digest_json, digest.to_json() + "\n")
 
     def publications(self) -> list[Publication]:
-        """Every release, oldest first."""
-        return records_in(self._published, Publication, self._remedy)
+        """Every release, oldest first. Raises `DamagedFile`, also where one is another's."""
+        releases = records_in(self._published, Publication, self._remedy)
+        for of in (release.digest for release in releases):
+            if (of.topic, of.snapshot) != (self.topic, self.name):
+                raise DamagedFile(
+                    f"holds the releases of {of.topic}/{of.snapshot}",
+                    where=str(self._published),
+                    next_step="Give the folder its name again, or move it out of outputs/; where "
+                    f"only this file is another's, run paperline repair {self}",
+                )
+        return releases
 
     def publications_stamp(self) -> str:
         """A text that changes when something is released; nothing is read."""
@@ -246,6 +256,10 @@ class Snapshot:
     def lags(self, behind: "Snapshot | None" = None) -> bool:
         """Whether something was decided after the digest was assembled last; see `Times`."""
         return self.times().lags(behind.times() if behind else None)
+
+    def has(self, error: PaperlineError) -> bool:
+        """Whether an error is damage, or about one of its files: no other has to wait for it."""
+        return isinstance(error, DamagedFile) or Path(error.where).is_relative_to(self.folder)
 
     def is_there(self) -> bool:
         """Whether anything of what it was made with is: its papers, or `run.json`."""

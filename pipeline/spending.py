@@ -81,7 +81,8 @@ def lost(path: Path, runs: Iterable[Run]) -> DamagedFile | None:
         f"lacks {lacking.total()} tokens that {', '.join(lacking)} cost, so that a day's budget "
         "may count too little",
         where=str(path),
-        next_step="Restore it from a backup",
+        next_step="Put the lines of a backup before those that are there: what is there twice "
+        "counts once",
     )
 
 

@@ -4,7 +4,7 @@ One more day is its own page, those beside it, its month, the archive that count
 feeds and the sitemap; what is not among these is not looked at.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -25,7 +25,9 @@ class TopicPages:
     """A topic's part of the site. `whole`: the paths of the files that are as they were written.
 
     `now` is what is listed of the topic, `before` what was when the site was built last; both
-    are oldest first. `damaged` is what could not be read, once `pages` was gone through.
+    are oldest first. `unreadable` are the names of those of which less may be left than readers
+    were shown: nothing of them is written. Once `pages` was gone through, `damaged` is what else
+    could not be read, `outdated` the paths of what is not as it would be if all could be.
     """
 
     site: SiteSettings
@@ -34,6 +36,8 @@ class TopicPages:
     before: Sequence[Listed]
     now: Sequence[Listed]
     whole: set[str]
+    unreadable: Collection[str] = ()
+    outdated: set[str] = field(default_factory=set)
     damaged: list[DamagedFile] = field(default_factory=list)
 
     @cached_property
@@ -87,6 +91,8 @@ class TopicPages:
 
     def _edition(self, one: Listed) -> Edition | None:
         """A snapshot as it was released; None, and noted, where that cannot be read any more."""
+        if one.snapshot in self.unreadable:
+            return None
         snapshot = self.outputs.snapshot(one.topic, one.snapshot)
         try:
             if releases := snapshot.publications():
@@ -101,6 +107,7 @@ class TopicPages:
         """A snapshot's page at a path; nothing where its releases cannot be read."""
         shown = self._edition(one)
         if shown is None:
+            self.outdated.add(path)
             return
         place = self._place(f"{one.snapshot}.html", self._neighbours[one.snapshot])
         make = tombstone_page if shown.withdrawn else digest_page
@@ -122,16 +129,15 @@ class TopicPages:
 
     def _feeds(self) -> dict[str, str]:
         """The topic's feeds; they stay as they are where nothing of it can be read."""
-        last = [
-            shown
-            for one in reversed(self.now[-feeds.FEED_LENGTH :])
-            if (shown := self._edition(one)) is not None
-        ]
-        made = {}
+        newest_first = [self._edition(one) for one in reversed(self.now[-feeds.FEED_LENGTH :])]
+        last = [shown for shown in newest_first if shown is not None]
+        made: dict[str, str] = {}
         for language in self.topic.languages if last else ():
             told = feeds.feed(self.topic, self.site, language, last)
             made[f"{self.topic.name}/feed-{language}.xml"] = feeds.atom(told)
             made[f"{self.topic.name}/feed-{language}.json"] = feeds.json_feed(told)
+        if len(last) < len(newest_first):
+            self.outdated.update(made)
         return made
 
 

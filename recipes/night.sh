@@ -14,11 +14,25 @@ if [ -n "$(find "$keys" -perm /077)" ]; then
     echo "$keys can be read by others: chmod 600 $keys" >&2
     exit 2
 fi
-# Values are taken as they are: none of their characters means anything to the shell.
+# Values are taken as they are: none of their characters means anything to the shell. A line that
+# cannot be used is told by its number, since cron mails what is said here.
+number=0
+return=$(printf '\r')
 while IFS= read -r line || [ -n "$line" ]; do
+    number=$((number + 1))
+    line=${line%"$return"} # written on Windows
     case $line in
-        [A-Za-z_]*=*) export "$line" ;;
+        '#'* | ';'*) continue ;;
+        *[![:space:]]*) ;;
+        *) continue ;;
     esac
+    case ${line%%=*} in
+        "$line" | '' | [0-9]* | *[!A-Za-z0-9_]*)
+            echo "$keys: line $number is not NAME=value, without spaces around = and without export" >&2
+            exit 2
+            ;;
+    esac
+    export "$line"
 done <"$keys"
 
 code=0

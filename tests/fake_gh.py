@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 TOKEN = "ghs-of-this-job"
+OWN = "map(select(.isCrossRepository | not)) | .[0].number // empty"
+"""The query for the number of this repository's own pull request; a fork's has `fork`."""
+
+DRAFTS = "PLAN_WITHOUT_DRAFTS" not in os.environ
+"""Private repositories of the free plan have none."""
 
 
 class Pulls:
@@ -25,9 +30,14 @@ class Pulls:
             json.loads(self.file.read_text("utf-8")) if self.file.exists() else []
         )
         for pull in self.all:
-            if pull["state"] == "open":
-                pull["headRefOid"] = self._git("rev-parse", pull["head"])
-                if self._in_main(pull["headRefOid"]):  # GitHub sees that by itself
+            if pull["state"] == "open" and not pull.get("fork"):
+                tip = self._git(
+                    "for-each-ref", "--format=%(objectname)", f"refs/heads/{pull['head']}"
+                )
+                pull["headRefOid"] = tip or pull["headRefOid"]
+                if not tip:  # GitHub sees this and what follows by itself
+                    pull["state"] = "closed"
+                elif self._in_main(tip):
                     pull["state"] = "merged"
         self.save()
 
@@ -41,18 +51,32 @@ class Pulls:
         found.sort(key=lambda pull: -pull["number"])
         if query == ".[].headRefOid":
             return "\n".join(str(pull["headRefOid"]) for pull in found)
-        if query != ".[0].number // empty":
+        if query != OWN:
             refuse(f"the query {query}")
-        return str(found[0]["number"]) if found else ""
+        return next((str(pull["number"]) for pull in found if not pull.get("fork")), "")
 
     def create(self, head: str, base: str, title: str, body: str) -> None:
         """As GitHub, one open pull request for a branch, and none without commits."""
         tip = self._git("rev-parse", head)
-        if self.listed(head, base, "open", ".[0].number // empty") or self._in_main(tip):
+        if self.listed(head, base, "open", OWN) or self._in_main(tip):
             refuse("a pull request that exists, or is empty")
         number = len(self.all) + 1
         pull = {"number": number, "state": "open", "head": head, "base": base}
+        pull |= {"draft": False, "auto": False}
         self.all.append({**pull, "headRefOid": tip, "title": title, "body": body})
+
+    def ready(self, number: str, *, draft: bool) -> None:
+        """As GitHub, only where it is open, and into a draft only where the plan has them."""
+        pull = self.all[int(number) - 1]
+        if pull["state"] != "open" or (draft and not DRAFTS):
+            refuse(f"making {number} ready, or a draft,")
+        pull["draft"] = draft
+
+    def no_auto(self, number: str) -> None:
+        """Merge it no more by itself; an error where nobody asked for that."""
+        if not self.all[int(number) - 1]["auto"]:
+            refuse("a merge that waits")
+        self.all[int(number) - 1]["auto"] = False
 
     def _git(self, *arguments: str) -> str:
         command = ["git", "-C", str(self.origin), *arguments]
@@ -83,12 +107,18 @@ def main() -> None:
             sys.stdout.write(pulls.listed(head, base, state, query[1]) + "\n")
         case ["pr", "create", "--head", h, "--base", b, "--title", title, "--body-file", body]:
             pulls.create(h, b, title, Path(body).read_text("utf-8"))
+        case ["pr", "ready", "--undo", number]:
+            pulls.ready(number, draft=True)
+        case ["pr", "ready", number]:
+            pulls.ready(number, draft=False)
+        case ["pr", "merge", "--disable-auto", number]:
+            pulls.no_auto(number)
         case ["api", "--silent", "--method", "PATCH", address, "--field", field]:
-            number = re.fullmatch(r"repos/kelp/digests/pulls/([0-9]+)", address)
-            if number is None or not field.startswith("body=@"):
+            asked = re.fullmatch(r"repos/kelp/digests/pulls/([0-9]+)", address)
+            if asked is None or not field.startswith("body=@"):
                 refuse(" ".join(arguments))
             body = Path(field.removeprefix("body=@")).read_text("utf-8")
-            pulls.all[int(number[1]) - 1]["body"] = body
+            pulls.all[int(asked[1]) - 1]["body"] = body
         case _:
             refuse(" ".join(arguments))
     pulls.save()

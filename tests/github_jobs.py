@@ -132,20 +132,25 @@ class Repository:
         texts = [self.git("show", f"{branch}:{path}", at=self.origin) for path in named]
         return [json.loads(line) for text in texts for line in text.splitlines()]
 
+    def change_pull(self, number: int, **to: Any) -> None:
+        """What people do to a pull request on its page."""
+        changed = [{**p, **to} if p["number"] == number else p for p in self.pulls]
+        (self.folder / "pulls.json").write_text(json.dumps(changed), "utf-8")
+
     def merge(self, login: str, *how: str) -> dict[str, Any]:
         """Merge the open pull request as that person; the event that GitHub then sends."""
         (pull,) = [each for each in self.pulls if each["state"] == "open"]
+        assert not pull["draft"], "GitHub merges no draft"
         work = self.clone(f"merging-{pull['number']}")
         tip = self.git("rev-parse", "origin/nights", at=work)
         self.git("merge", "--quiet", *(how or ("--no-ff", "--no-edit")), "origin/nights", at=work)
         if "--squash" in how:
             self.git("commit", "--quiet", "--message", "Squashed", at=work)
         self.git("push", "--quiet", "origin", "main", at=work)
-        merged = [{**p, "state": "merged", "headRefOid": tip} if p == pull else p
-                  for p in self.pulls]  # fmt: skip
-        (self.folder / "pulls.json").write_text(json.dumps(merged), "utf-8")
+        self.change_pull(pull["number"], state="merged", headRefOid=tip)
         return {"pull_request": {
             "merged": True, "number": pull["number"], "merged_by": {"login": login},
+            "body": pull["body"],
             "merge_commit_sha": self.git("rev-parse", "HEAD", at=work),
             "head": {"ref": "nights", "repo": {"full_name": "kelp/digests"}},
         }}  # fmt: skip
@@ -214,12 +219,14 @@ class Job:
                  for name in ("OUTPUT", "ENV", "PATH", "STEP_SUMMARY")}  # fmt: skip
         github = self.contexts["github"]
         (self.folder / "OUTPUT").write_text("")
+        (self.folder / "event.json").write_text(json.dumps(github["event"]), "utf-8")
         done = subprocess.run(
             [*BASH, "-c", step["run"]], cwd=self.work, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, check=False,
             env={**self.repository.environment, **files, **own,
                  "RUNNER_TEMP": str(self.folder / "temp"), "GITHUB_ACTIONS": "true",
                  "GITHUB_REPOSITORY": github["repository"], "GITHUB_RUN_ID": github["run_id"],
+                 "GITHUB_EVENT_PATH": str(self.folder / "event.json"),
                  "GITHUB_SERVER_URL": "https://github.com"},
         )  # fmt: skip
         self.log += f"== {step['name']}\n{done.stdout}"

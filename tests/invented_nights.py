@@ -2,23 +2,40 @@
 
 import json
 import random
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from benchmarks.nights import plan
 from benchmarks.nights.corpus import WITHDRAWAL, Version, announcements
-from benchmarks.nights.world import Account, letters
+from benchmarks.nights.machine import Machine, Topic
+from benchmarks.nights.simulation import Simulation, folder_on_a_disk
+from benchmarks.nights.world import Account
 from tests.feeds import Entry, SmallArxiv
 from tests.model_server import ModelServer, completion, error
 
 DAY = timedelta(days=1)
 CATEGORY = "cs.LG"
-THINGS = ("lanterns", "kites", "clocks", "bridges", "mills", "sails", "wells", "looms")
-DEEDS = ("dim", "turn", "wait", "sing", "bend", "count")
+SEED = 7
+THINGS = {
+    "lanterns": "灯笼",
+    "kites": "风筝",
+    "clocks": "时钟",
+    "bridges": "桥梁",
+    "mills": "磨坊",
+    "sails": "船帆",
+    "wells": "水井",
+    "looms": "织机",
+}
+DEEDS = {"dim": "变暗", "turn": "转动", "wait": "等待", "sing": "歌唱", "bend": "弯曲"}
+TITLE = re.compile(r"How (\w+) number (\d+) learn to (\w+)")
 
 
 def papers(first: datetime, last: datetime, seed: int) -> list[Version]:
@@ -32,8 +49,7 @@ def papers(first: datetime, last: datetime, seed: int) -> list[Version]:
 
 
 def _versions(number: int, announced: datetime, chance: random.Random) -> list[Version]:
-    thing, deed = chance.choice(THINGS), chance.choice(DEEDS)
-    share = number % 97 + 1
+    thing, deed, share = chance.choice([*THINGS]), chance.choice([*DEEDS]), _share(number)
     updated = announced - timedelta(hours=chance.randint(7, 18))
     if chance.random() < 0.1:
         announced = next(iter(announcements(announced + 12 * DAY, announced + 20 * DAY)))
@@ -77,9 +93,10 @@ class InventedWorld:
     papers: Sequence[Version]
     seed: int
     account: Account = field(default_factory=Account)
+    told: Counter[str] = field(default_factory=Counter)
+    """The faults that struck the model."""
+
     _good: dict[str, int] = field(default_factory=dict)
-    _under_way: int = 0
-    _most: int = 0
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
@@ -105,6 +122,9 @@ class InventedWorld:
     def upset(self, *, arxiv: str = "", model: str = "") -> None:
         self._arxiv, self._model = arxiv, model
 
+    def settle(self) -> None:
+        """What is answered is noted at once."""
+
     def paid_twice(self) -> int:
         return sum(times - 1 for times in self._good.values())
 
@@ -125,14 +145,10 @@ class InventedWorld:
         if self.account.on_answer is not None:
             self.account.on_answer()
         fault = self._drawn(self._model)
+        self.told[fault] += 1
         if fault and fault[0].isdigit():
             return error(int(fault))
-        title = body["messages"][1]["content"].partition("\n")[0].removeprefix("Title: ")
-        lines = {
-            "en": f"The {letters(title).lower()} is told.",
-            "zh": f"一句话讲{letters(title)}。",
-        }
-        good = json.dumps(lines, ensure_ascii=False)
+        good = json.dumps(_lines(body["messages"][1]["content"]), ensure_ascii=False)
         texts = {"bad-json": "I am sorry.", "empty": "", "fenced-json": f"```json\n{good}\n```"}
         reply = completion(texts.get(fault, good))
         sent = json.dumps(body, sort_keys=True).encode()
@@ -151,6 +167,22 @@ class InventedWorld:
         return ""
 
 
+def _share(number: int) -> int:
+    return number % 97 + 3
+
+
+def _lines(question: str) -> dict[str, str]:
+    """What a good model says of the paper whose title stands in the question."""
+    found = TITLE.search(question)
+    assert found is not None
+    thing, number, deed = found[1], int(found[2]), found[3]
+    share = _share(number)
+    return {
+        "en": f"Kind {number} of these {thing} is shown to {deed} within {share} hours.",
+        "zh": f"研究表明，第{number}种{THINGS[thing]}会在{share}小时内{DEEDS[deed]}。",
+    }
+
+
 def _entry(version: Version, first: datetime) -> Entry:
     return Entry(
         id=version.paper,
@@ -161,3 +193,18 @@ def _entry(version: Version, first: datetime) -> Entry:
         published=f"{first:%Y-%m-%dT%H:%M:%SZ}",
         updated=f"{version.updated:%Y-%m-%dT%H:%M:%SZ}",
     )
+
+
+def ten_nights(server: HTTPServer, code: Path) -> Simulation:
+    """Ten nights of two topics with the same papers, with the program in `code`, to their end.
+
+    They end early where something does not hold. The folder is gone then.
+    """
+    nights = plan.nights(10, SEED)
+    last = nights[-1].now + 30 * DAY
+    world = InventedWorld(server, papers(plan.FIRST_NIGHT, last, SEED), SEED)
+    topics = (Topic("lamps", (CATEGORY,)), Topic("mills", (CATEGORY,)))
+    with folder_on_a_disk() as (folder, disk):
+        simulation = Simulation(Machine(folder, world, topics, code), disk)
+        simulation.run(nights)
+    return simulation

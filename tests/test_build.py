@@ -551,6 +551,19 @@ class TestWhatCannotBeRead:
             assert len(press.build().troubles) == 1
         assert press.files().keys() <= before.keys()
 
+    def test_keeps_nothing_else_from_being_found(self, tmp_path: Path) -> None:
+        press = Press(tmp_path, site=SiteSettings(url="https://x.example/", search=True))
+        press.publish(a_night(1), a_night(2)).build()
+        self.damage(press, 1)
+        assert len(press.publish(a_night(3)).build().troubles) == 1
+        page = press.folder.root / "tides" / "20260501_1000.html"
+        page.unlink()
+        (trouble,) = press.publish(a_night(4)).build().troubles
+        assert "does not hold a Publication" in str(trouble)
+        assert not page.exists()
+        assert "search/2026/pagefind-entry.json" in press.files()
+        assert press.build().changed == []
+
     def test_keeps_no_new_site_from_being_made(self, press: Press) -> None:
         press.publish(a_night(1), a_night(2)).build()
         self.damage(press, 1)

@@ -9,6 +9,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from pipeline import damage as damages
 from pipeline import diagnosis
 from pipeline.books import Invocation
 from pipeline.diagnosis import Examined, Finding, of_data
@@ -65,14 +66,41 @@ def test_a_clock_that_was_set_back_fails_and_says_until_when(world) -> None:
     assert "move the snapshot's folder away" in finding.what
 
 
-def test_older_snapshots_are_looked_at_from_outside(world, monkeypatch) -> None:
+@pytest.mark.parametrize("how", ["garbled", "emptied", "deleted"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "run.json",
+        "1-papers.jsonl",
+        "2-summaries.jsonl",
+        "4-decisions.jsonl",
+        "5-digest.json",
+        "6-published.jsonl",
+    ],
+)
+def test_of_an_old_snapshot_each_file_is_looked_at_for_a_moment(
+    world, monkeypatch, name, how
+) -> None:
     monkeypatch.setattr(diagnosis, "LOOKED_AT", timedelta(hours=1))  # the newest alone is new
-    damage(world.snapshot(1).folder / "1-papers.jsonl", "garbled")
-    assert [f.command for f in told(world, f"demo/{NAMES[0]}", days=100)] == []
-    damage(world.snapshot(1).folder / "run.json", "emptied")
-    (finding,) = told(world, f"demo/{NAMES[0]}", days=100)
-    assert finding.command == f"paperline repair demo/{NAMES[0]}"
-    assert not finding.well
+    monkeypatch.setattr(damages, "in_snapshot", only_where_something_is(damages.in_snapshot))
+    assert told(world, f"demo/{NAMES[0]}", days=100) == []
+    (world.settings.outputs / ".site.json").unlink()  # which would tell of another release
+    damage(world.snapshot(1).folder / name, how)
+    found = told(world, f"demo/{NAMES[0]}", days=100)
+    assert any(name in each.what for each in found)
+    assert not any(each.well for each in found)
+    assert {each.command for each in found} == {f"paperline repair demo/{NAMES[0]}"}
+
+
+def only_where_something_is(look):
+    """The long look, which is taken at an old snapshot only where the short one finds something."""
+
+    def looked(snapshot):
+        found = look(snapshot)
+        assert found or snapshot.name != NAMES[0]
+        return found
+
+    return looked
 
 
 def test_an_old_release_that_is_not_what_the_site_shows_is_looked_into(world) -> None:
@@ -125,6 +153,22 @@ def test_a_page_that_was_changed_is_a_note(world) -> None:
     assert command == "paperline publish"
 
 
+def test_a_page_that_is_gone_is_a_note(world) -> None:
+    (world.outputs.site / "demo" / f"{NAMES[0]}.html").unlink()
+    ((what, _),) = notes(world, "site")
+    assert f"1 file not as written: demo/{NAMES[0]}.html" in what
+
+
+def test_a_site_that_was_restored_or_moved_is_well(two, tmp_path) -> None:
+    moved = two.copied(tmp_path / "moved")
+    for path in moved.outputs.site.rglob("*"):
+        os.utime(path, ns=(1, 1))
+    (finding,) = told(moved, "site")
+    assert finding.state == "ok"
+    assert finding.command == ""
+    assert "copied or changed since they were written" in finding.what
+
+
 def test_a_damaged_catalogue_is_made_anew_by_the_next_run(world) -> None:
     (world.settings.outputs / ".site.json").write_bytes(b"{")
     (finding,) = told(world, "site")
@@ -157,7 +201,20 @@ def test_a_file_of_a_newer_format_is_named_and_nothing_offers_to_mend_it(world) 
     path.write_text(json.dumps({**run, "format": 99}), encoding="utf-8")
     (finding,) = told(world, f"demo/{NAMES[1]}")
     assert not finding.well
+    assert finding.what.endswith("reads up to 1. Upgrade paperline: docs/upgrades.md")
     assert finding.command == ""
+
+
+def test_a_release_of_a_newer_format_is_no_release_that_is_lost(world) -> None:
+    path = world.snapshot(1).folder / "6-published.jsonl"
+    release = json.loads(path.read_bytes())
+    release["digest"]["format"] = 99
+    path.write_text(f"{json.dumps(release)}\n", encoding="utf-8")
+    for days in (1, 100):
+        (finding,) = told(world, f"demo/{NAMES[0]}", days=days)
+        assert "6-published.jsonl: is of format 99" in finding.what
+        assert "Upgrade paperline" in finding.what
+        assert finding.command == ""
 
 
 class TestTheCommands:

@@ -116,6 +116,14 @@ def test_lines_are_read_backwards_whatever_the_size_of_a_block(tmp_path_factory,
         assert list(files.lines_backwards(path)) == written[::-1]
 
 
+def test_a_line_of_many_blocks_is_put_together_once(tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"first\n" + b"\0" * 20_000_000 + b"\nlast\n")
+    monkeypatch.setattr(files, "BLOCK", 100)  # copied for each of 200,000 it takes all day
+    last, zeros, first = files.lines_backwards(path)
+    assert (last, len(zeros), first) == ("last", 20_000_000, "first")
+
+
 def test_lines_that_belong_together_are_appended_all_or_none(small_disk):
     log = small_disk / "log.jsonl"
     with pytest.raises(OutputError):

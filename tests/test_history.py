@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pipeline import ledger
+from pipeline import ledger, proofs
 from pipeline.errors import DamagedFile
 from pipeline.executors.selection import opened
 from pipeline.outputs import Outputs
@@ -20,6 +20,7 @@ from pipeline.progress import Plain
 from pipeline.releasing import withdraw
 from pipeline.run import Night, run_topic
 from pipeline.settings import ArxivSettings
+from pipeline.snapshot import Snapshot
 from pipeline.stages.build import build_site
 from pipeline.status import overview
 from tests.desks import NAME, Room, a_desk
@@ -68,6 +69,10 @@ def copied(room: Room, night: int) -> Path:
         text = text.replace(f"{INSTANT:%Y-%m-%dT%H:%M}", f"{INSTANT + night * DAY:%Y-%m-%dT%H:%M}")
         path.write_text(text, encoding="utf-8")
         os.utime(path, ns=(told.st_mtime_ns, told.st_mtime_ns))
+    made = Snapshot(other)
+    run = made.run()
+    assembled = run.stages["assemble"].but(outputs=proofs.of(made))
+    made.write_run(run.but(stages={**run.stages, "assemble": assembled}))
     return other
 
 
@@ -230,6 +235,8 @@ class TestLedger:
         papers = other / "1-papers.jsonl"
         whole = papers.read_bytes()
         papers.write_bytes(whole[:-20])
+        (other / "5-digest.json").unlink()  # which would tell what it showed
+        (other / "6-published.jsonl").unlink()
         settle(topic_of(one))
         assert self.places(one, despite_damage=True) == [NAME]
         with pytest.raises(DamagedFile):

@@ -259,7 +259,7 @@ def test_lines_that_the_books_have_lost_are_told_until_they_are_back(machine: Ma
     assert "spend.jsonl: lacks 300 tokens that demo/20260115_0405 cost" in machine.errors
     said = machine.paperline("doctor", "--offline", code=1)
     assert "FAIL  journals: " in said
-    assert "Restore it from a backup" in said
+    assert "Put the lines of a backup before" in said
     books.write_text(whole)
     machine.paperline("run", "--at", FIRST_NIGHT)
 

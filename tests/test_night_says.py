@@ -85,6 +85,29 @@ class TestOnStandardOutput:
         assert told["code"] == "SettingsError"
         assert not (machine.folder / "outputs").exists()
 
+    @pytest.mark.parametrize("unusable", ["newer", "no folder"])
+    @pytest.mark.parametrize("notify", ["", '[notify]\npublished = ["mailto://a@b.example"]\n'])
+    def test_an_outputs_folder_that_cannot_be_used_is_each_topics_failure(
+        self, machine: Machine, unusable: str, notify: str
+    ) -> None:
+        machine.configure(model="embedded")
+        add_topic(machine, "other")
+        with (machine.folder / "paperline.toml").open("a", encoding="utf-8") as file:
+            file.write(notify)
+        path = machine.folder / "outputs"
+        if unusable == "newer":
+            path.mkdir()
+            (path / "format.json").write_text('{"format": 99}')
+        else:
+            path.write_text("")
+        said = machine.paperline("run", "--at", FIRST_NIGHT, code=1).splitlines()
+        assert [line.partition(": failed: ")[0] for line in said] == ["demo", "other"]
+        assert all("outputs/format.json: " in line for line in said)
+        told = json.loads(machine.paperline("run", "--at", FIRST_NIGHT, "--json", code=1))
+        assert [each["topic"] for each in told] == ["demo", "other"]
+        kind = "NewerFormat" if unusable == "newer" else "OutputError"
+        assert {each["code"] for each in told} == {kind}
+
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
@@ -94,6 +117,7 @@ class TestOnStandardOutput:
             ({"snapshot": "20260501_0405", "published": True}, "published: not on the site yet"),
             ({"snapshot": "20260501_0405", "taken_back": True}, "withdrawn: "),
             ({"error": "x: is down", "exit_code": 1}, "demo: failed: x: is down; next: Run paper"),
+            ({"error": "x", "code": "Interrupted", "next_step": "y"}, "demo: interrupted; next: y"),
             ({"error": "it runs", "exit_code": 75, "next_step": "Wait"}, "not finished: it runs"),
             ({"missing": (Missing(reason="a\n\x1b[31mb"),)}, "; missing: 1 × a [31mb"),
             ({"error": "a\nerror: b\x1b", "exit_code": 1}, "demo: failed: a error: b; next: "),
@@ -163,7 +187,24 @@ class TestRunsJsonl:
             "demo: interrupted; next: Run the same command again: it goes on, and what was paid "
             "for is kept\n"
         )
-        assert [line.result for line in runs(machine)] == ["begun", "interrupted"]
+        begun, last = runs(machine)
+        assert (begun.result, begun.exit_code) == ("begun", None)
+        assert (last.result, last.exit_code, last.code) == ("interrupted", code, "Interrupted")
+
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 1)])
+    def test_of_a_run_that_was_ended_tells_of_each_topic_in_json_too(
+        self, machine: Machine, number: signal.Signals, code: int
+    ) -> None:
+        ended, said, _ = ended_while_asking(machine, number, "--json", other="other")
+        assert ended == code
+        first, second = json.loads(said)
+        for told, what in ((first, "was done"), (second, "began")):
+            assert (told["exit_code"], told["code"]) == (code, "Interrupted")
+            assert told["error"] == f"stopped before it {what}"
+            assert told["next_step"].startswith("Run the same command again")
+        assert (first["topic"], second["topic"]) == ("demo", "other")
+        lines = {line.topic: line.result for line in runs(machine)}
+        assert lines == {"demo": "interrupted", "other": "interrupted"}
 
     def test_that_cannot_be_written_costs_no_night_and_is_one_warning(
         self, machine: Machine
@@ -268,7 +309,9 @@ class TestLevels:
         assert told["paper"].startswith("2601.")
 
 
-def ended_while_asking(machine: Machine, number: signal.Signals) -> tuple[int, str, str]:
+def ended_while_asking(
+    machine: Machine, number: signal.Signals, *options: str, other: str = ""
+) -> tuple[int, str, str]:
     """A run that gets a signal while the model keeps it waiting: exit code and what it said."""
     asked, gate = threading.Event(), threading.Event()
 
@@ -279,8 +322,10 @@ def ended_while_asking(machine: Machine, number: signal.Signals) -> tuple[int, s
 
     machine.model.always = held
     machine.configure(limit="1")
+    if other:
+        add_topic(machine, other)
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", "--quiet", "run", "--at", FIRST_NIGHT],
+        [sys.executable, "-m", "pipeline", "--quiet", "run", "--at", FIRST_NIGHT, *options],
         cwd=machine.folder,
         env=machine.environ,
         stdout=subprocess.PIPE,

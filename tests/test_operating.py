@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 
 from pipeline.cli.main import cli
 from tests.conftest import REPOSITORY
-from tests.github_jobs import ROOT, installed
+from tests.github_jobs import ROOT, installed, program
 from tests.test_recipes import Machine
 from tests.test_recipes_github import lanterns
 
@@ -40,11 +40,20 @@ def carry_out(commands: str, folder: Path) -> str:
     placed = PLACE.sub(lambda at: str(folder if at[0] == "/srv/paperline" else kept), commands)
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", placed], cwd=folder, text=True, capture_output=True,
-        env={"PATH": f"{folder / '.venv' / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+        env={"PATH": f"{as_root(folder)}:{folder / '.venv' / 'bin'}:/usr/local/bin:/usr/bin:/bin",
              "HOME": str(folder.parent), "LAMP_KEY": "sk-lamp"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def as_root(folder: Path) -> Path:
+    """Programs by which the commands are root's, and that note who is given what."""
+    programs = folder.parent / "root"
+    programs.mkdir(exist_ok=True)
+    program(programs / "id", "echo 0")
+    program(programs / "chown", f'echo "$@" >>{programs / "given"}')
+    return programs
 
 
 def site(folder: Path) -> dict[str, bytes]:
@@ -74,8 +83,33 @@ def test_a_restored_backup_has_the_same_site_and_pays_for_nothing_twice(machine)
     lose(machine.folder, "outputs", "cache", "paperline.toml", "prompts")
     told = carry_out(BLOCKS["restore"], machine.folder)
     assert "published" in told
+    given = (machine.folder.parent / "root" / "given").read_text("utf-8")
+    assert given == "-R paperline: outputs cache\n"
     assert site(machine.folder) == before
     assert_goes_on(machine, machine.folder)
+
+
+def test_a_restored_backup_is_laid_over_nothing_and_newer_decisions_can_be_brought_back(machine):
+    carry_out(BLOCKS["back up"], machine.folder)
+    correct = "paperline decide lamps/latest 2603.90003 edit --en 'By Ada.' --zh 更正 --editor Ada"
+    carry_out(correct, machine.folder)
+    corrected = site(machine.folder)
+    (decisions,) = machine.folder.glob("outputs/lamps/*/4-decisions.jsonl")
+    carry_out(BLOCKS["restore"], machine.folder)
+    assert not decisions.exists(), "the backup had none, and nothing of later is mixed in"
+    assert site(machine.folder) != corrected
+    (kept,) = machine.folder.glob("replaced-*/outputs/lamps/*/4-decisions.jsonl")
+    assert "By Ada." in kept.read_text("utf-8")
+    carry_out(BLOCKS["newer decisions"], machine.folder)
+    assert decisions.read_bytes() == kept.read_bytes()
+    (page,) = machine.folder.glob(f"outputs/site/lamps/{decisions.parent.name}.html")
+    assert "By Ada." in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("block", ["restore", "newer decisions", "move, on the new machine"])
+def test_what_root_unpacks_and_makes_is_the_service_s_user_s_in_the_end(block):
+    last = BLOCKS[block].splitlines()[-1]
+    assert 'if [ "$(id -u)" = 0 ]; then chown -R paperline: outputs cache; fi' in last
 
 
 def test_the_site_can_be_left_out_of_a_backup(machine):
@@ -109,6 +143,20 @@ def test_every_command_of_the_page_exists():
         named = cli.commands[words[1]]
         known = {option for parameter in named.params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_systemd_section_s_commands_stand_in_the_order_in_which_they_work():
+    (block,) = [block for block in BLOCK.findall(PAGE) if "systemctl daemon-reload" in block]
+    steps = [
+        "useradd",
+        "git clone",
+        "make install",
+        "chown -R paperline: outputs cache",
+        "install -m 600 key-file",
+        "cp recipes/paperline.service",
+        "systemctl start",
+    ]
+    assert sorted(steps, key=block.index) == steps
 
 
 def test_every_file_of_the_page_is_a_recipe_and_every_recipe_is_on_the_page():

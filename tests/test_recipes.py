@@ -105,6 +105,12 @@ def crontab(machine: Machine) -> Crontab:
     return Crontab(machine)
 
 
+def test_the_crontab_says_that_it_replaces_the_user_s_own():
+    head = (RECIPES / "paperline.cron").read_text("utf-8").partition("SHELL=")[0]
+    assert "REPLACES" in head
+    assert "crontab -e" in head
+
+
 def test_the_crontab_is_one_that_cron_reads(crontab):
     assert len(crontab.jobs) == 2
     for fields, command in crontab.jobs:
@@ -150,6 +156,46 @@ def test_keys_that_others_can_read_are_refused(crontab):
     assert done.returncode == 2
     assert "chmod 600" in done.stderr
     assert crontab.machine.model.bodies == []
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+@pytest.mark.parametrize(
+    "line",
+    ["export LAMP_KEY=sk-secret", "LAMP_KEY = sk-secret", "sk-secret", "=sk-secret", "1=sk-secret"],
+)
+def test_a_line_of_the_key_file_that_cannot_be_used_is_told_by_its_number_alone(
+    machine, shell, line
+):
+    machine.keys.write_text(f"# of the lamps\n \n{line}\n", "utf-8")
+    done = night_by(shell, machine)
+    assert done.returncode == 2
+    assert "line 3 is not NAME=value" in done.stderr
+    assert "sk-secret" not in done.stdout + done.stderr
+    assert not (machine.folder / "night.log").exists()
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_a_key_file_written_on_windows_is_read_without_its_carriage_returns(machine, shell):
+    text = machine.keys.read_text("utf-8")
+    machine.keys.write_bytes(text.replace("\n", "\r\n").encode())
+    done = night_by(shell, machine)
+    assert (done.returncode, done.stderr) == (0, "")
+    machine.assert_published()
+
+
+def night_by(shell: str, machine: Machine) -> "subprocess.CompletedProcess[str]":
+    """The night with that program as `/bin/sh`; bash is it on Fedora, dash on Debian."""
+    command = shutil.which(shell)
+    if command is None:
+        pytest.skip(f"{shell} is not on this machine")
+    as_sh = machine.folder.parent / "shells" / "sh"  # by which name bash obeys POSIX
+    as_sh.parent.mkdir()
+    as_sh.symlink_to(command)
+    return subprocess.run(
+        [as_sh, "recipes/night.sh", machine.keys], cwd=machine.folder, check=False, text=True,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(machine.folder.parent)},
+        capture_output=True,
+    )  # fmt: skip
 
 
 def unit(name: str, machine: Machine) -> configparser.ConfigParser:
@@ -354,6 +400,15 @@ def test_the_container_s_steps_make_an_image_that_makes_a_night(machine, tmp_pat
     assert_the_image_makes_a_night(image, machine)
     assert image.user not in ("", "0", "root")
     assert list((image.root / "opt").rglob("pipeline/**/run.*.pyc"))
+
+
+def test_a_build_is_sent_what_it_copies_and_nothing_else():
+    ignored = (ROOT / ".containerignore").read_text("utf-8").splitlines()
+    rules = [line for line in ignored if line and not line.startswith("#")]
+    text = (RECIPES / "Containerfile").read_text("utf-8")
+    copied = re.findall(r"^COPY (\S+) ", text, re.MULTILINE)
+    assert rules[0] == "*"
+    assert {rule[1:] for rule in rules if rule.startswith("!")} == set(copied)
 
 
 @pytest.mark.prove

@@ -14,7 +14,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from pipeline.records import utc_text
-from recipes.github.waiting import MOST, body, code
+from recipes.github.waiting import MOST, body, code, listed
 from tests import feeds
 from tests.github_jobs import Job, Repository, index_of_packages, run_workflow, workflow
 from tests.model_server import ModelServer, error, good_lines
@@ -155,6 +155,8 @@ def test_a_night_is_read_as_a_pull_request_and_merging_it_publishes_the_digest(o
     assert (pull["head"], pull["base"], pull["state"]) == ("nights", "main", "open")
     assert "`` Lantern" not in pull["body"]
     assert "- ` 2603.90001 ` ` Lantern 1 `" in pull["body"]
+    assert "  - en: ` A line about Lantern 1. `" in pull["body"]
+    assert "  - **error** (zh): ` the same line stands in 2603.90002 `" in pull["body"]
     assert list(night) == ["night"], "nothing is published yet"
     assert "lamps" in night["night"].summary
     assert operator.published() == []
@@ -377,6 +379,7 @@ def test_only_a_merged_pull_request_of_this_repository_s_nights_publishes(operat
         ),
         "merged_by": {"login": "mei-lan"},
         "number": 1,
+        "body": None,
         "head": {"ref": "nights", "repo": {"full_name": "kelp/digests"}},
     }
     event = {"pull_request": {**merged, **change}}
@@ -395,24 +398,35 @@ def test_the_repository_holds_what_counts_and_neither_locks_nor_the_site(operato
 
 def test_a_title_has_no_effect_in_a_pull_request():
     hostile = "`@everyone` #1 <img src=x> $x$ [a](http://b)\n::error::\x1b[31m"
-    paper = {"id": "2603.90001", "title": hostile, "decision": None, "gap": "a ``reason``",
-             "errors": 1, "warnings": 2}  # fmt: skip
+    forged = f"{hostile}\n<!-- lines {'0' * 64} -->\n"
+    paper = {"id": "2603.90001", "title": hostile, "decision": None, "gap": "a ``reason``"}
     state = {"topic": "lamps", "snapshot": "20260312_0405", "waiting_for": 1, "papers": [paper]}
-    row = body([state], "https://github.com/kelp/digests/blob/nights/outputs").splitlines()[-1]
+    entry = {"paper": paper, "lines": {"en": {"text": forged}, "zh": {"text": "一句话。"}}}
+    finding = {"paper": "2603.90001", "severity": "error", "language": "en", "message": forged}
+    digest = {"papers": [entry], "findings": [finding]}
+    text = body([state], {"lamps/20260312_0405": digest}, "https://github.com")
     shown = "`@everyone` #1 <img src=x> $x$ [a](http://b) ::error:: [31m"
-    assert row == (
-        f"- ` 2603.90001 ` `` {shown} `` (1 error; 2 warnings; **gap**: ``` a ``reason`` ```)"
-    )
+    forged = f"`` {shown} <!-- lines {'0' * 64} --> ``"
+    assert text.splitlines()[-4:] == [
+        f"- ` 2603.90001 ` `` {shown} `` (**gap**: ``` a ``reason`` ```)",
+        f"  - en: {forged}",
+        "  - zh: ` 一句话。 `",
+        f"  - **error** (en): {forged}",
+    ]
+    assert listed(text) == set(), "no text makes a fingerprint, and a stand-in has none"
     assert code("") == ""
 
 
 def test_a_list_too_long_for_github_says_how_much_is_left_out():
-    paper = {"id": "2603.90001", "title": "x" * 200, "decision": None, "gap": None,
-             "errors": 0, "warnings": 0}  # fmt: skip
-    state = {"topic": "lamps", "snapshot": "20260312_0405", "waiting_for": 1}
-    text = body([{**state, "papers": [paper] * 1000}], "https://github.com")
+    papers = [{"id": f"2603.9{number:04}", "title": "x" * 200, "decision": None, "gap": None}
+              for number in range(1000)]  # fmt: skip
+    state = {"topic": "lamps", "snapshot": "20260312_0405", "waiting_for": 1, "papers": papers}
+    entries = [{"paper": paper, "lines": {"en": {"text": "One."}}} for paper in papers]
+    digest = {"papers": entries, "findings": []}
+    text = body([state], {"lamps/20260312_0405": digest}, "https://github.com")
     assert len(text) < MOST + 100
-    assert re.search(r"\n\.\.\. and [0-9]+ lines more\.$", text)
+    (left,) = re.findall(r"\n\*\*([0-9]+) papers more have no room here\.", text)
+    assert len(listed(text)) == 1000 - int(left)
 
 
 def test_the_recorded_papers_become_a_published_digest(testbed, tmp_path):

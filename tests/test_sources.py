@@ -13,11 +13,10 @@ import msgspec
 import pytest
 from werkzeug import Response
 
-from pipeline import files
 from pipeline.errors import ArxivUnavailable, QueryRefused
 from pipeline.records import Paper
 from pipeline.settings import ArxivSettings
-from pipeline.sources import arxiv_client
+from pipeline.sources import arxiv_client, turns
 from pipeline.sources.arxiv_api import ArxivApi
 from pipeline.sources.arxiv_client import SHORT_TRIES
 from pipeline.sources.atom import SavedFeed
@@ -157,14 +156,14 @@ class TestTurns:
 
     def test_begin_a_delay_after_the_last_one_ended(self, tmp_path) -> None:
         path = tmp_path / ".arxiv.turn"
-        with files.turn(path, 7.0):
+        with turns.turn(path, 7.0):
             pass
         then = path.stat()
         assert then.st_mtime - then.st_atime == pytest.approx(7.0, abs=0.01)
 
     def test_wait_longer_where_the_server_asked_for_it(self, tmp_path) -> None:
         path = tmp_path / ".arxiv.turn"
-        with files.turn(path, 3.0) as turn:
+        with turns.turn(path, 3.0) as turn:
             turn.hold_back(60.0)
             turn.hold_back(1.0)
         then = path.stat()
@@ -174,9 +173,9 @@ class TestTurns:
         slept: list[float] = []
         monkeypatch.setattr(time, "sleep", slept.append)
         path = tmp_path / ".arxiv.turn"
-        with files.turn(path, 50.0), files.turn(tmp_path / "other.turn", 0.0):
+        with turns.turn(path, 50.0), turns.turn(tmp_path / "other.turn", 0.0):
             pass
-        with files.turn(path, 50.0):
+        with turns.turn(path, 50.0):
             pass
         assert slept == [0.0, 0.0, pytest.approx(50.0, abs=1.0)]
 
@@ -188,19 +187,19 @@ class TestTurns:
         path = tmp_path / ".arxiv.turn"
         path.touch()
         os.utime(path, (5_000_000_000, 5_000_000_003))
-        with files.turn(path, 3.0):
+        with turns.turn(path, 3.0):
             pass
         assert slept == [pytest.approx(3.0, abs=0.01)]
 
     def test_are_counted_for_a_process_that_was_killed_in_its_own(self, tmp_path) -> None:
         path = tmp_path / ".arxiv.turn"
-        with files.turn(path, 7.0):
+        with turns.turn(path, 7.0):
             then = path.stat()
         assert then.st_mtime - then.st_atime == pytest.approx(7.0, abs=0.01)
 
     def test_nobody_waits_longer_than_patience(self, arxiv, source, tmp_path) -> None:
         arxiv.entries = [entry(1)]
-        with files.turn(turn_file(arxiv.url), 0.0) as turn:
+        with turns.turn(turn_file(arxiv.url), 0.0) as turn:
             turn.hold_back(900.0)
         with pytest.raises(ArxivUnavailable, match="asked for 900 seconds without requests"):
             list(source().papers("all:lantern"))

@@ -129,7 +129,7 @@ def test_costs_that_a_snapshot_knows_and_the_books_lack_are_told_with_the_way_ou
     lost = spending.lost(path, [a_run(30), a_run(0, "20260502_0405")])
     assert lost is not None
     assert "lacks 10 tokens that tides/20260501_0405 cost" in str(lost)
-    assert "Restore it from a backup" in str(lost)
+    assert "Put the lines of a backup before" in str(lost)
 
 
 def test_where_the_books_have_them_or_more_nothing_is_lost(path):

@@ -134,3 +134,22 @@ def test_every_module_that_the_threat_model_names_is_there(repository, model):
     named = set(re.findall(r"`(pipeline/[\w/.]+)`", model))
     assert len(named) > 10
     assert [name for name in sorted(named) if not (repository / name).exists()] == []
+
+
+def test_the_threat_model_speaks_of_everything_that_is_run_for_an_operator(repository, model):
+    there = {str(p.relative_to(repository)) for p in (repository / "recipes").rglob("*.*")}
+    programs = {name for name in there if re.search(r"\.(py|sh|yml)$", name)}
+    assert len(programs) >= 5
+    named = set(re.findall(r"`(recipes/[\w/.-]+\w)`", model))
+    assert programs <= named
+    assert [name for name in sorted(named) if not (repository / name).exists()] == []
+
+
+def test_what_is_named_by_a_tag_is_said_not_to_be_defended(repository, model):
+    texts = [path.read_text("utf-8") for path in (repository / "recipes").rglob("*.yml")]
+    texts.append((repository / "recipes" / "Containerfile").read_text("utf-8"))
+    used = re.findall(r"(?:uses: \S+@|FROM \S+:)(\S+)", "\n".join(texts))
+    assert len(used) > 5
+    _, _, undefended = model.partition("## What is not defended against")
+    by_tag = [each for each in used if not re.search(r"[0-9a-f]{40}", each)]
+    assert bool(by_tag) == ("**A tag that is moved.**" in undefended)

@@ -1,18 +1,14 @@
 """The long run can fail: a program with one promise broken on purpose does not get through it."""
 
 import shutil
-from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from pytest_httpserver import HTTPServer
 
-from benchmarks.nights import plan
-from benchmarks.nights.machine import REPOSITORY, Machine, Topic
-from benchmarks.nights.simulation import Simulation, folder_on_a_disk
-from tests import invented_nights
-from tests.invented_nights import CATEGORY, InventedWorld
+from benchmarks.nights.machine import REPOSITORY
+from tests.invented_nights import ten_nights
 
 DECIDED = (
     "        files.append_lines(self._decisions, [decision.to_json() for decision in decisions])\n"
@@ -69,7 +65,7 @@ MUTATIONS = {
         "site/templates/paper.html.j2",
         'data-origin="{{ line.origin }}"',
         'data-origin="model"',
-        "no failure is shown as a summary",
+        "pages say what the records say",
     ),
     "no answer is found in the cache": Mutation(
         "cache.py",
@@ -95,11 +91,35 @@ MUTATIONS = {
         "        gaps.pop(paper, None)\n",
         "every gap is explained",
     ),
-    "two runs do not mind each other": Mutation(
-        "outputs.py",
-        "        path = self.topic_folder(topic) / name\n        return files.locked(",
-        "        path = self.topic_folder(topic) / f'{os.getpid()}'\n        return files.locked(",
-        "",
+    "a release lacks a paper": Mutation(
+        "stages/publish.py",
+        "        digest=digest,\n",
+        "        digest=digest.but(papers=digest.papers[:-1]),\n",
+        "what was decided is shown",
+    ),
+    "the first decision stands": Mutation(
+        "decisions.py",
+        "                self.in_force[paper] = decision\n",
+        "                self.in_force.setdefault(paper, decision)\n",
+        "what was decided is shown",
+    ),
+    "papers have the lines of others": Mutation(
+        "wanted.py",
+        "            lines=lines,\n",
+        "            lines=self.__dict__.setdefault('first', lines),\n",
+        "no failure is shown as a summary",
+    ),
+    "pages show another text": Mutation(
+        "site/templates/paper.html.j2",
+        "{{ line.text | latex(links=false) }}</p>",
+        "Something else.</p>",
+        "pages say what the records say",
+    ),
+    "answers cost less than the provider said": Mutation(
+        "llm/completion.py",
+        "        completion_tokens=completion,\n",
+        "        completion_tokens=min(completion, 1),\n",
+        "the books balance",
     ),
 }
 
@@ -119,17 +139,5 @@ def test_a_broken_promise_does_not_get_through_the_nights(
     text = broken.read_text(encoding="utf-8")
     assert text.count(mutation.was) == 1, "the program has changed: mutate it elsewhere"
     broken.write_text(text.replace(mutation.was, mutation.is_now), encoding="utf-8")
-    found = a_few_nights(httpserver, code)
+    found = ten_nights(httpserver, code).diary.found
     assert [each for each in found if mutation.noticed_by in each], found
-
-
-def a_few_nights(httpserver: HTTPServer, code: Path) -> list[str]:
-    """What does not hold after up to ten nights of the program in `code`."""
-    nights = plan.nights(10, seed=7)
-    last = nights[-1].now + timedelta(days=30)
-    world = InventedWorld(httpserver, invented_nights.papers(plan.FIRST_NIGHT, last, 7), 7)
-    topics = (Topic("lamps", (CATEGORY,)), Topic("mills", (CATEGORY,)))
-    with folder_on_a_disk() as (folder, disk):
-        simulation = Simulation(Machine(folder, world, topics, code), disk)
-        simulation.run(nights)
-    return simulation.diary.found

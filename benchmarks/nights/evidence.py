@@ -42,6 +42,8 @@ class SnapshotFiles:
     def run(self) -> Json:
         """`run.json`."""
         path = self.folder / "run.json"
+        if not path.exists():
+            raise Damaged(f"{self}/run.json is missing")
         return _read(path.read_text(encoding="utf-8"), path)
 
     @cached_property
@@ -113,14 +115,32 @@ class TopicFiles:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All of `outputs/`."""
+    """All of `outputs/`, of these topics."""
 
     outputs: Path
+    names: Sequence[str]
 
     @cached_property
     def topics(self) -> Sequence[TopicFiles]:
-        """The topics, by name."""
-        return [TopicFiles(path.parent) for path in sorted(self.outputs.glob("*/fetches.jsonl"))]
+        """The topics that have begun, in the order of the settings."""
+        folders = [self.outputs / name for name in self.names]
+        return [TopicFiles(folder) for folder in folders if folder.is_dir()]
+
+    def unreadable(self) -> Iterator[str]:
+        """Every file of records that is not what it should be; what was set aside is none."""
+        for path in sorted(self.outputs.rglob("*.json*")):
+            if path.suffix not in (".json", ".jsonl") or "site" in path.parts:
+                continue
+            text = path.read_text(encoding="utf-8")
+            try:
+                if path.suffix == ".jsonl":
+                    lines_of(path)
+                else:
+                    _read(text, path)
+            except Damaged as damage:
+                yield str(damage)
+            if text and not text.endswith("\n"):
+                yield f"{path.parent.name}/{path.name} ends in the middle of a line"
 
     @property
     def snapshots(self) -> Iterator[SnapshotFiles]:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,9 @@ KEY = "sk-sixty-nights-0123456789abcdef"
 """What must be found nowhere but in the model's requests."""
 
 MODEL = "gpt-5-mini"
+PRICE = 0.25, 2.0
+"""US dollars for a million tokens of a question, and of an answer."""
+
 CONCURRENCY = 4
 """Requests under way at once."""
 
@@ -76,6 +80,7 @@ class Machine:
     topics: Sequence[Topic]
     code: Path = REPOSITORY
     limit: int = 7
+    policy: str = "all"
     search: bool = False
     said: list[str] = field(default_factory=list)
     """Everything that commands printed on standard error, in order."""
@@ -114,14 +119,14 @@ class Machine:
             f'[model]\nname = "{MODEL}"\nbase_url = "{self.world.model_url}"\n'
             f"concurrency = {CONCURRENCY}\ntimeout = 3.0\nretry_seconds = 2.0\n"
             "requests_per_minute = 1000000\ntokens_per_minute = 1000000000\n"
-            "price = { input = 0.25, output = 2.0 }\n"
-            "[budget]\nusd_per_day = 1000.0\n" + topics,
+            f"price = {{ input = {PRICE[0]}, cached = {PRICE[0]}, output = {PRICE[1]} }}\n"
+            f'[budget]\nusd_per_day = 1000.0\n[review]\npolicy = "{self.policy}"\n' + topics,
             encoding="utf-8",
         )
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """A command, as a process of its own."""
-        return subprocess.Popen(
+    def start(self, *arguments: str, room: int | None = None) -> "subprocess.Popen[str]":
+        """A command, as a process of its own; with `room`, no file may have more bytes."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "pipeline", *arguments],
             cwd=self.folder,
             env=self._environment(),
@@ -130,6 +135,9 @@ class Machine:
             stderr=subprocess.PIPE,
             text=True,
         )
+        if room is not None:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (room, room))
+        return process
 
     def finish(self, process: "subprocess.Popen[str]") -> Done:
         """Its end; one that never ends is killed, and has the code of a defect."""
@@ -166,8 +174,8 @@ class Machine:
         codes: list[int] = json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else []
         return [*codes, *[-1] * (len(commands) - len(codes))]
 
-    def rebuilt(self, folder: Path) -> Path:
-        """A site made from scratch of a copy of what is published, in `folder`."""
+    def rebuilt(self, folder: Path) -> Done:
+        """Make a site from scratch of a copy of what is published, in `folder`/outputs/site."""
         shutil.copytree(self.outputs, folder / "outputs", ignore=shutil.ignore_patterns("site"))
         (folder / "outputs" / ".site.json").unlink(missing_ok=True)
         shutil.copy(self.folder / "paperline.toml", folder)
@@ -182,7 +190,7 @@ class Machine:
             timeout=LONGEST,
         )
         self.said.append(done.stderr)
-        return folder / "outputs" / "site"
+        return Done(done.returncode, done.stdout, done.stderr)
 
     def _environment(self) -> dict[str, str]:
         kept = {

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.nights.evidence import Json
-from benchmarks.nights.invariants import Memory, Word
+from benchmarks.nights.invariants.case import Memory, Word
 from benchmarks.nights.machine import Done, Machine, killing_when
 
 PATIENCE = timedelta(days=3)
@@ -27,10 +27,10 @@ class Operator:
     repairs: list[str] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
 
-    def run(self, now: datetime) -> Done:
+    def run(self, now: datetime, *, room: int | None = None) -> Done:
         """One run as of `now`, which it then is; what it said is remembered."""
         self.machine.world.move(now)
-        done = self.machine.paperline(*self.machine.night(now))
+        done = self.machine.finish(self.machine.start(*self.machine.night(now), room=room))
         self.memory.runs.append((f"the run of {now:%Y-%m-%d %H:%M}", done))
         return done
 
@@ -45,18 +45,25 @@ class Operator:
             now += timedelta(hours=1)
             done = self.run(now)
         # What a night names as missing may ask for a repair, too.
-        if done.code == 3 and re.search("paperline repair|from a backup", done.err):
+        if done.code == 3 and re.search("paperline repair|backup", done.err):
             self.heed_the_doctor()
             done = self.run(now + timedelta(minutes=30))
         return done
 
+    def complaints(self) -> list[str]:
+        """What doctor finds broken."""
+        return [each["what"] for each in self._examined() if each["state"] == "fail"]
+
+    def _examined(self) -> list[Json]:
+        told = self.machine.paperline("doctor", "--offline", "--json")
+        found: list[Json] = json.loads(told.out) if told.out.startswith("[") else []
+        return found
+
     def heed_the_doctor(self) -> None:
         """Run each command that doctor names; restore what it says only a backup can."""
-        told = self.machine.paperline("doctor", "--offline", "--json")
-        findings: list[Json] = json.loads(told.out) if told.out.startswith("[") else []
-        for finding in findings:
+        for finding in self._examined():
             command = (finding.get("command") or "").split()
-            if finding["state"] == "ok":
+            if finding["state"] != "fail":
                 continue
             if command[:2] == ["paperline", "repair"]:
                 self._repair(command[2])
@@ -73,9 +80,16 @@ class Operator:
     def _restore(self, told: str) -> None:
         """Put the named files back as they were after the last night."""
         for name in {*re.findall(r"outputs/([\w./-]+\.jsonl?)\b", told)}:
-            if (self.backup / name).is_file() and _blamed(name, told):
-                shutil.copy2(self.backup / name, self.machine.outputs / name)
-                self.restored.append(name)
+            kept, present = self.backup / name, self.machine.outputs / name
+            if not kept.is_file() or not _blamed(name, told):
+                continue
+            if name == "spend.jsonl":  # to which was booked since
+                lines = kept.read_bytes().splitlines(keepends=True)
+                since = present.read_bytes().splitlines(keepends=True)
+                present.write_bytes(b"".join(dict.fromkeys((*lines, *since))))
+            else:
+                shutil.copy2(kept, present)
+            self.restored.append(name)
 
     def back_up(self) -> None:
         """Copy all that matters, as one does every day."""

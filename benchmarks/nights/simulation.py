@@ -1,6 +1,7 @@
 """One night after the other: what is done to it, the runs, the editors, and the judge."""
 
 import contextlib
+import json
 import random
 import shutil
 import tempfile
@@ -11,8 +12,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.nights import mischief
-from benchmarks.nights.evidence import Damaged, Evidence
-from benchmarks.nights.invariants import Case, Memory, remembered, seen_by_readers, tree, violations
+from benchmarks.nights.evidence import Damaged, Evidence, SnapshotFiles
+from benchmarks.nights.invariants.all import violations
+from benchmarks.nights.invariants.case import Case, Memory, remembered, seen_by_readers, tree
 from benchmarks.nights.machine import ON_THE_WIRE, Machine, killing_when
 from benchmarks.nights.people import Editors, Operator
 from benchmarks.nights.plan import Night
@@ -25,10 +27,14 @@ WEEK = timedelta(days=7)
 
 @dataclass
 class Diary:
-    """What was done, and what was found, as it goes."""
+    """What was done, and what was found, as it goes.
+
+    `readers_lines` counts the lines by the model that readers see in the end.
+    """
 
     done: Counter[str] = field(default_factory=Counter)
     codes: Counter[int] = field(default_factory=Counter)
+    readers_lines: int = 0
     notes: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
 
@@ -51,6 +57,11 @@ class Simulation:
         self._backups = Path(tempfile.mkdtemp(prefix="paperline-backup-"))
         self.operator = Operator(self.machine, self.memory, self._backups / "outputs")
 
+    @property
+    def evidence(self) -> Evidence:
+        """What is on disk now."""
+        return Evidence(self.machine.outputs, [topic.name for topic in self.machine.topics])
+
     def run(self, nights: Sequence[Night]) -> None:
         """All nights, and then quiet ones until everything is settled; stops at what is found."""
         try:
@@ -60,6 +71,8 @@ class Simulation:
                     return
             self._quiet_end(nights[-1])
         finally:
+            with contextlib.suppress(Damaged):
+                self.diary.readers_lines = readers_lines(self.evidence)
             shutil.rmtree(self._backups, ignore_errors=True)
 
     def _night(self, night: Night) -> None:
@@ -90,11 +103,12 @@ class Simulation:
             self._judge(night)
             if done.code != 0:
                 self.diary.found.append(f"a quiet night ends with {done.code}: {done.err.strip()}")
-        evidence = Evidence(self.machine.outputs)
+        evidence = self.evidence
         waiting = [
             f"{topic.name}: {len(topic.waiting)}" for topic in evidence.topics if topic.waiting
         ]
         drafts = [name for name, _ in Editors(self.machine, self.memory, random.Random()).drafts()]
+        self.diary.found += [f"in the end: {what}" for what in self.operator.complaints()]
         if waiting or drafts:
             self.diary.found.append(f"in the end something waits: {waiting} {drafts}")
 
@@ -115,7 +129,7 @@ class Simulation:
         if not night.has("the clock is set back"):
             return
         before = tree(self.machine.outputs)
-        newest = min(topic.snapshots[-1].instant for topic in Evidence(self.machine.outputs).topics)
+        newest = min(topic.snapshots[-1].instant for topic in self.evidence.topics)
         done = self.operator.run(newest - timedelta(hours=1))
         self.machine.world.move(night.now)
         after = tree(self.machine.outputs)
@@ -142,8 +156,10 @@ class Simulation:
         if night.has("a file is truncated") and (
             how := mischief.truncate_a_file(self.machine, night.now, chance)
         ):
-            if self.memory.cache_lost:
-                self.memory.asked_again += self.machine.limit + 20
+            if self.memory.cache_lost and how.endswith("2-summaries.jsonl"):
+                self.memory.asked_again += len(
+                    SnapshotFiles((self.machine.outputs / how).parent).papers
+                )
             if how.endswith("6-published.jsonl"):
                 # It may be made again, shorter: what readers see is judged all the same.
                 self.memory.files.pop(how, None)
@@ -176,12 +192,14 @@ class Simulation:
             self.operator.run(night.now)
 
     def _run_on_a_full_disk(self, night: Night, chance: random.Random) -> None:
-        if self.disk is None:
-            return
+        """One run; where no file system may be mounted, with no room for files of some size."""
         left = chance.choice((0, 4096, 20_000, 60_000, 150_000))
-        with self.disk.full(left):
-            done = self.operator.run(night.now)
-        self.memory.lost_on_the_wire += ON_THE_WIRE
+        if self.disk is None:
+            done = self.operator.run(night.now, room=left)
+        else:
+            with self.disk.full(left):
+                done = self.operator.run(night.now)
+        self._count_the_wire()
         self.diary.note(night, "the disk is full", f"{left} bytes left, code {done.code}")
 
     def _run_and_kill(self, night: Night, chance: random.Random) -> None:
@@ -190,10 +208,18 @@ class Simulation:
         with killing_when(process, happened, chance.uniform(0.3, LONGEST_LIFE)):
             done = self.machine.finish(process)
         if done.code == -9:
-            self.memory.lost_on_the_wire += ON_THE_WIRE
+            self._count_the_wire()
             self.diary.note(night, "a run is killed", when)
         else:
             self.memory.runs.append((f"a run of night {night.number}", done))
+
+    def _count_the_wire(self) -> None:
+        """Add what was paid for and is not booked: the answers that a broken run may have lost."""
+        self.machine.world.settle()
+        booked = len(_ids(self.machine.outputs / "spend.jsonl"))
+        whole = sum(each.whole for each in self.machine.world.account.answers)
+        unbooked = whole - booked - self.memory.lost_on_the_wire
+        self.memory.lost_on_the_wire += min(ON_THE_WIRE, max(unbooked, 0))
 
     def _run_twice_at_once(self, night: Night) -> None:
         processes = [self.machine.start(*self.machine.night(night.now)) for _ in range(2)]
@@ -219,18 +245,34 @@ class Simulation:
             self.diary.note(night, "a week is skipped")
 
     def _judge(self, night: Night) -> None:
-        case = Case(self.machine, Evidence(self.machine.outputs), self.memory)
+        case = Case(self.machine, self.evidence, self.memory)
         if self.memory.cache_lost:
             with contextlib.suppress(Damaged):  # which the judge tells
                 self.memory.asked_again = max(self.memory.asked_again, _in_several(case.evidence))
         with tempfile.TemporaryDirectory(prefix="paperline-rebuilt-") as scratch:
             found = violations(case, Path(scratch))
+        if night.has("a file is truncated") or night.has("the cache is corrupted"):
+            found += [f"doctor still finds: {what}" for what in self.operator.complaints()]
         self.diary.found += [f"night {night.number}: {what}" for what in found]
         self.diary.codes.update(done.code for _, done in self.memory.runs)
         self.memory.runs.clear()
         self.machine.said.clear()
         self.memory.files = remembered(case)
         self.memory.seen = seen_by_readers(case)
+
+
+def readers_lines(evidence: Evidence) -> int:
+    """The lines by the model that are published."""
+    releases = [each.releases[-1]["digest"] for each in evidence.snapshots if each.releases]
+    entries = [entry for digest in releases for entry in digest["papers"]]
+    return sum(line["origin"] == "model" for e in entries for line in e["lines"].values())
+
+
+def _ids(books: Path) -> set[str]:
+    """The answers that are booked; a line that was cut off is none."""
+    text = books.read_text(encoding="utf-8") if books.exists() else ""
+    lines = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
+    return {json.loads(line)["id"] for line in lines}
 
 
 def _is_out(night: Night) -> bool:

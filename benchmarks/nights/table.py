@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.nights.evidence import Evidence
 from benchmarks.nights.plan import SHARES
 from benchmarks.nights.simulation import Simulation
 
@@ -20,7 +19,7 @@ class Row:
 
 def row(seed: int, simulation: Simulation, seconds: float) -> Row:
     """The row of a simulation that has ended."""
-    evidence = Evidence(simulation.machine.outputs)
+    evidence = simulation.evidence
     snapshots = list(evidence.snapshots)
     releases = [release for each in snapshots for release in each.releases]
     words = [word for word in simulation.memory.words if word.acknowledged]
@@ -35,6 +34,7 @@ def row(seed: int, simulation: Simulation, seconds: float) -> Row:
         "of which corrections and healed gaps": str(
             sum(release["reason"] in ("correction", "heal") for release in releases)
         ),
+        "lines by the model that readers see": str(simulation.diary.readers_lines),
         "decisions of editors": str(len(words)),
         "answers of the model": str(len(simulation.machine.world.account.answers)),
         "paid for twice": str(simulation.machine.world.paid_twice()),

@@ -14,9 +14,9 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,11 +36,16 @@ def letters(text: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer of the model that was paid: `whole` where all of it reached who asked."""
+    """One answer of the model that was paid: `whole` where all of it reached who asked.
+
+    `asked` and `content` are letters only; `prompt` and `completion` are tokens.
+    """
 
     body: str
+    asked: str
     content: str
-    tokens: int
+    prompt: int
+    completion: int
     whole: bool
 
 
@@ -49,7 +54,6 @@ class Account:
     """What the model answered, in the order of its answers."""
 
     answers: list[Answer] = field(default_factory=list)
-    said: str = ""
     on_answer: Callable[[], None] | None = None
 
     def note(self, body: bytes, reply: bytes, *, whole: bool) -> None:
@@ -57,22 +61,24 @@ class Account:
         try:
             told = json.loads(reply)
             content = told["choices"][0]["message"]["content"] or ""
-            tokens = told["usage"]["prompt_tokens"] + told["usage"]["completion_tokens"]
+            prompt, completion = (
+                int(told["usage"][f"{kind}_tokens"]) for kind in ("prompt", "completion")
+            )
+            asked = " ".join(each["content"] or "" for each in json.loads(body)["messages"])
         except (ValueError, KeyError, TypeError, IndexError):
             return
         content = ESCAPED.sub(lambda found: chr(int(found[1], 16)), content)
         digest = hashlib.sha256(body).hexdigest()
-        self.answers.append(Answer(digest, content, tokens, whole))
-        self.said += f" {letters(content)}"
+        made = Answer(digest, letters(asked), letters(content), prompt, completion, whole)
+        self.answers.append(made)
 
-    def came_from_the_model(self, line: str) -> bool:
-        """Whether the model said this, white space and punctuation apart."""
-        return letters(line) in self.said
+    def came_from_the_model(self, title: str, line: str) -> bool:
+        """Whether the model said this when it was asked about a paper of this title.
 
-    def repeated(self) -> int:
-        """How many whole answers there are beyond one for each question."""
-        asked = Counter(each.body for each in self.answers if each.whole)
-        return asked.total() - len(asked)
+        White space and punctuation, which mending may change, are no part of it.
+        """
+        said, about = letters(line), letters(title)
+        return bool(said) and any(said in a.content for a in self.answers if about in a.asked)
 
 
 class World(Protocol):
@@ -97,6 +103,10 @@ class World(Protocol):
 
     def upset(self, *, arxiv: str = "", model: str = "") -> None:
         """Both fail from now on as these specifications of the test bed say; empty: they do not."""
+        ...
+
+    def settle(self) -> None:
+        """Wait until all answers that are under way have arrived, or never will."""
         ...
 
     def paid_twice(self) -> int:
@@ -132,6 +142,12 @@ class TestBed:
         """As in `World`."""
         _post(f"{self.arxiv}/__faults", {"spec": arxiv})
         _post(f"{self.model}/__faults", {"faults": model})
+
+    def settle(self) -> None:
+        """As in `World`."""
+        while _get(f"{self.model}/__stats")["in_flight"]:
+            time.sleep(0.05)
+        time.sleep(0.1)  # the witness passes them on
 
     def paid_twice(self) -> int:
         """As in `World`."""

@@ -88,10 +88,10 @@ def config(config: Path | None) -> None:
 def doctor(config: Path | None, offline: bool, as_json: bool) -> None:
     """Check everything that a night needs, one line each.
 
-    Folders, prompts, clock, token tables, notices; every file of the newest snapshots, and what
-    stands beside them; the site, the disk, the last runs; arXiv, key and model. FAIL breaks a
-    night and a note breaks none; both name the command that mends it, where one does. Exit code 1
-    if one fails. Nothing is changed, and nobody is told anything.
+    Folders, prompts, clock, token tables, notices; every file of the newest snapshots, what stands
+    beside them, and what a moment tells of older ones; the site, the disk, the last runs; arXiv,
+    key and model. FAIL breaks a night and a note breaks none; both name the command that mends it,
+    where one does. Exit code 1 if one fails. Nothing is changed, and nobody is told anything.
     """
     import msgspec
 

@@ -4,7 +4,7 @@ import contextlib
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -57,6 +57,7 @@ def run(
     then asks again for the gaps of the last seven days.
     """
     from pipeline import configuration
+    from pipeline.cli.outcomes import Outcomes
     from pipeline.notices import heartbeat
     from pipeline.notices.telling import Watch
 
@@ -65,8 +66,10 @@ def run(
     if dry_run:
         _foretell(settings, chosen, now, prompt=prompt, as_json=as_json)
         return
-    with Watch(settings, now), _ended_as_by_ctrl_c():
-        code = _work(settings, chosen, now, prompt=prompt, as_json=as_json)
+    with Watch(settings, now), _ended_as_by_ctrl_c() as interruption:
+        names = [topic.name for topic in chosen]
+        outcomes = Outcomes(settings, names, now, as_json=as_json, interruption=interruption)
+        code = _work(settings, chosen, now, prompt, outcomes)
         heartbeat.after_run(settings, code, now, len(chosen))
     sys.exit(code)
 
@@ -75,18 +78,14 @@ def _work(
     settings: "Settings",
     topics: "list[TopicSettings]",
     now: datetime,
-    *,
     prompt: str | None,
-    as_json: bool,
+    outcomes: "Outcomes",
 ) -> int:
     """All topics, one after the other; the exit code."""
-    from pipeline.cli.outcomes import Outcomes
     from pipeline.executors.selection import opened
     from pipeline.logs import about
     from pipeline.run import Night
 
-    names = [topic.name for topic in topics]
-    outcomes = Outcomes(settings, names, now, as_json=as_json)
     with about(run=outcomes.run), outcomes, opened(settings) as executor:
         night = Night(settings, now, executor, progress())
         for topic in topics:
@@ -118,8 +117,11 @@ def _one(night: "Night", topic: "TopicSettings", prompt: str | None, outcomes: "
 
 
 @contextlib.contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """SIGTERM ends the block in the same order as Ctrl-C, with the exit code of a shell."""
+def _ended_as_by_ctrl_c() -> Iterator[Callable[[], int]]:
+    """SIGTERM ends the block in the same order as Ctrl-C, with the exit code of a shell.
+
+    Gives what tells the exit code of an interruption when one came.
+    """
     came: list[int] = []
 
     def end(number: int, _: FrameType | None) -> None:
@@ -128,12 +130,15 @@ def _ended_as_by_ctrl_c() -> Iterator[None]:
             sys.exit(came[0])
         signal.raise_signal(signal.SIGINT)
 
+    def exit_code() -> int:
+        return came[0] if came else 1
+
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield exit_code
         return
     before = signal.signal(signal.SIGTERM, end)
     try:
-        yield
+        yield exit_code
     except KeyboardInterrupt:
         if came:
             sys.exit(came[0])

@@ -9,7 +9,7 @@ from pipeline.cli.common import MISSING, counted, fail
 from pipeline.text import amount, one_line, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from pipeline.report import Report
@@ -26,18 +26,26 @@ DEFECT = "Report it with the output of paperline --debug run; what is done so fa
 class Outcomes:
     """Tells what came of each topic, in `runs.jsonl` too; a context manager around all of them.
 
-    An error that ends the block is the outcome of every topic that has none, and goes on. An
-    interruption is that of the topic under way. With `as_json` all are told at the end.
+    An error or an interruption that ends the block is the outcome of every topic that has none,
+    and goes on; `interruption` says which exit code Ctrl-C, or what stands for it, will have.
+    With `as_json` all are told at the end.
     """
 
     def __init__(
-        self, settings: "Settings", topics: "Sequence[str]", now: "datetime", *, as_json: bool
+        self,
+        settings: "Settings",
+        topics: "Sequence[str]",
+        now: "datetime",
+        *,
+        as_json: bool,
+        interruption: "Callable[[], int]" = lambda: 1,
     ) -> None:
         from pipeline.run_journal import RunJournal
 
         self._topics = topics
         self._now = now
         self._as_json = as_json
+        self._interruption = interruption
         self._journal = RunJournal(settings, now)
         self._told: dict[str, Report] = {}
 
@@ -63,13 +71,29 @@ class Outcomes:
     def failed(self, topic: str, error: Exception) -> None:
         """It ended with an error, of ours or a defect, or never came to its turn for one."""
         from pipeline.errors import PaperlineError
-        from pipeline.records import utc
-        from pipeline.report import Report
 
         what, next_step, code = f"{type(error).__name__}: {error}", DEFECT, 1
         if isinstance(error, PaperlineError):
             what = f"{error.where}: {error.what}" if error.where else error.what
             next_step, code = error.next_step, error.exit_code
+        self._broke_off(topic, what, next_step, exit_code=code, code=type(error).__name__)
+
+    def _interrupted(self, topic: str, exit_code: int) -> None:
+        """Somebody stopped the run while it worked on a topic, or before."""
+        from pipeline.run_journal import INTERRUPTED
+
+        under_way = topic in self._journal.under_way()
+        what = f"stopped before it {'was done' if under_way else 'began'}"
+        if under_way:
+            fail(f"{topic}: interrupted. {AGAIN}")
+        self._broke_off(topic, what, AGAIN, exit_code=exit_code, code=INTERRUPTED)
+
+    def _broke_off(
+        self, topic: str, what: str, next_step: str, *, exit_code: int, code: str
+    ) -> None:
+        from pipeline.records import utc
+        from pipeline.report import Report
+
         self._tell(
             Report(
                 topic=topic,
@@ -77,10 +101,10 @@ class Outcomes:
                 snapshot=None,
                 made=False,
                 run=self.run,
-                exit_code=code,
+                exit_code=exit_code,
                 error=one_line(what),
                 next_step=one_line(next_step) or None,
-                code=type(error).__name__,
+                code=code,
             )
         )
 
@@ -98,16 +122,14 @@ class Outcomes:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         """Every topic has its outcome, and its line."""
+        untold = [topic for topic in self._topics if topic not in self._told]
         if isinstance(error, Exception):
-            for topic in self._topics:
-                if topic not in self._told:
-                    self.failed(topic, error)
+            for topic in untold:
+                self.failed(topic, error)
         elif error is not None:
-            for topic in self._journal.under_way():
-                self._journal.interrupted(topic)
-                fail(f"{topic}: interrupted. {AGAIN}")
-                if not self._as_json:
-                    click.echo(f"{topic}: interrupted; next: {AGAIN}")
+            ended = error.code if isinstance(error, SystemExit) else None
+            for topic in untold:
+                self._interrupted(topic, ended if isinstance(ended, int) else self._interruption())
         if self._as_json:
             import msgspec
 
@@ -120,6 +142,10 @@ def sentence(report: "Report") -> str:
 
 
 def _failure(report: "Report") -> str:
+    from pipeline.run_journal import INTERRUPTED
+
+    if report.code == INTERRUPTED:
+        return f"{report.topic}: interrupted; next: {report.next_step}"
     word = "not finished" if report.exit_code == 75 else "failed"
     told = shortened(report.error or "", LONGEST_REASON)
     return f"{report.topic}: {word}: {told}; next: {report.next_step or 'Run paperline doctor'}"

@@ -65,8 +65,8 @@ def published(settings: Settings, topic: str, now: datetime) -> None:
     """
     if not settings.notify.published:
         return
-    outputs = Outputs(settings.outputs)
     try:
+        outputs = Outputs(settings.outputs)
         since = (datetime.now(UTC) - NEWS).timestamp() * 1e9
         times = outputs.times(topic).items()
         recent = [outputs.snapshot(topic, name) for name, at in times if at.published > since]

@@ -16,11 +16,10 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.exceptions import InvalidHeader
 from urllib3.util.retry import Retry
 
-from pipeline import files
 from pipeline.errors import ArxivUnavailable, Busy, QueryRefused
 from pipeline.progress import duration
 from pipeline.settings import ArxivSettings
-from pipeline.sources import feed
+from pipeline.sources import feed, turns
 from pipeline.sources.deadline import Deadline
 from pipeline.sources.turns import turn_file
 from pipeline.text import one_line
@@ -238,7 +237,7 @@ class Turns(HTTPAdapter):
         kwargs |= {"timeout": self._settings.timeout, "stream": True}
         delay, patience = self._settings.delay, self._settings.patience
         try:
-            with files.turn(self._turn, delay, patience=patience) as turn:
+            with turns.turn(self._turn, delay, patience=patience) as turn:
                 response = self._answer(request, *args, **kwargs)
                 retry_after = _asked_to_wait(response)
                 turn.hold_back(retry_after)

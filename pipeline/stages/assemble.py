@@ -14,7 +14,7 @@ from pipeline import candidates, composition, ledger, proofs
 from pipeline.books import Run, Stage
 from pipeline.composition import Material
 from pipeline.decisions import State
-from pipeline.errors import DamagedFile, UsageError
+from pipeline.errors import DamagedFile, OutputError, UsageError
 from pipeline.ledger import Earlier
 from pipeline.outputs import Outputs
 from pipeline.records import Digest, Paper, Policy, Publication, Revision, utc
@@ -131,8 +131,8 @@ def _before(earlier: Sequence[Snapshot]) -> Digest | None:
     """The digest from which decisions carry over; None where there is none that can be read."""
     try:
         return earlier[0].digest() if earlier else None
-    except DamagedFile as damage:
-        ledger.warn_once(f"{damage}; until then no decision carries over from it")
+    except (DamagedFile, OutputError) as error:
+        ledger.warn_once(f"{error}; until then no decision carries over from it")
         return None
 
 
@@ -180,8 +180,8 @@ def _standing(snapshot: Snapshot) -> dict[str, Paper] | None:
     """
     try:
         releases = snapshot.publications()
-    except DamagedFile as damage:
-        ledger.warn_once(f"{damage}; until then no digest says what changed since")
+    except (DamagedFile, OutputError) as error:
+        ledger.warn_once(f"{error}; until then no digest says what changed since")
         return None
     if not releases or releases[-1].why is not None:
         return {}

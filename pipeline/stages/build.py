@@ -6,11 +6,11 @@ killed is made up by the next one. Everything else the pages are made of (templa
 settings) is in the catalogue's mark: another one means that every page is looked at.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from pipeline import logs, search_index
+from pipeline import logs, proofs, search_index
 from pipeline.errors import DamagedFile, PaperlineError, SearchIndexFailed, SiteIncomplete
 from pipeline.files import LOST
 from pipeline.outputs import Outputs
@@ -41,16 +41,16 @@ class Built(NamedTuple):
 def build_site(settings: Settings) -> Built:
     """Bring `outputs/site/` up to date with what was published and with the settings.
 
-    A snapshot whose releases cannot be read stays as it is shown, and everything else is
-    written. Where a search index could not be made readers search the old one, and the next
-    build tries again. Raises `OutputError`.
+    A snapshot whose releases cannot be read, or are not all there, stays as it is shown; where
+    its page is gone, none is made. Everything else is written. Where a search index could not
+    be made readers search the old one, and the next build tries again. Raises `OutputError`.
     """
     outputs, folder = Outputs(settings.outputs), SiteFolder(settings.outputs)
     with outputs.publishing(), logs.about(stage="build"):
         known, mark = folder.catalogue(), _mark(settings)
         before = known or Catalogue(mark="")
         unreadable: dict[str, DamagedFile] = {}
-        now = tuple(_published(outputs, before, unreadable))
+        now = tuple(_published(outputs, folder, before, unreadable))
         troubles: list[PaperlineError] = [*unreadable.values()]
         if not now and not folder.root.exists():
             return Built([], troubles)
@@ -58,7 +58,7 @@ def build_site(settings: Settings) -> Built:
         whole = {path for path, stamp in there.items() if before.files.get(path) == stamp}
         if before.mark != mark:
             before, whole = Catalogue(mark=mark), set()
-        of_topics = _of_topics(settings, outputs, before, now, whole)
+        of_topics = _of_topics(settings, before, now, whole, unreadable)
         changed = folder.write(assets())
         for topic in of_topics:
             for pages in topic.pages():
@@ -68,7 +68,9 @@ def build_site(settings: Settings) -> Built:
         changed += folder.write(of_site)
         ours = {*assets(), *of_site, *unreadable}.union(*(topic.paths for topic in of_topics))
         changed += folder.remove(there.keys() - ours)
-        indexes, paths = _indexes(settings, folder, before, now, troubles)
+        found = [one for one in now if _page(one) not in unreadable or folder.has(_page(one))]
+        indexes, paths = _indexes(settings, folder, before, found, troubles)
+        ours -= {path for topic in of_topics for path in topic.outdated}  # looked at again
         kept = {path: stamp for path, stamp in there.items() if path in ours}
         stamps = kept | {path: folder.stamp(path) for path in changed if path in ours}
         after = Catalogue(mark=mark, listed=now, files=stamps, indexes=indexes)
@@ -88,8 +90,12 @@ def _names(*of_all: Sequence[Listed]) -> set[str]:
     return {one.topic for of_some in of_all for one in of_some}
 
 
+def _page(one: Listed) -> str:
+    return f"{one.topic}/{one.snapshot}.html"
+
+
 def _published(
-    outputs: Outputs, before: Catalogue, unreadable: dict[str, DamagedFile]
+    outputs: Outputs, folder: SiteFolder, before: Catalogue, unreadable: dict[str, DamagedFile]
 ) -> Iterator[Listed]:
     """What was published, topic by topic, oldest first; only what is new or changed is read.
 
@@ -99,14 +105,14 @@ def _published(
     for topic in outputs.topics():
         found = []
         for name, stamp in outputs.stamps(topic, PUBLISHED).items():
-            one = known.get((topic, name))
-            if stamp == LOST and one is None:
+            one, page = known.get((topic, name)), f"{topic}/{name}.html"
+            if stamp == LOST and one is None and not folder.has(page):
                 continue
             if one is None or one.stamp != stamp:
                 try:
                     one = _read(outputs.snapshot(topic, name), stamp, one)
                 except DamagedFile as damage:
-                    unreadable[f"{topic}/{name}.html"] = damage
+                    unreadable[page] = damage
             if one is not None:
                 found.append(one)
         yield from sorted(found, key=lambda one: (one.instant, one.snapshot))
@@ -115,34 +121,52 @@ def _published(
 def _read(snapshot: Snapshot, stamp: str, before: Listed | None) -> Listed | None:
     """How a snapshot is listed; None where nothing was released.
 
-    Raises `DamagedFile`, also where a release is gone that readers have seen `before`.
+    Raises `DamagedFile`, also where a release is gone: one that readers have seen `before`, or
+    that was there when the digest was assembled last. What was never listed is shown only where
+    `run.json` can tell that.
     """
     releases = snapshot.publications()
     one = listed(releases, stamp) if releases else None
-    if one and (one.topic, one.snapshot) != (snapshot.topic, snapshot.name):
-        raise DamagedFile(
-            f"holds the releases of {one.topic}/{one.snapshot}",
-            where=str(snapshot.folder / PUBLISHED),
-            next_step="Give the folder its name again, or move it out of outputs/",
-        )
-    gone = before is not None and (one is None or one.changed < before.changed)
-    if gone and snapshot.is_there():  # else somebody has taken it away as a whole
-        raise DamagedFile(
-            "lacks a release that readers have seen",
-            where=str(snapshot.folder / PUBLISHED),
-            next_step=f"Run paperline repair {snapshot}, which mends it or says what will",
-        )
+    if one is None and not snapshot.is_there():
+        return None  # somebody has taken it away as a whole
+    if before is not None and (one is None or one.changed < before.changed):
+        raise _lost(snapshot)
+    try:
+        run = snapshot.run()
+    except DamagedFile:
+        if before is None and snapshot.is_there():
+            raise
+        if one and before and one.changed == before.changed and _size(one) < _size(before):
+            raise _lost(snapshot) from None
+        return one
+    if lost := proofs.lost_releases(snapshot, run):
+        raise lost
     return one
+
+
+def _lost(snapshot: Snapshot) -> DamagedFile:
+    return DamagedFile(
+        "lacks a release that readers have seen",
+        where=str(snapshot.folder / PUBLISHED),
+        next_step=f"Run paperline repair {snapshot}, which mends it or says what will",
+    )
+
+
+def _size(one: Listed) -> int:
+    """The bytes of its releases, as its stamp tells them."""
+    size = one.stamp.partition(" ")[0]
+    return int(size) if size.isdecimal() else 0
 
 
 def _of_topics(
     settings: Settings,
-    outputs: Outputs,
     before: Catalogue,
     now: Sequence[Listed],
     whole: set[str],
+    unreadable: Collection[str],
 ) -> list[TopicPages]:
     """The topics that have something published, in the order in which readers meet them."""
+    outputs = Outputs(settings.outputs)
     earlier, present = _by_topic(before.listed), _by_topic(now)
     return [
         TopicPages(
@@ -152,6 +176,7 @@ def _of_topics(
             before=earlier.get(topic.name, []),
             now=present[topic.name],
             whole=whole,
+            unreadable={one.snapshot for one in present[topic.name] if _page(one) in unreadable},
         )
         for topic in topics(settings, present.values())
     ]
@@ -209,7 +234,7 @@ def _indexes(
             made[year] = known
             continue
         try:
-            pages = [f"{one.topic}/{one.snapshot}.html" for one in digests]
+            pages = [_page(one) for one in digests]
             changed += search_index.build(folder.root, year, pages)
             made[year] = Index(made_of=made_of, files=search_index.names(folder.root, year))
         except SearchIndexFailed as failure:

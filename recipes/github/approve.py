@@ -1,6 +1,7 @@
-"""Approve every undecided paper of every digest that waits, as it stands here, and publish.
+"""Approve the undecided papers whose lines the merged pull request shows, and publish.
 
-Papers with a gap are left: what they show is a stand-in that no editor should sign.
+Papers with a gap are left: what they show is a stand-in that no editor should sign. So are those
+that the pull request's text does not list, and those whose lines are others than it shows.
 """
 
 import argparse
@@ -10,8 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from recipes.github.waiting import WAITING, code, digest, fingerprints, listed, snapshot
+
 PAPERLINE = Path(sys.executable).with_name("paperline")
-WAITING = ("draft", "ready", "correcting")
 MISSING = 3
 """paperline's exit code where a part of the site could not be brought up to date."""
 
@@ -19,18 +21,27 @@ MISSING = 3
 def main() -> None:
     """Decide through the command line, as an editor would; the first failure ends it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--editor", required=True, help="in whose name")
-    parser.add_argument("--note", default="", help="kept with each decision")
+    parser.add_argument("--event", required=True, type=Path, help="GitHub's, of the merging")
+    parser.add_argument("--left", required=True, type=Path, help="gets the list of what was not")
     given = parser.parse_args()
-    signed = ("--editor", given.editor, "--note", given.note)
+    pull = json.loads(given.event.read_text("utf-8"))["pull_request"]
+    signed = ("--editor", pull["merged_by"]["login"], "--note", f"pull request {pull['number']}")
+    read = listed(pull["body"] or "")
+    left = []
     for state in waiting():
-        snapshot = f"{state['topic']}/{state['snapshot']}"
+        name = snapshot(state)
+        present = fingerprints(name, digest(name))
         for paper in state["papers"]:
-            if paper["decision"] is None and paper["gap"] is None:
-                paperline("decide", *signed, "--", snapshot, paper["id"], "approve")
+            if paper["decision"] is not None or paper["gap"] is not None:
+                continue
+            if present.get(paper["id"]) in read:
+                paperline("decide", *signed, "--", name, paper["id"], "approve")
+            else:
+                left.append(f"- {code(name)} {code(paper['id'])} {code(paper['title'])}\n")
+    given.left.write_text("".join(left), "utf-8")
     for state in waiting():  # where [review] publish is "asked", merging asks
         if state["state"] in ("ready", "correcting") and not state["waiting_for"]:
-            paperline("publish", f"{state['topic']}/{state['snapshot']}")
+            paperline("publish", snapshot(state))
     # The site is not in the repository: it is built here, also where all was decided before.
     sys.exit(run("publish").returncode)
 

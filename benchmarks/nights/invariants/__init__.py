@@ -1,0 +1,1 @@
+"""What has to hold after every night: papers, decisions, lines, books, and all of it."""
