@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.composition import digest as composed
 from pipeline.decisions import State
-from pipeline.errors import DamagedFile, OutputError, Overtaken, UsageError
+from pipeline.errors import DamagedFile, Overtaken, UsageError
 from pipeline.records import Decision, Digest
 from pipeline.stages.assemble import assemble, gathered
 from pipeline.stages.review import Wish, on_show
@@ -215,7 +215,7 @@ class TestADecision:
         desk = room.desk()
         before = desk.view().digest
         (room.snapshot.folder / "4-decisions.jsonl").mkdir()
-        with pytest.raises(OutputError):
+        with pytest.raises(DamagedFile):
             desk.decide([Wish("approve", room.id(1))], editor="Ada", at=room.now)
         (room.snapshot.folder / "4-decisions.jsonl").rmdir()
         assert desk.view().digest == before

@@ -296,7 +296,7 @@ class TestWhatFails:
             alice = app.reviewer(desk)
             answer = alice.post("/decide", paper=desk.id(1), action="hold", seen="")
             assert answer.status == 500
-            assert "4-decisions.jsonl: cannot be used" in answer.text
+            assert "4-decisions.jsonl: is no file, though one belongs there" in answer.text
 
     def test_another_digest_is_released_meanwhile(self, desk) -> None:
         """Who goes on deciding on one digest does not keep another one waiting."""
