@@ -199,9 +199,9 @@ def brought(part: str) -> dict[str, set[str]]:
     """The locked packages that a part needs, each with the names of those that need it."""
     found: dict[str, set[str]] = {}
     met: set[tuple[str, str]] = set()
-    todo = [(each, "paperline") for each in asked_for(part)]
-    while todo:
-        wanted, parent = todo.pop()
+    queue = [(each, "paperline") for each in asked_for(part)]
+    while queue:
+        wanted, parent = queue.pop()
         name = canonicalize_name(wanted.name)
         if name not in locked():
             continue
@@ -209,7 +209,7 @@ def brought(part: str) -> dict[str, set[str]]:
         for extra in {"", *wanted.extras}:
             if (name, extra) not in met:
                 met.add((name, extra))
-                todo += [(each, name) for each in _needs(name, extra)]
+                queue += [(each, name) for each in _needs(name, extra)]
     return found
 
 

@@ -163,10 +163,10 @@ def test_bed(folder: Path, corpus: Path, papers: Sequence[Version], seed: int) -
     """Both servers and the witness, until the block ends."""
     with contextlib.ExitStack() as stack:
         arxiv = stack.enter_context(
-            _server(folder / "arxiv_server.py", "--corpus", str(corpus), "--seed", str(seed))
+            serving(folder / "arxiv_server.py", "--corpus", str(corpus), "--seed", str(seed))
         )
         model = stack.enter_context(
-            _server(folder / "llm_server.py", "--latency", "0.03", "--seed", str(seed))
+            serving(folder / "llm_server.py", "--latency", "0.03", "--seed", str(seed))
         )
         world = TestBed(arxiv, model.removesuffix("/v1"), papers)
         world.model_url = stack.enter_context(witness(world.model, world.account))
@@ -248,7 +248,8 @@ class _Witness(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def _server(script: Path, *arguments: str) -> Iterator[str]:
+def serving(script: Path, *arguments: str) -> Iterator[str]:
+    """The base URL of a server of the test bed, a real process, that runs until the block ends."""
     process = subprocess.Popen(
         [sys.executable, str(script), "--port", "0", *arguments],
         stdout=subprocess.PIPE,
