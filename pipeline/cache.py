@@ -193,6 +193,8 @@ class AnswerCache:
 
     def close(self) -> None:
         """Count the hits, and close the database."""
+        if self._cache is None:  # it was set aside, and no new one could be begun
+            return
         if self._hits[0]:
             total = self._hits_so_far()
             self._hits = (0, 0, 0.0)

@@ -4,8 +4,10 @@
 """
 
 import contextlib
+import errno
 import itertools
 import logging
+import os
 import pickle
 import sqlite3
 from collections.abc import Iterator
@@ -518,3 +520,19 @@ def test_hits_that_are_no_counts_are_counted_anew(cache, counted):
     cache.remember("statistics:hits", counted)
     cache.hit(Usage(prompt_tokens=5, usd=0.5))
     assert (cache.stats().hits, cache.stats().saved_usd) == (1, 0.5)
+
+
+def test_a_cache_that_was_set_aside_and_cannot_be_begun_anew_is_closed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = AnswerCache(tmp_path)
+    cache._cache.close()
+    (tmp_path / "answers" / "cache.db").write_bytes(b"rubbish" * 1000)
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cache, "_open", full)
+    with pytest.raises(OutputError, match="disk is full"):
+        cache.answers("f" * 64)
+    cache.close()

@@ -26,6 +26,8 @@ SHARES = {
 }
 """The share of nights with each kind of trouble; each comes at least once."""
 
+OUT = {"arXiv is out for hours", "the model is out for hours"}
+
 FIRST_NIGHT = datetime(2026, 3, 3, 0, 35, tzinfo=UTC)
 """Half an hour after an announcement, so that what is done to a night meets new papers."""
 
@@ -51,8 +53,9 @@ def nights(count: int, seed: int) -> list[Night]:
     chance = random.Random(seed)
     events: list[set[str]] = [set() for _ in range(count)]
     for event, share in SHARES.items():
-        times = min(max(1, round(share * count)), count - 1)
-        for number in chance.sample(range(1, count), times):
+        # Where arXiv gives nothing there is nothing to ask a model, so never both at once.
+        free = [n for n in range(1, count) if not (event in OUT and OUT & events[n])]
+        for number in chance.sample(free, min(max(1, round(share * count)), len(free))):
             events[number].add(event)
     made, now = [], FIRST_NIGHT
     for number, of_night in enumerate(events):

@@ -280,9 +280,12 @@ def _is_out(night: Night) -> bool:
 
 
 def _in_several(evidence: Evidence) -> int:
-    """How many lines stand in more than one snapshot: with the cache they are paid for again."""
+    """How many lines stand in more than one snapshot: without the cache they are paid for again.
+
+    A later version may say the same to the model.
+    """
     seen = Counter(
-        (line["paper"], line["version"], line["prompt_fingerprint"])
+        (line["paper"], line["prompt_fingerprint"])
         for snapshot in evidence.snapshots
         for line in snapshot.summaries
         if line["origin"] == "model"
