@@ -144,11 +144,12 @@ class InventedWorld:
     def _reply(self, body: dict[str, Any]) -> Response:
         if self.account.on_answer is not None:
             self.account.on_answer()
-        fault = self._drawn(self._model)
+        question = body["messages"][1]["content"]
+        fault = "bad-json" if _is_too_hard(question) else self._drawn(self._model)
         self.told[fault] += 1
         if fault and fault[0].isdigit():
             return error(int(fault))
-        good = json.dumps(_lines(body["messages"][1]["content"]), ensure_ascii=False)
+        good = json.dumps(_lines(question), ensure_ascii=False)
         texts = {"bad-json": "I am sorry.", "empty": "", "fenced-json": f"```json\n{good}\n```"}
         reply = completion(texts.get(fault, good))
         sent = json.dumps(body, sort_keys=True).encode()
@@ -165,6 +166,12 @@ class InventedWorld:
             if colon and (drawn := drawn - float(share)) < 0:
                 return name
         return ""
+
+
+def _is_too_hard(question: str) -> bool:
+    """Whether the model never has a usable answer, so that a gap is left to the editors."""
+    found = TITLE.search(question)
+    return found is not None and int(found[2]) % 11 == 0
 
 
 def _share(number: int) -> int:

@@ -21,7 +21,7 @@ def test_ten_nights_of_invented_papers_hold_every_invariant(httpserver: HTTPServ
     assert simulation.diary.done.keys() == plan.SHARES.keys()
     assert {word.action for word in simulation.memory.words} >= {"approve", "edit", "exclude"}
     assert isinstance(simulation.machine.world, InventedWorld)
-    assert simulation.machine.world.told.keys() >= {"bad-json", "empty"}
+    assert simulation.machine.world.told["bad-json"] > 2
     assert simulation.diary.readers_lines > 20
 
 
