@@ -56,9 +56,10 @@ MUTATIONS = {
         "no decision is lost",
     ),
     "a stand-in passes for a model's line": Mutation(
-        "wanted.py",
-        'origin: Origin = "embedded" if outcome.model == EMBEDDED else "model"',
-        'origin: Origin = "model"',
+        "stages/summarize.py",
+        "            stand_in = Wanted(None, glossary, EMBEDDED)\n",
+        "            stand_in = self._wanted\n"
+        "            made = outcome.but(model=stand_in.model, created=self._started)\n",
         "no failure is shown as a summary",
     ),
     "a page calls every line a model's": Mutation(
