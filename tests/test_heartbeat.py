@@ -126,10 +126,7 @@ def test_that_reaches_nobody_is_a_warning_without_the_address(
 
 
 def test_that_is_never_answered_is_given_up(
-    alive: Alive,
-    httpserver: HTTPServer,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate = threading.Event()
 
@@ -138,9 +135,11 @@ def test_that_is_never_answered_is_given_up(
         return Response("")
 
     monkeypatch.setattr(heartbeat, "PATIENCE", 0.05)
-    httpserver.expect_request(PATH).respond_with_handler(held)
-    alive()
-    gate.set()
+    # A server of its own: it answers the tries that wait in its queue after the test has gone on.
+    with HTTPServer() as server:
+        server.expect_request(PATH).respond_with_handler(held)
+        heartbeat.after_run(settings(tmp_path, server.url_for(PATH)), 0, datetime.now(UTC), 1)
+        gate.set()
     assert "it did not answer in time" in caplog.text or "cannot be reached" in caplog.text
 
 
@@ -166,7 +165,7 @@ def test_refuses_a_redirect_elsewhere(
     where = location.format(port=httpserver.port)
     httpserver.expect_request(PATH).respond_with_data("", status=301, headers={"Location": where})
     alive()
-    assert {*asked(httpserver)} == {PATH}  # a busy machine may break a connection, once or twice
+    assert asked(httpserver) == [PATH]
     assert "it redirects to" in caplog.text
 
 

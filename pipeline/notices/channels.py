@@ -5,14 +5,13 @@ logs is, since that may hold it, too.
 """
 
 import hashlib
-import os
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.errors import SettingsError
+from pipeline.notices.addresses import named
 from pipeline.notices.messages import Message
 from pipeline.settings_faults import CHANNEL
 
@@ -57,21 +56,7 @@ def channel(setting: str, where: str) -> Channel:
 
     Raises `SettingsError` where there is none.
     """
-    address = setting
-    if setting.startswith("$"):
-        address = os.environ.get(setting[1:], "").strip()
-        if not address:
-            raise SettingsError(
-                f"the environment variable {setting[1:]} is not set",
-                where=where,
-                next_step="Set it to an Apprise address for the runs, or take it out",
-            )
-        if address.startswith("$") or not re.fullmatch(CHANNEL, address):
-            raise SettingsError(
-                f"{setting[1:]} holds no Apprise address",
-                where=where,
-                next_step="Set it to one, such as slack://... (docs/notices.md)",
-            )
+    address = named(setting, where, form=CHANNEL, what="Apprise address", such_as="slack://...")
     return Channel(address.partition("://")[0].lower(), address)
 
 

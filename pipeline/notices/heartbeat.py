@@ -7,18 +7,16 @@ as whoever knows it can keep the alarm from being raised; it is never logged, wr
 
 import http.client
 import logging
-import os
-import re
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from multiprocessing.pool import ThreadPool
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from pipeline.errors import SettingsError
+from pipeline.notices.addresses import named
 from pipeline.settings import Settings
 from pipeline.settings_faults import HEARTBEAT
 from pipeline.version import VERSION
@@ -50,28 +48,13 @@ class _NotAsked(Exception):
         self.final = final
 
 
-def address(settings: Settings, environ: Mapping[str, str] = os.environ) -> str:
+def address(settings: Settings) -> str:
     """The address, which `$NAME` stands for; empty where none is set.
 
     Raises `SettingsError` where the variable holds none.
     """
     setting = settings.notify.heartbeat
-    if not setting.startswith("$"):
-        return setting
-    found = environ.get(setting[1:], "").strip()
-    if not found:
-        raise SettingsError(
-            f"the environment variable {setting[1:]} is not set",
-            where=WHERE,
-            next_step="Set it to the address for the runs, or take it out",
-        )
-    if found.startswith("$") or not re.fullmatch(HEARTBEAT, found):
-        raise SettingsError(
-            f"{setting[1:]} holds no address",
-            where=WHERE,
-            next_step="Set it to one that begins with https:// (docs/notices.md)",
-        )
-    return found
+    return named(setting, WHERE, form=HEARTBEAT, what="address", such_as="https://...")
 
 
 def described(settings: Settings) -> str:
